@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* A store: where a cache's pages come from and go to. For those who write one. */
+#ifndef QUIRE_STORE_H
+#define QUIRE_STORE_H
+
+#include <quire/types.h>
+
+/* All offsets are in bytes and page aligned. Every operation but acquire_ref and release_ref may
+ * sleep, and `read` and `write` are called with no lock of the core held. An operation left NULL
+ * has the default named behind it. */
+struct vm_store_ops {
+    /* The store's last call; frees it. Required. */
+    void (*destroy)(vm_store *store);
+    /* Promise room for `size` bytes in all: charges or gives back the difference to
+     * store->committed_size and sets it. Called with the cache locked. VM_OK,
+     * ERR_VM_WOULD_OVERCOMMIT. NULL: nothing is charged. */
+    int (*commit)(vm_store *store, off_t size);
+    /* Whether `read` would bring a page at `offset`. Called with the cache locked, so it must not
+     * sleep. NULL: never. */
+    bool (*has_page)(vm_store *store, off_t offset);
+    /* Fills `count` frames. *done is how many bytes were filled: the core clears the rest.
+     * VM_OK, ERR_IO or what the store has to say; the faulting thread gets it. */
+    int (*read)(vm_store *store, off_t offset, const addr_t *frames, size_t count, size_t *done);
+    int (*write)(vm_store *store, off_t offset, const addr_t *frames, size_t count, size_t *done);
+    /* Resolves a fault by itself: it is called instead of everything else, with the address space's
+     * map read-locked, and maps what it wants through vm_store_map_frame. VM_OK or an error for the
+     * faulting thread. NULL: the core resolves faults. */
+    int (*fault)(vm_store *store, vm_region *region, addr_t address, unsigned access);
+    /* A fault that goes past `size(store)` fails with ERR_VM_PF_PAST_END. NULL: no end. Called with
+     * the cache locked. */
+    off_t (*size)(vm_store *store);
+    /* One call for each reference taken on, and given back from, the store's cache. NULL: nothing. */
+    void (*acquire_ref)(vm_store *store);
+    void (*release_ref)(vm_store *store);
+};
+
+struct vm_store {
+    uint32_t magic;
+    const struct vm_store_ops *ops;
+    vm_cache *cache;        /* NULL until vm_cache_create */
+    void *data;             /* the store's own */
+    off_t committed_size;   /* bytes promised; guarded by the cache's lock */
+};
+
+/* The four of NewOS; NULL when there is no memory. */
+vm_store *vm_store_create_anonymous_noswap(void);
+vm_store *vm_store_create_device(addr_t base);
+vm_store *vm_store_create_null(void);
+vm_store *vm_store_create_vnode(void *vnode);
+
+/* For a store's `fault`: maps the frame at `physical`, which need not be memory of the core's, at
+ * `address` in `region`. VM_OK, ERR_NO_MEMORY. */
+int vm_store_map_frame(vm_region *region, addr_t address, addr_t physical);
+
+#endif

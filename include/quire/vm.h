@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* Quire's virtual memory manager, as a kernel sees it: NewOS's vm_* interface and what NewOS lacked.
+ *
+ * All sizes and addresses are in bytes. Unless a function says otherwise it may sleep, may be called
+ * from any thread once vm_init has returned, takes no lock over to the caller, and on any error has
+ * changed nothing. */
+#ifndef QUIRE_VM_H
+#define QUIRE_VM_H
+
+#include <quire/types.h>
+
+#define VM_NAME_LENGTH 32 /* of a region or an address space, with its NUL; longer names are cut */
+
+/* ---- starting and ending ------------------------------------------------------------------------ */
+
+#define VM_MAX_PHYSICAL_RANGES 32
+#define VM_MAX_BOOT_REGIONS 16
+#define VM_MAX_CPUS 64
+
+struct vm_range {
+    addr_t base;
+    addr_t size;
+};
+
+/* A part of the kernel's address space that the boot code has mapped already. */
+struct vm_boot_region {
+    const char *name;
+    addr_t base;      /* page aligned */
+    addr_t size;      /* a multiple of the page size */
+    unsigned lock;    /* LOCK_KERNEL and what else holds */
+};
+
+/* What the boot code hands over. The tables at `kernel_root` must have all top-level entries of the
+ * kernel half that will ever be used: each user space gets a copy of them when it is created. */
+typedef struct kernel_args {
+    /* The frames that exist, ascending, page aligned, and those of them that are taken for good. */
+    unsigned physical_memory_ranges;
+    struct vm_range physical_memory_range[VM_MAX_PHYSICAL_RANGES];
+    unsigned physical_allocated_ranges;
+    struct vm_range physical_allocated_range[VM_MAX_PHYSICAL_RANGES];
+    /* Translation: the format, and the root table in use. 0: the core makes an empty one. */
+    const struct vm_tmap_format *format;
+    addr_t kernel_root;
+    /* The kernel's address space, and where in it regions without a fixed address go. */
+    addr_t kernel_base, kernel_size;
+    addr_t kernel_alloc_base;
+    /* The range that any user address space must lie in. */
+    addr_t user_base, user_size;
+    unsigned boot_regions;
+    struct vm_boot_region boot_region[VM_MAX_BOOT_REGIONS];
+    unsigned num_cpus;
+    bool overcommit; /* true: promises are not limited by memory */
+} kernel_args;
+
+extern const struct vm_tmap_format vm_tmap_x86_64;
+
+/* Starts the core: pages, tables, the kernel's address space with the boot regions, the debugger's
+ * commands. Called once, on one CPU, before any thread: it doesn't sleep. ERR_INVALID_ARGS for
+ * arguments that contradict themselves, ERR_NO_MEMORY. */
+int vm_init(kernel_args *ka);
+/* Once host_wait works. */
+int vm_init_postsem(kernel_args *ka);
+/* Once host_thread_create works: starts the thread that logs changes of the commitment's limit. */
+int vm_init_postthread(kernel_args *ka);
+
+/* What an ended system had left over; all zero when everything was given back. */
+struct vm_leftovers {
+    size_t aspaces, regions, caches, pages, metadata_bytes, threads;
+    int64_t committed;
+};
+
+/* Ends the core: stops its threads, deletes the kernel's address space and reports what others
+ * forgot. Afterwards vm_init may be called again. For hosts that end, and tests. */
+void vm_shutdown(struct vm_leftovers *left);
+
+/* ---- address spaces ----------------------------------------------------------------------------- */
+
+/* Creates an address space over [base, base + size). A user space must lie inside
+ * kernel_args.user_*; `kernel` is for the core itself and ERR_INVALID_ARGS afterwards.
+ * ERR_INVALID_ARGS, ERR_VM_BAD_ADDRESS, ERR_NO_MEMORY. */
+aspace_id vm_create_aspace(const char *name, addr_t base, addr_t size, bool kernel);
+
+/* Deletes all regions and gives up the creator's reference; the structure goes with the last one.
+ * Waits for faults under way. ERR_VM_INVALID_ASPACE, also when it is being deleted already;
+ * ERR_INVALID_ARGS for the kernel's. */
+int vm_delete_aspace(aspace_id aid);
+
+/* Creates an address space with the contents of `source`: private and anonymous regions are shared
+ * copy-on-write, shared ones shared, those marked VM_INHERIT_NONE left out. The regions' wiring is
+ * not inherited. ERR_VM_INVALID_ASPACE, ERR_VM_WOULD_OVERCOMMIT, ERR_NO_MEMORY. */
+aspace_id vm_copy_aspace(aspace_id source, const char *name);
+
+/* These give a reference (NULL: no such space), which vm_put_aspace takes back. */
+vm_address_space *vm_get_aspace_by_id(aspace_id aid);
+vm_address_space *vm_get_kernel_aspace(void);
+vm_address_space *vm_get_current_user_aspace(void);
+aspace_id vm_get_kernel_aspace_id(void);
+aspace_id vm_get_current_user_aspace_id(void);
+void vm_put_aspace(vm_address_space *aspace);
+aspace_id vm_aspace_id(const vm_address_space *aspace);
+
+/* Walks all address spaces in ascending order of their ids; spaces may come and go meanwhile. Each
+ * one is returned with a reference. */
+struct hash_iterator {
+    aspace_id next;
+};
+int vm_aspace_walk_start(struct hash_iterator *i);
+vm_address_space *vm_aspace_walk_next(struct hash_iterator *i);
+
+/* A CPU starts, or stops, to translate by this address space: between the two calls flushes reach
+ * it. Enter before loading the root, leave after loading another. They don't sleep. Enter returns
+ * the physical address of the root table. */
+addr_t vm_enter_aspace(vm_address_space *aspace, unsigned cpu);
+void vm_leave_aspace(vm_address_space *aspace, unsigned cpu);
+
+/* ---- regions ------------------------------------------------------------------------------------ */
+
+/* addr_type: what *address asks for; it is set to where the region is. */
+enum {
+    REGION_ADDR_ANY_ADDRESS = 0,   /* wherever there is room; the lowest hole */
+    REGION_ADDR_EXACT_ADDRESS = 1, /* there, or ERR_VM_NO_REGION_SLOT */
+    REGION_ADDR_REPLACE = 2,       /* there, and what is there is unmapped (both or neither) */
+    REGION_ADDR_HINT = 3,          /* there if that is free and aligned, else the highest hole */
+    REGION_ADDR_TOP = 4,           /* the highest hole below *address (0: below the end) */
+};
+
+/* mapping */
+enum {
+    REGION_NO_PRIVATE_MAP = 0, /* writes reach the object */
+    REGION_PRIVATE_MAP = 1,    /* writes stay in this region: copy-on-write (MAP_PRIVATE) */
+};
+
+/* wiring */
+enum {
+    REGION_WIRING_LAZY = 0,          /* pages come with the first access */
+    REGION_WIRING_WIRED = 1,         /* all pages are there when the call returns, and stay */
+    REGION_WIRING_WIRED_ALREADY = 2, /* boot code has mapped them: adopt. Kernel space only. */
+    REGION_WIRING_WIRED_CONTIG = 3,  /* as WIRED, in one physical run. Kernel space only. */
+};
+
+/* lock: who may do what. LOCK_RO is a readable page. */
+#define LOCK_RO 0x0u
+#define LOCK_RW 0x1u
+#define LOCK_KERNEL 0x2u  /* not for programs; needed for regions in the kernel's space */
+#define LOCK_EXECUTE 0x4u
+#define LOCK_NO_READ 0x8u /* alone: a guard, nothing may touch it */
+#define LOCK_MASK 0xfu
+/* and, or-ed in when the region is created, what it is: */
+#define REGION_SHARED 0x10u      /* forks share it, they don't copy it (anonymous regions) */
+#define REGION_GROWS_DOWN 0x20u  /* a stack: a fault below it, up to the limit, extends it */
+#define REGION_OVERCOMMIT 0x40u  /* nothing is charged for it */
+#define REGION_FLAGS_MASK 0x70u
+
+/* A guard gap is kept free below a region that grows down: 256 pages, Linux's figure since the
+ * "stack clash" attacks (CVE-2017-1000364). */
+#define VM_STACK_GUARD_PAGES 256
+
+/* Common to all that create a region:
+ *   ERR_VM_INVALID_ASPACE  no such address space, or it is being deleted
+ *   ERR_INVALID_ARGS       size 0, a name that is NULL, unknown bits or values
+ *   ERR_VM_BAD_ADDRESS     not page aligned, not inside the address space, wraps
+ *   ERR_VM_NO_REGION_SLOT  taken, or no hole
+ *   ERR_VM_WOULD_OVERCOMMIT, ERR_NO_MEMORY
+ * Sizes are rounded up to whole pages. */
+
+/* Zeroed memory. */
+region_id vm_create_anonymous_region(aspace_id aid, const char *name, void **address, int addr_type,
+                                     addr_t size, int wiring, unsigned lock);
+/* Device memory, or any frames the core doesn't own. phys_addr need not be aligned; *address then
+ * has the same offset in its page. ERR_INVALID_ARGS also when it is the core's own memory (kernel
+ * spaces may). Forks share it. */
+region_id vm_map_physical_memory(aspace_id aid, const char *name, void **address, int addr_type,
+                                 addr_t size, unsigned lock, addr_t phys_addr);
+/* Keeps a range free: any access to it is ERR_VM_PF_FATAL. */
+region_id vm_create_null_region(aspace_id aid, const char *name, void **address, int addr_type,
+                                addr_t size);
+/* The file at `path` from `offset` (rounded down to a page) on. Also what host_vnode_from_path says.
+ * A shared, writable mapping needs write access to the file. */
+region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
+                      unsigned lock, int mapping, const char *path, off_t offset);
+/* The same for a file the host has open. The region keeps its own reference on the vnode. */
+region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
+                       unsigned lock, int mapping, void *vnode, off_t offset);
+/* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
+ * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
+ * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot. */
+region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
+                          region_id source_region, int mapping, unsigned lock);
+
+/* Unmaps and forgets a region; waits for faults under way. ERR_VM_INVALID_ASPACE,
+ * ERR_VM_INVALID_REGION: also when it is in another space, or is being deleted. */
+int vm_delete_region(aspace_id aid, region_id rid);
+
+/* A reference on the structure (NULL: no such region); the region may be deleted meanwhile. */
+vm_region *vm_get_region_by_id(region_id rid);
+void vm_put_region(vm_region *region);
+/* The first of that name in the order of addresses. ERR_VM_INVALID_ASPACE, ERR_NOT_FOUND. */
+region_id vm_find_region_by_name(aspace_id aid, const char *name);
+
+enum { VM_INHERIT_COPY = 0, VM_INHERIT_SHARE = 1, VM_INHERIT_NONE = 2 };
+
+typedef struct vm_region_info {
+    region_id id;
+    addr_t base;
+    addr_t size;
+    unsigned lock;          /* with the REGION_* flags */
+    int wiring;
+    char name[VM_NAME_LENGTH];
+    int mapping;
+    int inherit;
+    off_t cache_offset;     /* of `base` in the object */
+    void *vnode;            /* the file at the bottom of the chain, not referenced, or NULL */
+    size_t resident_pages;  /* mapped now */
+    unsigned chain_depth;   /* caches from the region down; 1: no copy-on-write */
+} vm_region_info;
+
+/* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_REGION. */
+int vm_get_region_info(region_id id, vm_region_info *info);
+/* The first region that ends above *cookie, which is then set to its end: from 0, all regions in
+ * order, as /proc/PID/maps wants them. ERR_NOT_FOUND behind the last; ERR_VM_INVALID_ASPACE,
+ * ERR_INVALID_ARGS. */
+int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info);
+
+/* ---- ranges ------------------------------------------------------------------------------------- */
+/* `address` must be page aligned (ERR_VM_BAD_ADDRESS); sizes are rounded up; 0 is ERR_INVALID_ARGS;
+ * a range that leaves the address space is ERR_VM_BAD_ADDRESS. Regions are split as needed. */
+
+/* Unmaps whatever is there; holes are fine. ERR_NO_MEMORY: a split found none. */
+int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
+/* Sets the protection. As POSIX has it, a hole is ERR_VM_PAGE_NOT_PRESENT after the regions before
+ * it have changed (no other partial effect). ERR_PERMISSION_DENIED: more than the object allows.
+ * ERR_VM_WOULD_OVERCOMMIT: a private mapping gets writable. */
+int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock);
+/* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. */
+int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size);
+/* Moves the pages at [address, address + size), which must be part of one region, to *new_address
+ * (by addr_type, as for new regions) with new_size; what is left of the old range is unmapped.
+ * ERR_VM_PAGE_NOT_PRESENT: no single region there. mremap. */
+int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, void **new_address,
+                  int addr_type);
+/* The lowest free range of `size` bytes, aligned to `alignment` (a power of two, at least a page),
+ * inside [low, high). Only a hint: it may be taken the next moment. */
+int vm_find_hole(aspace_id aid, addr_t size, addr_t alignment, addr_t low, addr_t high,
+                 addr_t *address);
+/* Forgets private pages: the next access sees the object below, or zeros. MADV_DONTNEED: mapped
+ * parts are done before a hole gives ERR_VM_PAGE_NOT_PRESENT. Wired pages: ERR_INVALID_ARGS. */
+int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
+/* Writes modified pages of shared file mappings back. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
+/* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
+int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);
+/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
+int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
+int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit);
+
+/* ---- faults ------------------------------------------------------------------------------------- */
+
+/* A page fault at `address` by the instruction at `fault_address`. VM_OK: go on, at *newip where that
+ * is not 0 (a kernel instruction whose fault could not be resolved, but has a fault handler).
+ * Otherwise ERR_VM_PF_*, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED: the program's signal, or, when
+ * is_user is false, a bug in the kernel. Called with interrupts on; may sleep. */
+int vm_page_fault(addr_t address, addr_t fault_address, bool is_write, bool is_user, addr_t *newip);
+/* The same for hosts that know more: `access` is VM_ACCESS_*. */
+int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip);
+/* Resolves an access in any address space, as if a thread of it had faulted. */
+int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
+
+/* ---- pages and physical memory ------------------------------------------------------------------ */
+
+/* ERR_VM_PAGE_NOT_PRESENT where nothing is mapped. */
+int vm_get_page_mapping(aspace_id aid, addr_t vaddr, addr_t *paddr);
+#define PHYSICAL_PAGE_NO_WAIT 0
+#define PHYSICAL_PAGE_CAN_WAIT 1
+/* Makes a physical page addressable for the kernel; any offset in it is kept. ERR_VM_BAD_ADDRESS:
+ * no memory there. Never has to wait here: frames have a permanent window. */
+int vm_get_physical_page(addr_t paddr, addr_t *vaddr, int flags);
+int vm_put_physical_page(addr_t vaddr);
+
+/* `count` frames in a row for the host's own use, wired. Cleared if `clear`. Doesn't sleep.
+ * ERR_NO_MEMORY, ERR_INVALID_ARGS. */
+int vm_allocate_frames(size_t count, bool clear, addr_t *physical);
+void vm_free_frames(addr_t physical, size_t count);
+/* Small memory for the host, from the core's own allocator: NULL when there is none. The size must be
+ * given back as it was asked for. Doesn't sleep. */
+void *vm_meta_alloc(size_t size);
+void vm_meta_free(void *memory, size_t size);
+
+/* ---- files through their cache ------------------------------------------------------------------- */
+
+/* The one cache of a vnode, made if need be, with a reference. ERR_NO_MEMORY. */
+int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache);
+void vm_put_cache(vm_cache_ref *cache);
+/* Copies between a buffer (a program's if `user`) and the cached pages at `position`; pages are read
+ * from the store as needed. *done is set also on error. The caller sees to the file's length: reading
+ * past it gives zeros. ERR_VM_BAD_USER_MEMORY, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED. */
+int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t length, bool user,
+                  size_t *done);
+int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length, bool user,
+                   size_t *done);
+/* The file's length is now `size`: pages behind it leave every mapping and the cache, and the rest of
+ * the last page is cleared. Call it after the host's own length has changed. */
+int vm_cache_truncate(vm_cache_ref *cache, off_t size);
+/* Forgets all pages without writing them: the file is gone. */
+void vm_cache_discard(vm_cache_ref *cache);
+
+/* ---- commitment --------------------------------------------------------------------------------- */
+
+/* More, or (as two's complement) less memory may be promised. */
+void vm_increase_max_commit(addr_t delta);
+/* For the host's own promises (the data of a ram file system): negative gives back.
+ * ERR_VM_WOULD_OVERCOMMIT. Doesn't sleep. */
+int vm_commit(int64_t bytes);
+
+/* ---- figures and the debugger -------------------------------------------------------------------- */
+
+typedef struct vm_info {
+    size_t physical_page_size, physical_pages;
+    int64_t max_commit, committed;
+    /* pages by state */
+    size_t active_pages, inactive_pages, modified_pages, modified_temporary_pages, free_pages,
+        clear_pages, wired_pages, unused_pages, busy_pages;
+    /* what has happened since vm_init */
+    uint64_t page_faults;            /* all */
+    uint64_t read_faults, write_faults, execute_faults;
+    uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
+    uint64_t page_outs, tlb_flushes, forks, merges;
+    uint64_t file_pages_shared;      /* times a page of a file was mapped that was there already */
+    size_t aspaces, regions, caches, most_regions, most_aspaces;
+    unsigned deepest_chain;
+    size_t metadata_bytes, table_pages;
+} vm_info;
+
+void vm_get_info(vm_info *info);
+
+/* Runs one line for the debugger, such as "region 0x12": output goes to host_log. ERR_NOT_FOUND: no
+ * such command. "help" lists them. Takes no locks and allocates nothing: the machine should stand. */
+int vm_debugger_command(const char *line);
+
+/* Looks at every structure and says, in host_log, what contradicts what; the number of
+ * contradictions. Takes locks; nothing else may run meanwhile. */
+unsigned vm_check(void);
+
+/* ---- for system calls: user_* pointers are a program's ------------------------------------------- */
+/* As the function without user_; and: pointers outside user space or not accessible are
+ * ERR_VM_BAD_USER_MEMORY. They work on the running thread's address space, can't use LOCK_KERNEL or
+ * the kernel's wirings (ERR_PERMISSION_DENIED), and see only regions of that space. */
+
+region_id user_vm_create_anonymous_region(char *uname, void **uaddress, int addr_type, addr_t size,
+                                          int wiring, unsigned lock);
+region_id user_vm_map_file(char *uname, void **uaddress, int addr_type, addr_t size, unsigned lock,
+                           int mapping, const char *upath, off_t offset);
+/* The source may be in another space only if that space's region is REGION_SHARED. */
+region_id user_vm_clone_region(char *uname, void **uaddress, int addr_type, region_id source_region,
+                               int mapping, unsigned lock);
+int user_vm_delete_region(region_id id);
+int user_vm_get_region_info(region_id id, vm_region_info *uinfo);
+int user_vm_get_vm_info(vm_info *uinfo);
+
+/* Copies that survive bad addresses: either side may be a program's. VM_OK or
+ * ERR_VM_BAD_USER_MEMORY. A side outside user space is taken to be the kernel's. */
+int user_memcpy(void *to, const void *from, size_t size);
+int user_strcpy(char *to, const char *from);
+int user_strncpy(char *to, const char *from, size_t size);
+int user_memset(void *s, char c, size_t count);
+
+#endif
