@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUIRE_TOOL_HELP_H
+#define QUIRE_TOOL_HELP_H
+
+extern const char help_quire[];
+extern const char help_boot[];
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archive.h"
+#include "console.h"
+#include "error.h"
+#include "help.h"
+#include "machine.h"
+#include "options.h"
+#include "program.h"
+#include "record.h"
+#include "report.h"
+#include "tree.h"
+
+/* The kernel beside this program, to be freed. */
+static char *default_kernel(void)
+{
+    char here[4096];
+    ssize_t length = readlink("/proc/self/exe", here, sizeof(here) - 1);
+    if (length <= 0)
+        return NULL;
+    here[length] = '\0';
+    *strrchr(here, '/') = '\0';
+    char *path = NULL;
+    return asprintf(&path, "%s/quire-kernel.elf", here) < 0 ? NULL : path;
+}
+
+/* What QEMU would refuse in words that help nobody: all of it must fit, with some room to start. */
+static int check_memory(const struct boot_options *options, const char *kernel,
+                        const struct archive *archive)
+{
+    struct stat status;
+    if (stat(kernel, &status) != 0 || access(kernel, R_OK) != 0)
+        return fail(STATUS_ERROR, "%s: can't read the kernel: %s; build it with ./dev build",
+                    kernel, strerror(errno));
+    uint64_t needed = archive->size + (uint64_t)status.st_size + ((uint64_t)2 << 20);
+    if (needed <= options->memory)
+        return 0;
+    return fail(STATUS_ERROR,
+                "%lluK of memory is too little to boot: the kernel and the initial file system "
+                "need at least %lluM; give more with --memory",
+                (unsigned long long)options->memory >> 10,
+                (unsigned long long)(needed + (1 << 20) - 1) >> 20);
+}
+
+static int status_of(const struct record_reader *reader)
+{
+    if (reader->panicked)
+        return STATUS_PANIC;
+    if (!reader->exited)
+        return fail(STATUS_PANIC, "the machine ended before the program did");
+    return reader->leaked ? STATUS_LEAK : reader->status;
+}
+
+/* Runs the machine to its end and says how it was. */
+static int run(const struct boot_options *options, struct machine *machine)
+{
+    static struct record_reader reader;
+    int signal = 0;
+    switch (console_run(machine, &reader, options->timeout, &signal)) {
+    case CONSOLE_TIMEOUT:
+        return fail(STATUS_TIMEOUT, "ended after %u seconds", options->timeout);
+    case CONSOLE_SIGNAL:
+        return 128 + signal;
+    case CONSOLE_OUTPUT_GONE:
+        return 128 + 13; /* as SIGPIPE would have it */
+    case CONSOLE_FAILED:
+        return STATUS_ERROR;
+    case CONSOLE_MACHINE_ENDED:
+        break;
+    }
+    int status = status_of(&reader);
+    if (options->stats && reader.figures[0] != '\0')
+        report_show(reader.figures);
+    if (options->json != NULL && report_write_json(reader.figures, options->json) != 0)
+        return STATUS_ERROR;
+    return status;
+}
+
+static int boot_program(const struct boot_options *options, const char *program, const char *kernel)
+{
+    struct archive archive;
+    char *guest = NULL;
+    struct machine machine;
+    int status = archive_open(&archive);
+    if (status == 0)
+        status = tree_build(&archive, options, program, &guest);
+    if (status == 0)
+        status = check_memory(options, kernel, &archive);
+    console_block_signals();
+    if (status == 0)
+        status = machine_start(&machine, options, kernel, archive.fd, guest);
+    archive_close(&archive);
+    free(guest);
+    if (status != 0)
+        return status;
+    status = run(options, &machine);
+    machine_end(&machine);
+    return status;
+}
+
+static int command_boot(int argc, char **argv)
+{
+    struct boot_options options;
+    int status = options_parse(&options, argc, argv);
+    if (status == 0 && options.help) {
+        fputs(help_boot, stdout);
+    } else if (status == 0) {
+        char *program = NULL;
+        char *kernel = options.kernel != NULL ? strdup(options.kernel) : default_kernel();
+        status = kernel == NULL ? fail_no_memory() : 0;
+        if (status == 0)
+            status = program_find(options.program != NULL ? options.program : "busybox", &program);
+        if (status == 0)
+            status = program_check(program);
+        if (status == 0)
+            status = boot_program(&options, program, kernel);
+        free(program);
+        free(kernel);
+    }
+    options_free(&options);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "boot") == 0)
+        return command_boot(argc - 1, argv + 1);
+    if (strcmp(command, "--version") == 0) {
+        puts("quire " QUIRE_VERSION);
+        return 0;
+    }
+    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "boot") == 0) {
+        fputs(help_boot, stdout);
+        return 0;
+    }
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
+        (strcmp(command, "help") == 0 && argc == 2)) {
+        fputs(help_quire, stdout);
+        return 0;
+    }
+    if (argc < 2)
+        fputs(help_quire, stderr);
+    else
+        fail(STATUS_ERROR, "%s: no such command; see quire help",
+             strcmp(command, "help") == 0 ? argv[2] : command);
+    return STATUS_ERROR;
+}
