@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: fibers that run one at a time, until they wait, yield or end. Who is next is whoever has
+ * been ready longest, or, with a seed, whoever the random numbers say; then each lock and each hook is
+ * a place where the turn may change. Either way the same run happens again. */
+#include "fiber.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREEMPT_ONE_IN 4
+#define MAX_IDLE_STEPS 10000
+
+struct sim_fiber *fiber_all;
+static struct sim_fiber main_fiber;
+static struct sim_fiber *running = &main_fiber;
+static uint64_t ready_count;
+static uint64_t random_state; /* 0: round robin */
+static unsigned preemption_off;
+static bool threads_allowed;
+static size_t deepest_stack;
+static char failure[1024];
+static void (*failure_handler)(const char *text);
+
+/* ---- failing ---- */
+
+void sim_set_failure_handler(void (*handler)(const char *text))
+{
+    failure_handler = handler;
+}
+
+static _Noreturn void fail_on_main(void)
+{
+    char text[sizeof(failure)];
+    memcpy(text, failure, sizeof(text));
+    failure[0] = '\0';
+    if (failure_handler != NULL)
+        failure_handler(text);
+    fprintf(stderr, "%s\n%s\n", text, sim_log_text());
+    abort();
+}
+
+/* The test's frames are on the main fiber's stack, so that is where failures are thrown. */
+void fiber_fail(const char *text)
+{
+    snprintf(failure, sizeof(failure), "%s", text);
+    if (running != &main_fiber) {
+        struct sim_fiber *failed = running;
+        running = &main_fiber;
+        main_fiber.state = FIBER_RUNNING;
+        stack_switch(&failed->stack, &main_fiber.stack, false);
+    }
+    fail_on_main();
+}
+
+void sim_fail(const char *format, ...)
+{
+    char text[sizeof(failure)];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    fiber_fail(text);
+}
+
+/* ---- whose turn it is ---- */
+
+struct sim_fiber *fiber_running(void)
+{
+    return running;
+}
+
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static unsigned count_ready(void)
+{
+    unsigned ready = 0;
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next)
+        ready += f->state == FIBER_READY;
+    return ready;
+}
+
+static struct sim_fiber *choose_oldest(void)
+{
+    struct sim_fiber *oldest = NULL;
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next)
+        if (f->state == FIBER_READY && (oldest == NULL || f->order < oldest->order))
+            oldest = f;
+    return oldest;
+}
+
+static struct sim_fiber *choose(void)
+{
+    if (random_state == 0)
+        return choose_oldest();
+    unsigned ready = count_ready();
+    if (ready == 0)
+        return NULL;
+    uint64_t pick = next_random() % ready;
+    struct sim_fiber *f = fiber_all;
+    while (f->state != FIBER_READY || pick-- > 0)
+        f = f->next;
+    return f;
+}
+
+void fiber_make_ready(struct sim_fiber *fiber)
+{
+    fiber->state = FIBER_READY;
+    fiber->order = ++ready_count;
+}
+
+static void switch_to(struct sim_fiber *next)
+{
+    struct sim_fiber *previous = running;
+    next->state = FIBER_RUNNING;
+    if (next == previous)
+        return;
+    running = next;
+    stack_switch(&previous->stack, &next->stack, previous->state == FIBER_ENDED);
+    if (failure[0] != '\0')
+        fail_on_main();
+    cpu_load(running->cpu, running->aid);
+}
+
+static void describe_waiters(void)
+{
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next)
+        if (f->state == FIBER_WAITING)
+            log_print("sim: fiber \"%s\" waits at %p\n", f->name, (const void *)f->address);
+}
+
+/* Time passes for the core's own threads without an end, so a test whose fibers all wait for ever
+ * is recognized by the number of steps. */
+void fiber_block(void)
+{
+    struct sim_fiber *next = choose();
+    for (unsigned steps = 0; next == NULL; next = choose()) {
+        if (!wait_pass_time() || ++steps > MAX_IDLE_STEPS) {
+            describe_waiters();
+            sim_fail("deadlock: everybody waits");
+        }
+    }
+    switch_to(next);
+}
+
+void sim_yield(void)
+{
+    fiber_make_ready(running);
+    switch_to(choose());
+}
+
+void fiber_preempt(void)
+{
+    if (random_state != 0 && preemption_off == 0 && next_random() % PREEMPT_ONE_IN == 0)
+        sim_yield();
+}
+
+void fiber_hold_turn(bool hold)
+{
+    if (hold)
+        preemption_off++;
+    else
+        preemption_off--;
+}
+
+/* ---- beginning and ending ---- */
+
+/* Where every fiber begins. */
+void fiber_main(void)
+{
+    stack_entered(&running->stack);
+    cpu_load(running->cpu, running->aid);
+    running->result = running->function(running->argument);
+#if defined(VM_TEST)
+    if (running->held.count != 0)
+        sim_fail("fiber \"%s\" ends with %u locks held", running->name, running->held.count);
+#endif
+    running->state = FIBER_ENDED;
+    size_t used = stack_used(&running->stack);
+    if (used > deepest_stack)
+        deepest_stack = used;
+    fiber_block();
+    abort();
+}
+
+static void append(struct sim_fiber *fiber)
+{
+    struct sim_fiber **link = &fiber_all;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = fiber;
+}
+
+static sim_fiber *create(const char *name, int (*function)(void *), void *argument)
+{
+    struct sim_fiber *fiber = calloc(1, sizeof(*fiber));
+    if (fiber == NULL)
+        abort();
+    snprintf(fiber->name, sizeof(fiber->name), "%s", name);
+    fiber->function = function;
+    fiber->argument = argument;
+    fiber->aid = ERR_VM_INVALID_ASPACE;
+    stack_create(&fiber->stack);
+    append(fiber);
+    fiber_make_ready(fiber);
+    return fiber;
+}
+
+sim_fiber *sim_spawn_on(unsigned cpu, aspace_id aid, const char *name, int (*function)(void *),
+                        void *argument)
+{
+    cpu_know(aid);
+    sim_fiber *fiber = create(name, function, argument);
+    fiber->spawned = true;
+    fiber->cpu = cpu;
+    fiber->aid = aid;
+    return fiber;
+}
+
+sim_fiber *sim_spawn(const char *name, int (*function)(void *), void *argument)
+{
+    return sim_spawn_on(running->cpu, running->aid, name, function, argument);
+}
+
+int host_thread_create(const char *name, int (*function)(void *), void *argument)
+{
+    if (!threads_allowed)
+        sim_fail("host_thread_create before vm_init_postthread");
+    if (inject_now(SIM_FAIL_THREAD))
+        return ERR_NO_MEMORY;
+    create(name, function, argument);
+    return VM_OK;
+}
+
+void fiber_start(const struct sim_config *config)
+{
+    main_fiber = (struct sim_fiber){.name = "main", .aid = ERR_VM_INVALID_ASPACE};
+    main_fiber.state = FIBER_RUNNING;
+    stack_adopt_own(&main_fiber.stack);
+    fiber_all = running = &main_fiber;
+    random_state = config->seed;
+    preemption_off = 0;
+    threads_allowed = false;
+    ready_count = 0;
+    failure[0] = '\0';
+    wait_start();
+}
+
+void sim_allow_threads(void)
+{
+    threads_allowed = true;
+}
+
+void fiber_stop(void)
+{
+    for (struct sim_fiber *f = fiber_all; f != NULL;) {
+        struct sim_fiber *next = f->next;
+        if (f != &main_fiber) {
+            stack_destroy(&f->stack);
+            free(f);
+        }
+        f = next;
+    }
+    fiber_all = NULL;
+}
+
+unsigned fiber_report(void)
+{
+    unsigned unfinished = 0;
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next) {
+        if (f == &main_fiber || f->state == FIBER_ENDED)
+            continue;
+        log_print("sim: fiber \"%s\" has not ended\n", f->name);
+        unfinished++;
+    }
+    return unfinished;
+}
+
+static unsigned count_unfinished(void)
+{
+    unsigned unfinished = 0;
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next)
+        unfinished += f->spawned && f->state != FIBER_ENDED;
+    return unfinished;
+}
+
+unsigned sim_run_until_blocked(void)
+{
+    while (count_ready() > 0)
+        sim_yield();
+    return count_unfinished();
+}
+
+void sim_run(void)
+{
+    unsigned steps = 0;
+    while (sim_run_until_blocked() > 0) {
+        if (!wait_pass_time() || ++steps > MAX_IDLE_STEPS) {
+            describe_waiters();
+            sim_fail("deadlock: %u fibers wait for ever", count_unfinished());
+        }
+    }
+}
+
+/* ---- what the running fiber is ---- */
+
+unsigned fiber_cpu(void)
+{
+    return running->cpu;
+}
+
+unsigned host_cpu_id(void)
+{
+    return running->cpu;
+}
+
+aspace_id host_current_aspace(void)
+{
+    return running->aid;
+}
+
+void sim_set_cpu(unsigned cpu)
+{
+    if (cpu >= cpu_count())
+        sim_fail("there is no CPU %u", cpu);
+    running->cpu = cpu;
+    cpu_load(cpu, running->aid);
+}
+
+void sim_set_aspace(aspace_id aid)
+{
+    cpu_know(aid);
+    running->aid = aid;
+    cpu_load(running->cpu, aid);
+    cpu_forget_unused();
+}
+
+bool fiber_uses_aspace(aspace_id aid)
+{
+    if (aid == vm_get_kernel_aspace_id())
+        return true;
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next)
+        if (f->state != FIBER_ENDED && f->aid == aid)
+            return true;
+    return false;
+}
+
+bool sim_fiber_ended(const sim_fiber *fiber)
+{
+    return fiber->state == FIBER_ENDED;
+}
+
+int sim_fiber_result(const sim_fiber *fiber)
+{
+    return fiber->result;
+}
+
+size_t sim_deepest_stack(void)
+{
+    return deepest_stack;
+}
+
+#if defined(VM_TEST)
+/* The core asks before it takes a lock: a good place for somebody else's turn. */
+struct vm_held_locks *host_held_locks(void)
+{
+    fiber_preempt();
+    return &running->held;
+}
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: contents in the process's memory, reads and writes that fail, stop short or wait on request,
+ * and a count of the references that the core has taken. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct failure_plan {
+    unsigned next, times; /* fails the calls numbered next ... next + times - 1 from now on */
+    int error;
+};
+
+struct sim_file {
+    char path[64];
+    uint8_t *data;
+    size_t size;
+    unsigned access;
+    unsigned references;
+    vm_cache_ref *cache;
+    unsigned reads, pages_read, writes;
+    struct failure_plan read_plan, write_plan;
+    size_t longest_read;
+    uint32_t blocked; /* reads wait while it is 1 */
+    unsigned waiting;
+    bool no_writing;
+    struct sim_file *next;
+};
+
+static struct sim_file *files;
+
+/* ---- for tests ---- */
+
+sim_file *sim_file_create(const char *path, const void *data, size_t size, unsigned access)
+{
+    sim_file *file = calloc(1, sizeof(*file));
+    if (file == NULL)
+        abort();
+    snprintf(file->path, sizeof(file->path), "%s", path);
+    file->access = access;
+    file->longest_read = SIZE_MAX;
+    sim_file_set_size(file, size);
+    if (data != NULL)
+        memcpy(file->data, data, size);
+    file->next = files;
+    files = file;
+    return file;
+}
+
+sim_file *sim_file_create_numbered(const char *path, size_t pages)
+{
+    unsigned access = VM_ACCESS_READ | VM_ACCESS_WRITE | VM_ACCESS_EXECUTE;
+    sim_file *file = sim_file_create(path, NULL, pages * VM_PAGE_SIZE, access);
+    for (size_t i = 0; i < pages; i++)
+        memset(file->data + i * VM_PAGE_SIZE, (int)(i + 1), VM_PAGE_SIZE);
+    return file;
+}
+
+void sim_file_set_size(sim_file *file, size_t size)
+{
+    uint8_t *data = realloc(file->data, size + 1);
+    if (data == NULL)
+        abort();
+    if (size > file->size)
+        memset(data + file->size, 0, size - file->size);
+    file->data = data;
+    file->size = size;
+}
+
+uint8_t *sim_file_data(sim_file *file)
+{
+    return file->data;
+}
+
+unsigned sim_file_references(const sim_file *file)
+{
+    return file->references;
+}
+
+unsigned sim_file_reads(const sim_file *file)
+{
+    return file->reads;
+}
+
+unsigned sim_file_pages_read(const sim_file *file)
+{
+    return file->pages_read;
+}
+
+unsigned sim_file_writes(const sim_file *file)
+{
+    return file->writes;
+}
+
+void sim_file_fail_reads(sim_file *file, unsigned n, unsigned times, int error)
+{
+    file->read_plan = (struct failure_plan){.next = n, .times = times, .error = error};
+}
+
+void sim_file_fail_writes(sim_file *file, unsigned n, unsigned times, int error)
+{
+    file->write_plan = (struct failure_plan){.next = n, .times = times, .error = error};
+}
+
+void sim_file_shorten_reads(sim_file *file, size_t bytes)
+{
+    file->longest_read = bytes;
+}
+
+void sim_file_block_reads(sim_file *file, bool block)
+{
+    file->blocked = block;
+    if (!block)
+        host_wake(&file->blocked, UINT32_MAX);
+}
+
+unsigned sim_file_blocked(const sim_file *file)
+{
+    return file->waiting;
+}
+
+void sim_file_forbid_writing(sim_file *file)
+{
+    file->no_writing = true;
+}
+
+/* ---- for the core ---- */
+
+static struct sim_file *find_file(const char *path)
+{
+    for (struct sim_file *f = files; f != NULL; f = f->next)
+        if (strcmp(f->path, path) == 0)
+            return f;
+    return NULL;
+}
+
+int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **vnode)
+{
+    struct sim_file *file = find_file(path);
+    unsigned wanted = access & (VM_ACCESS_READ | VM_ACCESS_WRITE | VM_ACCESS_EXECUTE);
+    if (file == NULL)
+        return ERR_NOT_FOUND;
+    if (!kernel && (wanted & ~file->access) != 0)
+        return ERR_PERMISSION_DENIED;
+    host_vnode_acquire(file);
+    *vnode = file;
+    return VM_OK;
+}
+
+void host_vnode_acquire(void *vnode)
+{
+    struct sim_file *file = vnode;
+    file->references++;
+}
+
+void host_vnode_release(void *vnode)
+{
+    struct sim_file *file = vnode;
+    if (file->references == 0)
+        sim_fail("file %s is released more often than acquired", file->path);
+    file->references--;
+}
+
+vm_cache_ref *host_vnode_get_cache(void *vnode)
+{
+    struct sim_file *file = vnode;
+    return file->cache;
+}
+
+bool host_vnode_set_cache(void *vnode, vm_cache_ref *cache)
+{
+    struct sim_file *file = vnode;
+    if (file->cache != NULL)
+        return false;
+    file->cache = cache;
+    return true;
+}
+
+void host_vnode_clear_cache(void *vnode, vm_cache_ref *cache)
+{
+    struct sim_file *file = vnode;
+    if (file->cache == cache)
+        file->cache = NULL;
+}
+
+off_t host_vnode_size(void *vnode)
+{
+    struct sim_file *file = vnode;
+    return (off_t)file->size;
+}
+
+static int planned_failure(struct failure_plan *plan)
+{
+    if (plan->next == 0)
+        return VM_OK;
+    if (plan->next > 1) {
+        plan->next--;
+        return VM_OK;
+    }
+    if (plan->times == 0)
+        return VM_OK;
+    plan->times--;
+    return plan->error;
+}
+
+static void wait_while_blocked(struct sim_file *file)
+{
+    file->waiting++;
+    while (file->blocked != 0)
+        (void)host_wait(&file->blocked, 1, VM_NO_DEADLINE, false);
+    file->waiting--;
+}
+
+/* How many bytes at `offset` belong to the file, of `limit`. */
+static size_t bytes_at(const struct sim_file *file, size_t offset, size_t limit)
+{
+    if (offset >= file->size)
+        return 0;
+    return file->size - offset < limit ? file->size - offset : limit;
+}
+
+int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t count, size_t *done)
+{
+    struct sim_file *file = vnode;
+    *done = 0;
+    file->reads++;
+    file->pages_read += (unsigned)count;
+    wait_while_blocked(file);
+    int error = planned_failure(&file->read_plan);
+    if (error == VM_OK && inject_now(SIM_FAIL_VNODE_READ))
+        error = ERR_IO;
+    if (error != VM_OK)
+        return error;
+    size_t left = bytes_at(file, (size_t)offset, count * VM_PAGE_SIZE);
+    if (left > file->longest_read)
+        left = file->longest_read;
+    for (size_t i = 0; left > 0; i++) {
+        size_t now = left < VM_PAGE_SIZE ? left : VM_PAGE_SIZE;
+        memcpy(host_frame_ptr(frames[i]), file->data + offset + *done, now);
+        *done += now;
+        left -= now;
+    }
+    return VM_OK;
+}
+
+int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t count, size_t *done)
+{
+    struct sim_file *file = vnode;
+    *done = 0;
+    file->writes++;
+    if (file->no_writing)
+        return ERR_UNSUPPORTED;
+    int error = planned_failure(&file->write_plan);
+    if (error != VM_OK)
+        return error;
+    size_t left = bytes_at(file, (size_t)offset, count * VM_PAGE_SIZE);
+    for (size_t i = 0; left > 0; i++) {
+        size_t now = left < VM_PAGE_SIZE ? left : VM_PAGE_SIZE;
+        memcpy(file->data + offset + *done, host_frame_ptr(frames[i]), now);
+        *done += now;
+        left -= now;
+    }
+    return VM_OK;
+}
+
+/* ---- ending ---- */
+
+unsigned file_report(void)
+{
+    unsigned left = 0;
+    for (struct sim_file *f = files; f != NULL; f = f->next) {
+        if (f->references == 0 && f->cache == NULL)
+            continue;
+        log_print("sim: file %s has %u references%s left\n", f->path, f->references,
+                  f->cache != NULL ? " and a cache" : "");
+        left++;
+    }
+    return left;
+}
+
+void file_stop(void)
+{
+    while (files != NULL) {
+        struct sim_file *next = files->next;
+        free(files->data);
+        free(files);
+        files = next;
+    }
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* What the simulator's files share. Each file owns its state and starts and stops it by itself. */
+#ifndef QUIRE_SIM_INTERNAL_H
+#define QUIRE_SIM_INTERNAL_H
+
+#include "sim.h"
+#include <quire/host.h>
+
+/* ---- memory.c ---- */
+void memory_start(size_t size);
+void memory_stop(void);
+void memory_describe(kernel_args *ka);
+/* NULL where there is neither memory nor a device. */
+uint8_t *memory_at(addr_t physical);
+bool memory_is_ram(addr_t physical);
+
+/* ---- boot.c ---- */
+/* The tables and the image that boot code would have made, at the bottom of memory. */
+void boot_build(kernel_args *ka);
+
+/* ---- mmu.c ---- */
+struct mmu_entry {
+    addr_t frame;
+    bool writable, user, executable, accessed, dirty;
+};
+bool mmu_is_canonical(addr_t address);
+/* Whether the entry permits VM_ACCESS_* bits. */
+bool mmu_permits(const struct mmu_entry *entry, unsigned access);
+/* Walks the table at `root`; false where nothing is present. Changes nothing. */
+bool mmu_inspect(addr_t root, addr_t address, struct mmu_entry *entry);
+/* A hardware walk: when the access is permitted, it sets accessed and dirty bits. */
+bool mmu_walk(addr_t root, addr_t address, unsigned access, struct mmu_entry *entry);
+
+/* ---- tlb.c ---- */
+void tlb_start(unsigned cpus);
+void tlb_stop(void);
+bool tlb_find(unsigned cpu, addr_t root, addr_t address, struct mmu_entry *entry);
+void tlb_insert(unsigned cpu, addr_t root, addr_t address, const struct mmu_entry *entry);
+void tlb_remove(unsigned cpu, addr_t root, addr_t address);
+/* What loading another root does: all but the kernel's entries go. */
+void tlb_drop_user(unsigned cpu);
+
+/* ---- cpu.c ---- */
+void cpu_start(unsigned cpu_total);
+void cpu_stop(void);
+/* Once the core runs: every CPU translates by the kernel's root. */
+void cpu_enter_kernel(void);
+unsigned cpu_count(void);
+/* Takes a reference on a space that CPUs may be asked to load; gives back those of spaces that no CPU
+ * and no fiber uses. Both may wait. */
+void cpu_know(aspace_id aid);
+void cpu_forget_unused(void);
+/* Makes `cpu` translate by a space that is known, or else by the kernel's. Doesn't wait. */
+void cpu_load(unsigned cpu, aspace_id aid);
+/* Makes each CPU that translates by `aid` translate by the kernel's instead. */
+void cpu_unload(aspace_id aid);
+addr_t cpu_root(unsigned cpu);
+addr_t cpu_kernel_root(void);
+
+/* ---- access.c ---- */
+/* Where the byte at `address` is, after faults as needed. `ip` is the instruction at fault; NULL and
+ * *error where the fault wasn't resolved or the core went to a fault handler. What it gives is good
+ * until the next call of the core's. */
+uint8_t *access_resolve(addr_t address, addr_t ip, unsigned access, int *error);
+void access_start(void);
+
+/* ---- fiber.c ---- */
+void fiber_start(const struct sim_config *config);
+void fiber_stop(void);
+/* How many fibers haven't ended; says their names in the log. */
+unsigned fiber_report(void);
+unsigned fiber_cpu(void);
+bool fiber_uses_aspace(aspace_id aid);
+/* While held, the running fiber isn't interrupted. */
+void fiber_hold_turn(bool hold);
+/* Fails the test from whichever fiber runs. */
+_Noreturn void fiber_fail(const char *text);
+
+/* ---- file.c ---- */
+void file_stop(void);
+/* How many files have references or caches left; says so in the log. */
+unsigned file_report(void);
+
+/* ---- log.c ---- */
+void log_start(void);
+void log_stop(void);
+void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- inject.c ---- */
+void inject_start(void);
+bool inject_now(enum sim_failure class);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* The simulated machine: every host_* hook, deterministic, in one Linux process.
+ *
+ * Physical memory is an arena whose addresses neither start at 0 nor are without a hole. Programs
+ * reach it through a software MMU that walks x86-64 page tables, and through one TLB for each CPU
+ * that forgets nothing it wasn't told to forget: where the core omits a flush, a program sees the
+ * wrong bytes. Threads are fibers which run until they wait or yield, so a run can be repeated.
+ *
+ * Simulated programs live in [SIM_USER_BASE, SIM_USER_END), where a position independent Linux
+ * process has nothing of its own: an address says by itself whose it is. */
+#ifndef QUIRE_SIM_H
+#define QUIRE_SIM_H
+
+#include <quire/vm.h>
+
+#define SIM_USER_BASE ((addr_t)0x10000)
+#define SIM_USER_END ((addr_t)0x400000000000)
+#define SIM_KERNEL_BASE ((addr_t)0xffffff8000000000)
+#define SIM_KERNEL_SIZE ((addr_t)0x8000000000 - VM_PAGE_SIZE)
+/* The boot image: mapped in the kernel's space before vm_init, filled with SIM_BOOT_BYTE + page. */
+#define SIM_BOOT_BASE ((addr_t)0xffffffff80000000)
+#define SIM_BOOT_PAGES 8
+#define SIM_BOOT_BYTE 0x40
+/* Physical memory: two ranges with a hole between them, and two devices that aren't memory. */
+#define SIM_RAM_LOW ((addr_t)0x100000)
+#define SIM_RAM_HIGH ((addr_t)0x40000000)
+#define SIM_DEVICE_LOW ((addr_t)0xb8000)
+#define SIM_DEVICE_HIGH ((addr_t)0xfe000000)
+#define SIM_DEVICE_PAGES 16
+
+/* What a frame holds that nobody has written yet. */
+#define SIM_STALE_BYTE 0xa5
+
+/* ---- the machine ------------------------------------------------------------------------------- */
+
+struct sim_config {
+    size_t memory; /* bytes; 0: 16 MiB */
+    unsigned cpus; /* 0: 1 */
+    bool overcommit;
+    bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
+    uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
+};
+
+/* Starts a machine and the core on it, all three stages. NULL: the default configuration. What
+ * an unfinished machine before it left behind is thrown away. The error of vm_init*. */
+int sim_start(const struct sim_config *config);
+/* The same without starting the core: `ka` is what vm_init is to be given. */
+void sim_power_on(const struct sim_config *config, kernel_args *ka);
+/* For those who call vm_init and its successors themselves: waiting and threads are allowed now. */
+void sim_allow_waiting(void);
+void sim_allow_threads(void);
+/* Ends the core and the machine. Whatever is left over (see struct vm_leftovers; vnode references,
+ * fibers that haven't ended, boards of waiters) is said in the log and fails the test. */
+void sim_end(void);
+/* As sim_end, but returns how many kinds of things were left instead of failing. */
+unsigned sim_end_counting(struct vm_leftovers *left);
+
+/* Ends the running test with a sentence; formatted as printf does. Doesn't return. */
+_Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Called with the text of a failure, on the main fiber; must not return. The default prints the
+ * text and the log, and aborts. */
+void sim_set_failure_handler(void (*handler)(const char *text));
+
+/* Runs the core's checker; contradictions fail the test, with the checker's text. */
+void sim_check(const char *file, int line);
+#define SIM_CHECK() sim_check(__FILE__, __LINE__)
+
+/* What the core has logged since the last clear. */
+const char *sim_log_text(void);
+void sim_log_clear(void);
+
+/* Frames that can be allocated now. */
+size_t sim_free_frames(void);
+int64_t sim_committed(void);
+
+/* ---- CPUs and programs ------------------------------------------------------------------------- */
+
+/* The running fiber goes on on another CPU. The CPU it leaves keeps its translations. */
+void sim_set_cpu(unsigned cpu);
+/* The running fiber's program lives in this address space: ERR_VM_INVALID_ASPACE for none. */
+void sim_set_aspace(aspace_id aid);
+/* vm_create_aspace over all of user space, entered by the running fiber. */
+aspace_id sim_new_aspace(void);
+/* Makes all CPUs and the running fiber leave the space, then deletes it. */
+int sim_delete_aspace(aspace_id aid);
+
+/* Accesses as the running fiber's program makes them, through TLB, MMU and page faults. VM_OK, or
+ * the error of the fault that could not be resolved: everything before that byte was done. */
+int sim_read(addr_t address, void *buffer, size_t length);
+int sim_write(addr_t address, const void *buffer, size_t length);
+int sim_execute(addr_t address, void *buffer, size_t length);
+/* One byte: negative is the fault's error. */
+int sim_read_byte(addr_t address);
+int sim_write_byte(addr_t address, uint8_t byte);
+/* `length` bytes of one value; whether all bytes have the value. */
+int sim_fill(addr_t address, uint8_t byte, size_t length);
+bool sim_is_filled(addr_t address, uint8_t byte, size_t length);
+/* The same for the kernel: no VM_ACCESS_USER. */
+int sim_kernel_read(addr_t address, void *buffer, size_t length);
+int sim_kernel_write(addr_t address, const void *buffer, size_t length);
+
+/* A page-table entry as the hardware sees it now: what a walk of the loaded root finds. */
+struct sim_translation {
+    addr_t physical; /* of the address itself */
+    bool writable, user, executable, accessed, dirty;
+};
+/* False where nothing is present. Sets no bit and fills no TLB. */
+bool sim_look_up(addr_t address, struct sim_translation *translation);
+/* Whether the running CPU's TLB has an entry for the address. */
+bool sim_tlb_holds(addr_t address);
+/* Accesses through an entry that no longer agreed with the tables; and flushes asked for. */
+uint64_t sim_stale_accesses(void);
+uint64_t sim_tlb_flushes(void);
+/* Page faults that programs have taken. */
+uint64_t sim_faults(void);
+
+/* The contents of physical memory or of a device. */
+void *sim_physical(addr_t physical);
+
+/* ---- fibers ------------------------------------------------------------------------------------ */
+
+typedef struct sim_fiber sim_fiber;
+
+/* A thread on the running fiber's CPU, in its address space. It runs from the next yield or wait on. */
+sim_fiber *sim_spawn(const char *name, int (*function)(void *), void *argument);
+sim_fiber *sim_spawn_on(unsigned cpu, aspace_id aid, const char *name, int (*function)(void *),
+                        void *argument);
+/* Lets others run. */
+void sim_yield(void);
+void sim_sleep(uint64_t nanoseconds);
+/* Runs until all spawned fibers have ended; a deadlock fails the test. */
+void sim_run(void);
+/* Runs until no fiber can; time doesn't pass. How many spawned fibers haven't ended. */
+unsigned sim_run_until_blocked(void);
+bool sim_fiber_ended(const sim_fiber *fiber);
+int sim_fiber_result(const sim_fiber *fiber);
+/* The thread is to die: killable waits end with ERR_INTERRUPTED. */
+void sim_kill(sim_fiber *fiber);
+/* The most stack any fiber has used, in bytes. */
+size_t sim_deepest_stack(void);
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+typedef struct sim_file sim_file; /* is its own vnode */
+
+/* A regular file. `data` may be NULL for zeros. `access` is VM_ACCESS_*: what mappings may do. */
+sim_file *sim_file_create(const char *path, const void *data, size_t size, unsigned access);
+/* A file in which each page is filled with its index + 1. */
+sim_file *sim_file_create_numbered(const char *path, size_t pages);
+/* The host's side of a truncation; the core learns of it through vm_cache_truncate. */
+void sim_file_set_size(sim_file *file, size_t size);
+uint8_t *sim_file_data(sim_file *file);
+/* References the core holds on the vnode. */
+unsigned sim_file_references(const sim_file *file);
+/* Calls of host_vnode_read and pages they asked for; calls of host_vnode_write. */
+unsigned sim_file_reads(const sim_file *file);
+unsigned sim_file_pages_read(const sim_file *file);
+unsigned sim_file_writes(const sim_file *file);
+/* From the n-th read from now on (1: the next) `times` reads fail with `error`. */
+void sim_file_fail_reads(sim_file *file, unsigned n, unsigned times, int error);
+void sim_file_fail_writes(sim_file *file, unsigned n, unsigned times, int error);
+/* Reads stop after so many bytes; SIZE_MAX: they don't. */
+void sim_file_shorten_reads(sim_file *file, size_t bytes);
+/* While blocked, reads wait. */
+void sim_file_block_reads(sim_file *file, bool block);
+unsigned sim_file_blocked(const sim_file *file);
+/* host_vnode_write answers ERR_UNSUPPORTED, as a ram file system's does. */
+void sim_file_forbid_writing(sim_file *file);
+
+/* ---- failures on purpose ------------------------------------------------------------------------ */
+
+enum sim_failure {
+    SIM_FAIL_METADATA, /* the first four are the core's own, enum vm_inject in this order */
+    SIM_FAIL_FRAME,
+    SIM_FAIL_TABLE,
+    SIM_FAIL_COMMIT,
+    SIM_FAIL_THREAD,     /* host_thread_create */
+    SIM_FAIL_VNODE_READ, /* host_vnode_read of any file, with ERR_IO */
+    SIM_FAILURES,
+};
+
+/* The n-th request from now on (1: the next) fails; `forever`: and all behind it. 0: none does. */
+void sim_fail_at(enum sim_failure class, unsigned n, bool forever);
+/* Requests since sim_fail_at, and how many of them were failed. */
+unsigned sim_fail_seen(enum sim_failure class);
+unsigned sim_fail_done(enum sim_failure class);
+const char *sim_failure_name(enum sim_failure class);
+
+#endif
