@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive.h"
@@ -34,11 +32,11 @@ static char *default_kernel(void)
 static int check_memory(const struct boot_options *options, const char *kernel,
                         const struct archive *archive)
 {
-    struct stat status;
-    if (stat(kernel, &status) != 0 || access(kernel, R_OK) != 0)
-        return fail(STATUS_ERROR, "%s: can't read the kernel: %s; build it with ./dev build",
-                    kernel, strerror(errno));
-    uint64_t needed = archive->size + (uint64_t)status.st_size + ((uint64_t)2 << 20);
+    uint64_t size;
+    int status = program_size(kernel, &size);
+    if (status != 0)
+        return status;
+    uint64_t needed = archive->size + size + ((uint64_t)2 << 20);
     if (needed <= options->memory)
         return 0;
     return fail(STATUS_ERROR,

@@ -163,3 +163,24 @@ int program_check(const char *path)
     close(file);
     return status;
 }
+
+int program_size(const char *path, uint64_t *size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return fail(STATUS_ERROR, "%s: can't read the kernel: %s; build it with ./dev build", path,
+                    strerror(errno));
+    Elf64_Ehdr header;
+    bool valid = pread(file, &header, sizeof(header), 0) == sizeof(header) &&
+                 memcmp(header.e_ident, ELFMAG, SELFMAG) == 0;
+    *size = 0;
+    for (unsigned i = 0; valid && i < header.e_phnum; i++) {
+        Elf64_Phdr segment;
+        off_t offset = (off_t)(header.e_phoff + i * sizeof(segment));
+        valid = pread(file, &segment, sizeof(segment), offset) == sizeof(segment);
+        if (valid && segment.p_type == PT_LOAD)
+            *size += segment.p_memsz;
+    }
+    close(file);
+    return valid ? 0 : fail(STATUS_ERROR, "%s is no kernel of Quire's", path);
+}
