@@ -13,9 +13,9 @@
 /* Of one CPU, reached through GS in the kernel. entry.S knows the first four offsets. */
 struct cpu {
     struct thread *current;
-    addr_t kernel_stack;      /* the current thread's, its top: for SYSCALL */
-    addr_t user_stack;        /* scratch of the SYSCALL entry */
-    uint64_t reserved;
+    addr_t kernel_stack; /* the current thread's, its top: for SYSCALL */
+    addr_t user_stack;   /* scratch of the SYSCALL entry */
+    struct cpu *self;
     unsigned id;
     unsigned interrupt_depth; /* above 0: in an interrupt handler */
     struct thread *idle;

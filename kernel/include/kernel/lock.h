@@ -11,7 +11,10 @@ struct spinlock {
     uint32_t held;
     bool interrupts; /* the holder's: whether they were on */
 };
-#define SPINLOCK_INIT {0, false}
+#define SPINLOCK_INIT                                                                              \
+    {                                                                                              \
+        0, false                                                                                   \
+    }
 void spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 

@@ -15,9 +15,9 @@ struct user_memory {
     uint32_t references;
     aspace_id id;
     vm_address_space *aspace;
-    struct mutex lock;          /* guards brk_end and brk_region */
-    addr_t brk_start, brk_end;  /* bytes; kernel/syscall grows it */
-    region_id brk_region;       /* kernel/syscall's, 0: none yet */
+    struct mutex lock;                                /* guards brk_end and brk_region */
+    addr_t brk_start, brk_end;                        /* bytes; kernel/syscall grows it */
+    region_id brk_region;                             /* kernel/syscall's, 0: none yet */
     addr_t arguments, arguments_end, environment_end; /* on the stack, for /proc */
     addr_t stack_top;
 };
@@ -34,9 +34,9 @@ struct process {
     uint32_t references;
     int32_t pid, group, session;
     enum process_state state;
-    bool dying;       /* killed or exiting: takes no more signals */
+    bool dying; /* killed or exiting: takes no more signals */
     bool has_execed;
-    int exit_status;  /* as wait4 gives it */
+    int exit_status; /* as wait4 gives it */
     struct process *parent;
     struct process *children, *sibling_next, *sibling_previous;
     struct process *all_next, *all_previous;
@@ -44,10 +44,9 @@ struct process {
     struct user_memory *memory;
     struct file_state *files; /* kernel/fs's: descriptors, cwd, umask */
     void *executable;         /* a vnode with a reference, or NULL */
-    char *executable_path;    /* vm_meta_alloc'ed, PATH_LENGTH_MAX bytes */
     char name[PROCESS_NAME_LENGTH];
     struct process_times times;
-    uint64_t start_time; /* monotonic */
+    uint64_t start_time;      /* monotonic */
     struct event child_event; /* a child has changed its state */
     struct event vfork_event; /* the child has left the memory it borrowed */
     bool borrows_memory;      /* a vfork's child before exec or exit */
@@ -78,8 +77,8 @@ static inline struct process *process_current(void)
 #define CLONE_CHILD_SETTID 0x1000000u
 
 struct fork_request {
-    uint64_t flags;  /* CLONE_*, the signal in the low byte */
-    uint64_t stack;  /* 0: the parent's */
+    uint64_t flags;                      /* CLONE_*, the signal in the low byte */
+    uint64_t stack;                      /* 0: the parent's */
     uint64_t parent_tid, child_tid, tls; /* pointers of the program, as clone(2) has them */
 };
 /* The child's pid, or -EAGAIN, -ENOMEM, -EINVAL (flags it can't do: threads, and CLONE_VM without

@@ -94,7 +94,7 @@ struct signal_info {
     int32_t number, code;
     int32_t pid; /* of the sender or child */
     uint32_t uid;
-    int32_t status; /* SIGCHLD; the value for SI_QUEUE's lower half */
+    int32_t status;   /* SIGCHLD; the value for SI_QUEUE's lower half */
     uint64_t address; /* faults */
     uint64_t value;   /* sigqueue */
 };
@@ -127,10 +127,11 @@ bool signal_pending(void);
 
 /* The calls. Pointers are the kernel's; results are 0, a value or -errno. They work on the running
  * process. */
-int64_t signal_kill(int32_t pid, int number); /* kill(2)'s pid */
+int64_t signal_kill(int32_t pid, int number);                     /* kill(2)'s pid */
 int64_t signal_tgkill(int32_t group, int32_t thread, int number); /* group -1: tkill */
 int64_t signal_queue(int32_t pid, int number, const struct linux_siginfo *info);
-int64_t signal_set_action(int number, const struct signal_action *action, struct signal_action *old);
+int64_t signal_set_action(int number, const struct signal_action *action,
+                          struct signal_action *old);
 int64_t signal_set_mask(int how, const uint64_t *set, uint64_t *old);
 uint64_t signal_pending_set(void);
 /* Returns only when a handler is to run: -ERESTARTNOHAND. The old mask comes back after it. */

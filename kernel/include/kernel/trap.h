@@ -20,11 +20,12 @@ struct trap_frame {
 #define USER_BASE 0x10000ul
 #define USER_TOP 0x7ffffffff000ul
 
-#define SELECTOR_KERNEL_CODE 0x08
-#define SELECTOR_KERNEL_DATA 0x10
-#define SELECTOR_USER_DATA 0x1b
-#define SELECTOR_USER_CODE 0x23
-#define SELECTOR_TASK_STATE 0x28
+/* Linux's: signal frames show them. */
+#define SELECTOR_KERNEL_CODE 0x10
+#define SELECTOR_KERNEL_DATA 0x18
+#define SELECTOR_USER_DATA 0x2b
+#define SELECTOR_USER_CODE 0x33
+#define SELECTOR_TASK_STATE 0x40
 
 static inline bool frame_is_user(const struct trap_frame *frame)
 {
