@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* An open file, and the table in which a process has its descriptors. */
+/* Open files, and what a process has of them. */
 #ifndef KERNEL_FS_FILE_H
 #define KERNEL_FS_FILE_H
 
-#include "fs/vnode.h"
-
-struct poll_state;
+#include "vnode.h"
 
 struct file_ops {
-    /* The number of bytes, 0 at the end, or an errno. *position is the file's, or the caller's for
-     * pread and pwrite. */
+    /* The number of bytes, 0 at the end, or an errno. *position moves; NULL where there is none. */
     int64_t (*read)(struct file *file, void *buffer, size_t length, bool user, off_t *position);
     int64_t (*write)(struct file *file, const void *buffer, size_t length, bool user,
                      off_t *position);
@@ -23,67 +20,89 @@ struct file_ops {
 
 struct file {
     const struct file_ops *ops;
-    struct vnode *vnode; /* NULL for an anonymous pipe's ends only while they are made */
-    void *data;          /* of the ops */
+    struct vnode *vnode;
+    void *data; /* of the ops */
     uint32_t references;
-    unsigned flags; /* O_*; those that fcntl may change are read and written atomically */
+    unsigned flags; /* O_*; fcntl changes some, with atomic stores */
     struct mutex position_lock;
     off_t position;
 };
 
-/* A new open file on `vnode` (takes a reference of its own). */
+/* A new open file on `vnode`, of which it takes a reference of its own. */
 int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **file);
 void file_acquire(struct file *file);
+/* May sleep. */
 void file_release(struct file *file);
+
+static inline unsigned file_flags(const struct file *file)
+{
+    return __atomic_load_n(&file->flags, __ATOMIC_RELAXED);
+}
 
 static inline bool file_readable(const struct file *file)
 {
-    return (file->flags & (O_ACCMODE | O_PATH)) != O_WRONLY && (file->flags & O_PATH) == 0;
+    unsigned flags = file_flags(file);
+    return (flags & O_ACCMODE) != O_WRONLY && (flags & O_PATH) == 0;
 }
 
 static inline bool file_writable(const struct file *file)
 {
-    return (file->flags & O_ACCMODE) != O_RDONLY && (file->flags & O_PATH) == 0;
+    unsigned flags = file_flags(file);
+    return (flags & O_ACCMODE) != O_RDONLY && (flags & O_PATH) == 0;
 }
 
-/* Reads and writes at the file's own position (position NULL) or at the caller's. */
+/* The number of bytes or -errno; -EBADF where the file was not opened for that. `position` NULL: the
+ * file's own. */
 int64_t file_read(struct file *file, void *buffer, size_t length, bool user, off_t *position);
 int64_t file_write(struct file *file, const void *buffer, size_t length, bool user,
                    off_t *position);
+unsigned file_poll(struct file *file);
 
-/* Everybody who polls looks again. Doesn't sleep. */
-void poll_wake(void);
+/* Signalled whenever any file may have become ready: everybody who polls looks again. */
+extern struct event poll_event;
 
-/* ---- descriptors --------------------------------------------------------------------------------- */
+/* For regular files and symbolic links of the ram file system; and directories. */
+extern const struct file_ops regular_file_ops, directory_file_ops;
 
-#define FD_TABLE_MAX 1024
+/* ---- descriptors ----------------------------------------------------------------------------------- */
+
+#define FD_MAX 1024
+
+struct descriptor {
+    struct file *file;
+    bool close_on_exec;
+};
 
 /* A process's descriptors, working directory and file creation mask. */
 struct fd_table {
-    struct mutex lock; /* guards all of it */
-    struct file **files;
-    uint8_t *close_on_exec; /* one byte for each descriptor */
+    struct mutex lock; /* guards all of it, but umask: only its process uses that */
+    struct descriptor *descriptors;
     unsigned capacity;
     struct vnode *cwd;
     unsigned umask;
 };
 
-/* For the first process: the console as 0, 1 and 2, working directory `/`. NULL: no memory. */
+/* All give NULL when there is no memory. */
+struct fd_table *fd_table_create_at(struct vnode *cwd);
+/* For the first process: the console as 0, 1 and 2, working directory `/`. */
 struct fd_table *fd_table_create(void);
-/* For fork: the same open files. NULL: no memory. */
 struct fd_table *fd_table_copy(struct fd_table *from);
-/* For execve, once it can't fail any more. */
 void fd_table_close_on_exec(struct fd_table *table);
-/* For exit: closes everything. NULL is fine. */
 void fd_table_destroy(struct fd_table *table);
+/* The running process's. */
+struct fd_table *fd_table_current(void);
+/* Its working directory, with a reference. */
+struct vnode *fd_table_cwd(struct fd_table *table);
 
 /* The open file, with a reference, or NULL. */
 struct file *fd_get(struct fd_table *table, int fd);
-/* Puts `file` (whose reference the table takes over) at the lowest free descriptor from `low` on: the
- * descriptor, or -EMFILE, -ENOMEM. */
-int fd_install(struct fd_table *table, struct file *file, bool close_on_exec, int low);
-/* Puts `file` (its reference is taken over) at `fd`; closes what is there. */
+/* Puts `file` (whose reference is taken over, also on errors) at the lowest free descriptor from
+ * `low` on: that descriptor, or -EMFILE, -ENOMEM, -EINVAL. */
+int fd_install(struct fd_table *table, struct file *file, bool close_on_exec, unsigned low);
+/* Puts it at `fd` instead of what is there: fd, -EBADF, -ENOMEM. */
 int fd_replace(struct fd_table *table, int fd, struct file *file, bool close_on_exec);
 int fd_close(struct fd_table *table, int fd);
+/* FD_CLOEXEC: 0 or 1, -EBADF. `set` below 0 only asks. */
+int fd_close_on_exec(struct fd_table *table, int fd, int set);
 
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The file system as a whole. */
+/* The file system as a whole. What processes need of it is declared in kernel/process.h. */
 #ifndef KERNEL_FS_FS_H
 #define KERNEL_FS_FS_H
 
-#include "fs/path.h"
-
-/* Builds the initial file system from a newc cpio archive, which must stay where it is as long as the
- * file system is mounted. A broken archive is 0 files and a sentence in *problem: -EINVAL, -ENOMEM.
- * Count the free frames before this, and again after fs_unmount: they are equal. */
-int fs_mount(const void *archive, size_t length, const char **problem);
-
-/* Once all processes are gone: deletes everything. The number of vnodes that somebody still uses. */
-unsigned fs_unmount(void);
+#include "path.h"
 
 /* `/`; NULL when nothing is mounted. Not referenced. */
 extern struct vnode *fs_root;
+
+/* Builds the file system from a newc archive, which stays where it is: the files' pages are brought in
+ * from it. For a broken one -EINVAL and a sentence in *problem; -ENOMEM. */
+int fs_mount(const void *archive, size_t size, const char **problem);
+/* Takes all names away and ends what is not in use. */
+void fs_unmount(void);
+/* Makes a device or directory that the archive needn't have. => namespace_lock held */
+int fs_add_device_nodes(struct vnode *root);
 
 #endif

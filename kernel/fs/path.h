@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* From names to vnodes. */
+/* From names to vnodes. Paths are the kernel's copies. */
 #ifndef KERNEL_FS_PATH_H
 #define KERNEL_FS_PATH_H
 
-#include "fs/file.h"
+#include "file.h"
 
 #define PATH_MAX_LINKS 40 /* symbolic links followed before -ELOOP, as Linux has it */
 
-/* The vnode at `path` (the kernel's copy), with a reference. A relative path starts at `start`.
- * -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM. */
+/* The end of a walk. `directory` holds the last component, `name`; `vnode` is what is there, or NULL.
+ * Where the path ends in "/", "." or "..", there is no name (length 0), and vnode is set. Both are
+ * referenced. */
+struct path_end {
+    struct vnode *directory;
+    struct vnode *vnode;
+    bool must_be_directory; /* the path ends in a slash */
+    size_t length;
+    char name[NAME_MAX + 1];
+};
+
+/* => namespace_lock held. Walks `path`, from `start` if it is relative. A last component that doesn't
+ * exist is no error. -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM. */
+int path_walk(struct vnode *start, const char *path, bool follow_last, struct path_end *end);
+void path_end_release(struct path_end *end);
+
+/* The vnode at `path`, with a reference. */
 int path_lookup(struct vnode *start, const char *path, bool follow_last, struct vnode **found);
 
-/* The same for exec: relative to the process's working directory, and must be a regular file that may
- * be executed: -EACCES otherwise. */
+/* The same for exec: from the table's working directory; -EACCES for what is no regular file that may
+ * be executed. */
 int path_lookup_executable(struct fd_table *table, const char *path, struct vnode **found);
 
-/* The directory that `path` names an entry of, with a reference, and that entry's name, which need not
- * exist. `trailing_slash`: the path says that it is a directory. */
-struct path_parent {
-    struct vnode *directory;
-    char name[NAME_MAX + 1];
-    size_t length;
-    bool trailing_slash;
-};
-int path_lookup_parent(struct vnode *start, const char *path, struct path_parent *parent);
-
-/* open(2). `path` is the kernel's copy. */
+/* open(2), with the permissions masked already. */
 int path_open(struct vnode *start, const char *path, unsigned flags, unsigned mode,
               struct file **file);
 

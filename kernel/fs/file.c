@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Open files, and what reading and writing do for regular files and directories. */
+#include "file.h"
+#include <kernel/string.h>
+
+struct event poll_event;
+
+/* What O_PATH opens: a place, not a file. */
+static const struct file_ops path_file_ops = {.seekable = false};
+
+static struct file *file_create(struct vnode *vnode, unsigned flags)
+{
+    struct file *file = vm_meta_alloc(sizeof(*file));
+    if (file == NULL)
+        return NULL;
+    memset(file, 0, sizeof(*file));
+    file->references = 1;
+    file->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+    vnode_acquire(vnode);
+    file->vnode = vnode;
+    return file;
+}
+
+static void file_free(struct file *file)
+{
+    vnode_release(file->vnode);
+    vm_meta_free(file, sizeof(*file));
+}
+
+int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **result)
+{
+    struct file *file = file_create(vnode, flags);
+    int error = 0;
+    *result = NULL;
+    if (file == NULL)
+        return -ENOMEM;
+    if ((flags & O_PATH) != 0)
+        file->ops = &path_file_ops;
+    else
+        error = vnode->ops->open != NULL ? vnode->ops->open(file) : -ENXIO;
+    if (error != 0) {
+        file_free(file);
+        return error;
+    }
+    *result = file;
+    return 0;
+}
+
+void file_acquire(struct file *file)
+{
+    __atomic_add_fetch(&file->references, 1, __ATOMIC_RELAXED);
+}
+
+void file_release(struct file *file)
+{
+    if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (file->ops->close != NULL)
+        file->ops->close(file);
+    file_free(file);
+}
+
+int64_t file_read(struct file *file, void *buffer, size_t length, bool user, off_t *position)
+{
+    if (!file_readable(file))
+        return -EBADF;
+    if (file->ops->read == NULL)
+        return -EINVAL;
+    if (position != NULL || !file->ops->seekable)
+        return file->ops->read(file, buffer, length, user, position);
+    mutex_lock(&file->position_lock);
+    int64_t result = file->ops->read(file, buffer, length, user, &file->position);
+    mutex_unlock(&file->position_lock);
+    return result;
+}
+
+int64_t file_write(struct file *file, const void *buffer, size_t length, bool user, off_t *position)
+{
+    if (!file_writable(file))
+        return -EBADF;
+    if (file->ops->write == NULL)
+        return -EINVAL;
+    if (position != NULL || !file->ops->seekable)
+        return file->ops->write(file, buffer, length, user, position);
+    mutex_lock(&file->position_lock);
+    int64_t result = file->ops->write(file, buffer, length, user, &file->position);
+    mutex_unlock(&file->position_lock);
+    return result;
+}
+
+unsigned file_poll(struct file *file)
+{
+    if (file->ops->poll != NULL)
+        return file->ops->poll(file);
+    return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+}
+
+static int64_t regular_read(struct file *file, void *buffer, size_t length, bool user,
+                            off_t *position)
+{
+    int64_t result = vnode_read(file->vnode, *position, buffer, length, user);
+    if (result > 0)
+        *position += result;
+    return result;
+}
+
+static int64_t regular_write(struct file *file, const void *buffer, size_t length, bool user,
+                             off_t *position)
+{
+    bool append = (file_flags(file) & O_APPEND) != 0;
+    return vnode_write(file->vnode, position, buffer, length, user, append);
+}
+
+const struct file_ops regular_file_ops = {
+    .read = regular_read,
+    .write = regular_write,
+    .seekable = true,
+};
+
+static int64_t directory_read(struct file *file, void *buffer, size_t length, bool user,
+                              off_t *position)
+{
+    (void)file, (void)buffer, (void)length, (void)user, (void)position;
+    return -EISDIR;
+}
+
+const struct file_ops directory_file_ops = {.read = directory_read, .seekable = true};

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* The data of regular files: it lives in the vnode's cache, which Quire fills from the archive. */
+#include "vnode.h"
+#include <kernel/string.h>
+#include <quire/host.h>
+
+#define FILE_SIZE_MAX INT64_C(0x7ffffffff000)
+
+static off_t page_round(off_t size)
+{
+    return (size + (off_t)VM_PAGE_MASK) & ~(off_t)VM_PAGE_MASK;
+}
+
+/* => data_lock held. Promises memory for the first `size` bytes. */
+static int commit_up_to(struct vnode *vnode, off_t size)
+{
+    off_t more = page_round(size) - vnode->committed;
+    if (more <= 0)
+        return 0;
+    if (vm_commit(more) != VM_OK)
+        return -ENOSPC;
+    vnode->committed += more;
+    return 0;
+}
+
+/* => data_lock held. */
+static void commit_down_to(struct vnode *vnode, off_t size)
+{
+    off_t less = vnode->committed - page_round(size);
+    if (less > 0) {
+        (void)vm_commit(-less);
+        vnode->committed -= less;
+    }
+}
+
+/* => data_lock held. */
+static int keep_cache(struct vnode *vnode)
+{
+    return vnode->kept != NULL ? 0 : errno_from_vm(vm_get_vnode_cache(vnode, &vnode->kept));
+}
+
+int vnode_keep_cache(struct vnode *vnode)
+{
+    mutex_lock(&vnode->data_lock);
+    int error = keep_cache(vnode);
+    mutex_unlock(&vnode->data_lock);
+    return error;
+}
+
+void vnode_drop_cache(struct vnode *vnode)
+{
+    vm_cache_ref *kept = vnode->kept;
+    vnode->kept = NULL;
+    if (kept != NULL) {
+        vm_cache_discard(kept);
+        vm_put_cache(kept);
+    }
+}
+
+void vnode_give_back_commitment(struct vnode *vnode)
+{
+    commit_down_to(vnode, 0);
+}
+
+int64_t vnode_read(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user)
+{
+    off_t size = host_vnode_size(vnode);
+    size_t done = 0;
+    if (position < 0)
+        return -EINVAL;
+    if (position >= size || length == 0)
+        return 0;
+    if (length > (size_t)(size - position))
+        length = (size_t)(size - position);
+    int error = vnode->kept != NULL ? 0 : vnode_keep_cache(vnode);
+    if (error == 0)
+        error = errno_from_vm(vm_cache_read(vnode->kept, position, buffer, length, user, &done));
+    return done > 0 ? (int64_t)done : error;
+}
+
+/* => data_lock held. Only what was really written makes the file longer. */
+static int64_t write_locked(struct vnode *vnode, off_t position, const void *buffer, size_t length,
+                            bool user)
+{
+    size_t done = 0;
+    off_t end = position + (off_t)length;
+    int error = keep_cache(vnode);
+    if (error == 0)
+        error = commit_up_to(vnode, end > vnode->size ? end : vnode->size);
+    if (error != 0)
+        return error;
+    error = errno_from_vm(vm_cache_write(vnode->kept, position, buffer, length, user, &done));
+    end = position + (off_t)done;
+    if (done > 0 && end > vnode->size)
+        __atomic_store_n(&vnode->size, end, __ATOMIC_RELEASE);
+    return done > 0 ? (int64_t)done : error;
+}
+
+int64_t vnode_write(struct vnode *vnode, off_t *position, const void *buffer, size_t length,
+                    bool user, bool append)
+{
+    if (*position < 0)
+        return -EINVAL;
+    if (length == 0)
+        return 0;
+    mutex_lock(&vnode->data_lock);
+    off_t start = append ? vnode->size : *position;
+    int64_t written = -EFBIG;
+    if (start < FILE_SIZE_MAX) {
+        if (length > (size_t)(FILE_SIZE_MAX - start))
+            length = (size_t)(FILE_SIZE_MAX - start);
+        written = write_locked(vnode, start, buffer, length, user);
+    }
+    mutex_unlock(&vnode->data_lock);
+    if (written > 0) {
+        *position = start + written;
+        mutex_lock(&namespace_lock);
+        vnode_modified(vnode);
+        mutex_unlock(&namespace_lock);
+    }
+    return written;
+}
+
+/* => data_lock held. The core forgets the pages once the length has changed, so that no fault brings
+ * them back. */
+static int truncate_locked(struct vnode *vnode, off_t size)
+{
+    bool shrinks = size < vnode->size;
+    int error = shrinks ? keep_cache(vnode) : 0;
+    if (error != 0)
+        return error;
+    if (size < vnode->archive_size)
+        __atomic_store_n(&vnode->archive_size, size, __ATOMIC_RELEASE);
+    __atomic_store_n(&vnode->size, size, __ATOMIC_RELEASE);
+    if (shrinks) {
+        error = errno_from_vm(vm_cache_truncate(vnode->kept, size));
+        commit_down_to(vnode, size);
+    }
+    return error;
+}
+
+int vnode_truncate(struct vnode *vnode, off_t size)
+{
+    if (size < 0)
+        return -EINVAL;
+    if (size > FILE_SIZE_MAX)
+        return -EFBIG;
+    mutex_lock(&vnode->data_lock);
+    int error = truncate_locked(vnode, size);
+    mutex_unlock(&vnode->data_lock);
+    if (error == 0) {
+        mutex_lock(&namespace_lock);
+        vnode_modified(vnode);
+        mutex_unlock(&namespace_lock);
+    }
+    return error;
+}
+
+int vnode_commit_all(struct vnode *vnode)
+{
+    mutex_lock(&vnode->data_lock);
+    int error = commit_up_to(vnode, vnode->size);
+    mutex_unlock(&vnode->data_lock);
+    return error;
+}
+
+/* ---- what the core asks ---------------------------------------------------------------------------- */
+
+void host_vnode_acquire(void *vnode)
+{
+    vnode_acquire(vnode);
+}
+
+void host_vnode_release(void *vnode)
+{
+    vnode_release(vnode);
+}
+
+vm_cache_ref *host_vnode_get_cache(void *vnode)
+{
+    return __atomic_load_n(&((struct vnode *)vnode)->cache, __ATOMIC_ACQUIRE);
+}
+
+bool host_vnode_set_cache(void *vnode, vm_cache_ref *cache)
+{
+    vm_cache_ref *none = NULL;
+    return __atomic_compare_exchange_n(&((struct vnode *)vnode)->cache, &none, cache, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+void host_vnode_clear_cache(void *vnode, vm_cache_ref *cache)
+{
+    (void)__atomic_compare_exchange_n(&((struct vnode *)vnode)->cache, &cache, NULL, false,
+                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+off_t host_vnode_size(void *vnode)
+{
+    return __atomic_load_n(&((struct vnode *)vnode)->size, __ATOMIC_ACQUIRE);
+}
+
+int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t frame_count,
+                    size_t *done)
+{
+    const struct vnode *file = vnode;
+    off_t left = __atomic_load_n(&file->archive_size, __ATOMIC_ACQUIRE) - offset;
+    *done = 0;
+    for (size_t i = 0; i < frame_count && left > 0; i++) {
+        size_t size = left < (off_t)VM_PAGE_SIZE ? (size_t)left : VM_PAGE_SIZE;
+        memcpy(host_frame_ptr(frames[i]), file->archive + offset, size);
+        *done += size;
+        offset += (off_t)size;
+        left -= (off_t)size;
+    }
+    return VM_OK;
+}
+
+/* A ram file has no other place than its cache. */
+int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t frame_count,
+                     size_t *done)
+{
+    (void)vnode, (void)offset, (void)frames, (void)frame_count;
+    *done = 0;
+    return ERR_UNSUPPORTED;
+}
