@@ -74,7 +74,7 @@ struct descriptor {
 };
 
 /* A process's descriptors, working directory and file creation mask. */
-struct fd_table {
+struct file_state {
     struct mutex lock; /* guards all of it, but umask: only its process uses that */
     struct descriptor *descriptors;
     unsigned capacity;
@@ -83,26 +83,26 @@ struct fd_table {
 };
 
 /* All give NULL when there is no memory. */
-struct fd_table *fd_table_create_at(struct vnode *cwd);
+struct file_state *file_state_create_at(struct vnode *cwd);
 /* For the first process: the console as 0, 1 and 2, working directory `/`. */
-struct fd_table *fd_table_create(void);
-struct fd_table *fd_table_copy(struct fd_table *from);
-void fd_table_close_on_exec(struct fd_table *table);
-void fd_table_destroy(struct fd_table *table);
+struct file_state *file_state_create(void);
+struct file_state *file_state_copy(struct file_state *from);
+void file_state_close_on_exec(struct file_state *state);
+void file_state_destroy(struct file_state *state);
 /* The running process's. */
-struct fd_table *fd_table_current(void);
+struct file_state *file_state_current(void);
 /* Its working directory, with a reference. */
-struct vnode *fd_table_cwd(struct fd_table *table);
+struct vnode *file_state_cwd(struct file_state *state);
 
 /* The open file, with a reference, or NULL. */
-struct file *fd_get(struct fd_table *table, int fd);
+struct file *fd_get(struct file_state *state, int fd);
 /* Puts `file` (whose reference is taken over, also on errors) at the lowest free descriptor from
  * `low` on: that descriptor, or -EMFILE, -ENOMEM, -EINVAL. */
-int fd_install(struct fd_table *table, struct file *file, bool close_on_exec, unsigned low);
+int fd_install(struct file_state *state, struct file *file, bool close_on_exec, unsigned low);
 /* Puts it at `fd` instead of what is there: fd, -EBADF, -ENOMEM. */
-int fd_replace(struct fd_table *table, int fd, struct file *file, bool close_on_exec);
-int fd_close(struct fd_table *table, int fd);
+int fd_replace(struct file_state *state, int fd, struct file *file, bool close_on_exec);
+int fd_close(struct file_state *state, int fd);
 /* FD_CLOEXEC: 0 or 1, -EBADF. `set` below 0 only asks. */
-int fd_close_on_exec(struct fd_table *table, int fd, int set);
+int fd_close_on_exec(struct file_state *state, int fd, int set);
 
 #endif

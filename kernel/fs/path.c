@@ -202,9 +202,9 @@ int path_lookup(struct vnode *start, const char *path, bool follow_last, struct 
     return error;
 }
 
-int path_lookup_executable(struct fd_table *table, const char *path, struct vnode **found)
+int path_lookup_executable(struct file_state *state, const char *path, struct vnode **found)
 {
-    struct vnode *cwd = fd_table_cwd(table);
+    struct vnode *cwd = file_state_cwd(state);
     int error = path_lookup(cwd, path, true, found);
     vnode_release(cwd);
     if (error != 0)

@@ -26,9 +26,9 @@ void path_end_release(struct path_end *end);
 /* The vnode at `path`, with a reference. */
 int path_lookup(struct vnode *start, const char *path, bool follow_last, struct vnode **found);
 
-/* The same for exec: from the table's working directory; -EACCES for what is no regular file that may
+/* The same for exec: from the process's working directory; -EACCES for what is no regular file that may
  * be executed. */
-int path_lookup_executable(struct fd_table *table, const char *path, struct vnode **found);
+int path_lookup_executable(struct file_state *state, const char *path, struct vnode **found);
 
 /* open(2), with the permissions masked already. */
 int path_open(struct vnode *start, const char *path, unsigned flags, unsigned mode,

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* What kernel/process asks of the files, as kernel/process.h declares it. */
+#include "fs.h"
+#include <kernel/log.h>
+#include <kernel/process.h>
+#include <quire/host.h>
+
+static const void *initial_archive;
+static size_t initial_size;
+
+/* The tree is built twice: here to see that it can be, and for good when the first program starts, so
+ * that whatever it takes is taken between the two counts of free frames. */
+int fs_init(addr_t archive, size_t size)
+{
+    const char *problem = "there is no memory for it";
+    initial_archive = size != 0 ? host_frame_ptr(archive) : NULL;
+    initial_size = size;
+    int error = fs_mount(initial_archive, initial_size, &problem);
+    if (error != 0)
+        log_printf("the initial file system can't be used: %s\n", problem);
+    fs_unmount();
+    return error;
+}
+
+void fs_release_files(void)
+{
+    fs_unmount();
+}
+
+int fs_start(struct process *process)
+{
+    const char *problem;
+    int error = fs_mount(initial_archive, initial_size, &problem);
+    if (error != 0)
+        return error;
+    process->files = file_state_create();
+    return process->files != NULL ? 0 : -ENOMEM;
+}
+
+int fs_fork(struct process *parent, struct process *child)
+{
+    child->files = file_state_copy(parent->files);
+    return child->files != NULL ? 0 : -ENOMEM;
+}
+
+void fs_exec(struct process *process)
+{
+    file_state_close_on_exec(process->files);
+}
+
+void fs_exit(struct process *process)
+{
+    struct file_state *state = process->files;
+    process->files = NULL;
+    file_state_destroy(state);
+    vnode_reap();
+}
+
+int fs_open_executable(const char *path, void **vnode)
+{
+    struct vnode *found;
+    int error = path_lookup_executable(file_state_current(), path, &found);
+    *vnode = found;
+    return error;
+}
+
+int fs_vnode_path(void *vnode, char *path, size_t size)
+{
+    int64_t length = vnode_path(vnode, path, size);
+    return length < 0 ? (int)length : 0;
+}
