@@ -38,7 +38,7 @@ static void drop_anonymous(void)
 
 static void drop_private_file(void)
 {
-    int file = make_file("/tmp/drop", 3 * PAGE);
+    int file = make_file("tmp/drop", 3 * PAGE);
     uint8_t *memory = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE, file, 0);
     fill_pages(memory, 3, 50);
     CALL("drop the middle", madvise(memory + PAGE, PAGE, MADV_DONTNEED));
@@ -47,7 +47,7 @@ static void drop_private_file(void)
 
 static void drop_shared(void)
 {
-    int file = make_file("/tmp/dropshared", 2 * PAGE);
+    int file = make_file("tmp/dropshared", 2 * PAGE);
     uint8_t *memory = map_shared_pages(2);
     fill_pages(memory, 2, 1);
     CALL("drop shared memory", madvise(memory, 2 * PAGE, MADV_DONTNEED));

@@ -143,7 +143,7 @@ static void set_state(void *argument)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    int file = make_file("/tmp/carried", 1);
+    int file = make_file("tmp/carried", 1);
     must(dup2(file, 50) == 50 && dup2(file, 51) == 51, "dup2");
     must(fcntl(51, F_SETFD, FD_CLOEXEC) == 0, "fcntl");
     run_again("state", environ);
@@ -179,19 +179,19 @@ static void no_programs(void)
 {
     static char long_name[300];
     memset(long_name, 'n', sizeof(long_name) - 1);
-    write_file("/tmp/text", "just some words\n", 16, 0755);
-    write_file("/tmp/nothing", "", 0, 0755);
-    write_file("/tmp/rights", "\177ELF", 4, 0644);
-    write_file("/tmp/magic", "\177ELF", 4, 0755);
-    try_exec("nothing", "/tmp/is_not_there");
-    try_exec("below a file", "/tmp/text/x");
+    write_file("tmp/text", "just some words\n", 16, 0755);
+    write_file("tmp/nothing", "", 0, 0755);
+    write_file("tmp/rights", "\177ELF", 4, 0644);
+    write_file("tmp/magic", "\177ELF", 4, 0755);
+    try_exec("nothing", "tmp/is_not_there");
+    try_exec("below a file", "tmp/text/x");
     try_exec("an empty path", "");
     try_exec("a long name", long_name);
-    try_exec("a directory", "/tmp");
-    try_exec("text", "/tmp/text");
-    try_exec("an empty file", "/tmp/nothing");
-    try_exec("not executable", "/tmp/rights");
-    try_exec("four bytes", "/tmp/magic");
+    try_exec("a directory", "tmp");
+    try_exec("text", "tmp/text");
+    try_exec("an empty file", "tmp/nothing");
+    try_exec("not executable", "tmp/rights");
+    try_exec("four bytes", "tmp/magic");
 }
 
 /* The smallest program there is: it exits with 42. Each hostile file differs from it in one field. */
@@ -294,7 +294,7 @@ enum { WAYS = 20 };
 
 static void run_tiny(void *argument)
 {
-    char *list[] = {(char *)(uintptr_t) "/tmp/tiny", NULL};
+    char *list[] = {(char *)(uintptr_t) "tmp/tiny", NULL};
     (void)argument;
     execve(list[0], list, environ);
     _exit(100);
@@ -307,7 +307,7 @@ static void hostile_files(void)
     for (int way = 0; way < WAYS; way++) {
         struct tiny tiny = make_tiny();
         spoil(&tiny, way);
-        write_file("/tmp/tiny", &tiny, sizeof(tiny), 0755);
+        write_file("tmp/tiny", &tiny, sizeof(tiny), 0755);
         pid_t child = fork();
         must(child >= 0, "fork");
         if (child == 0)
@@ -324,10 +324,10 @@ static void truncated_files(void)
     struct tiny tiny = make_tiny();
     static const size_t sizes[] = {1, 4, 16, 63, 64, 65, 119};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-        write_file("/tmp/tiny", &tiny, sizes[i], 0755);
-        try_exec("truncated", "/tmp/tiny");
+        write_file("tmp/tiny", &tiny, sizes[i], 0755);
+        try_exec("truncated", "tmp/tiny");
     }
-    write_file("/tmp/tiny", &tiny, sizeof(tiny), 0755);
+    write_file("tmp/tiny", &tiny, sizeof(tiny), 0755);
     in_child("whole", run_tiny, NULL);
 }
 

@@ -29,7 +29,7 @@ static void put_byte(int file, off_t position, uint8_t byte)
 
 static void shared_and_calls(void)
 {
-    int file = make_file("/tmp/file", 3 * PAGE);
+    int file = make_file("tmp/file", 3 * PAGE);
     uint8_t *memory = map_file(file, 3, MAP_SHARED, 0);
     memory[PAGE + 10] = 111;
     say("written in memory, read by call: %d", byte_at(file, PAGE + 10));
@@ -41,8 +41,8 @@ static void shared_and_calls(void)
 
 static void two_shared(void)
 {
-    int file = make_file("/tmp/file", 2 * PAGE);
-    int twin = open("/tmp/file", O_RDWR);
+    int file = make_file("tmp/file", 2 * PAGE);
+    int twin = open("tmp/file", O_RDWR);
     uint8_t *one = map_file(file, 2, MAP_SHARED, 0);
     uint8_t *two = map_file(twin, 1, MAP_SHARED, PAGE);
     one[PAGE] = 71;
@@ -53,7 +53,7 @@ static void two_shared(void)
 
 static void private_stays_private(void)
 {
-    int file = make_file("/tmp/file", 2 * PAGE);
+    int file = make_file("tmp/file", 2 * PAGE);
     uint8_t *private = map_file(file, 2, MAP_PRIVATE, 0);
     uint8_t *shared = map_file(file, 2, MAP_SHARED, 0);
     private[0] = 91;
@@ -66,7 +66,7 @@ static void private_stays_private(void)
 
 static void private_read_then_write(void)
 {
-    int file = make_file("/tmp/file", PAGE);
+    int file = make_file("tmp/file", PAGE);
     uint8_t *private = map_file(file, 1, MAP_PRIVATE, 0);
     say("read first: %d", private[100]);
     private[100] = 9;
@@ -76,19 +76,19 @@ static void private_read_then_write(void)
 
 static void closed_and_removed(void)
 {
-    int file = make_file("/tmp/gone", 2 * PAGE);
+    int file = make_file("tmp/gone", 2 * PAGE);
     uint8_t *memory = map_file(file, 2, MAP_SHARED, 0);
     CALL("close", close(file));
-    CALL("unlink", unlink("/tmp/gone"));
+    CALL("unlink", unlink("tmp/gone"));
     say_pages("pages", memory, 2);
     memory[0] = 44;
     say_pages("written", memory, 2);
-    CALL("open it", open("/tmp/gone", O_RDONLY));
+    CALL("open it", open("tmp/gone", O_RDONLY));
 }
 
 static void grows_behind_a_mapping(void)
 {
-    int file = make_file("/tmp/file", PAGE);
+    int file = make_file("tmp/file", PAGE);
     uint8_t *memory = map_file(file, 3, MAP_SHARED, 0);
     READ("behind the end", memory + PAGE);
     put_byte(file, PAGE + 7, 66);
@@ -109,7 +109,7 @@ static void write_in_child(void *argument)
 
 static void shared_with_a_child(void)
 {
-    int file = make_file("/tmp/file", 2 * PAGE);
+    int file = make_file("tmp/file", 2 * PAGE);
     uint8_t *memory = map_file(file, 2, MAP_SHARED, 0);
     in_child("child", write_in_child, memory);
     say("the parent sees %d %d", memory[0], memory[PAGE]);
@@ -121,7 +121,7 @@ static void shared_with_a_child(void)
 
 static void calls_on_mapped_buffers(void)
 {
-    int file = make_file("/tmp/file", 4 * PAGE);
+    int file = make_file("tmp/file", 4 * PAGE);
     uint8_t *memory = map_file(file, 4, MAP_SHARED, 0);
     CALL("write a file's own page to it", pwrite(file, memory + PAGE, PAGE, 3 * (off_t)PAGE));
     say("it arrived: %d", memory[3 * PAGE]);
@@ -135,7 +135,7 @@ static void calls_on_mapped_buffers(void)
 
 static void read_into_fresh_memory(void)
 {
-    int file = make_file("/tmp/file", 5 * PAGE + 123);
+    int file = make_file("tmp/file", 5 * PAGE + 123);
     uint8_t *memory = map_pages(8);
     CALL("read it all", read(file, memory, 8 * PAGE));
     CALL("at its end", read(file, memory, 8 * PAGE));
@@ -147,7 +147,7 @@ static void read_into_fresh_memory(void)
 
 static void write_from_fresh_memory(void)
 {
-    int file = make_file("/tmp/file", 0);
+    int file = make_file("tmp/file", 0);
     uint8_t *memory = map_pages(3);
     CALL("write three fresh pages", write(file, memory, 3 * PAGE));
     say("they are zeros: %d", byte_at(file, 2 * PAGE));
@@ -158,7 +158,7 @@ static void write_from_fresh_memory(void)
 
 static void large(void)
 {
-    int file = make_file("/tmp/large", 700 * PAGE);
+    int file = make_file("tmp/large", 700 * PAGE);
     uint8_t *memory = map_file(file, 700, MAP_SHARED, 0);
     unsigned sum = 0;
     for (size_t i = 0; i < 700; i++)
@@ -171,7 +171,7 @@ static void large(void)
         found += byte_at(file, (off_t)(i * PAGE)) == 255;
     say("found in the file: %u", found);
     CALL("unmap", munmap(memory, 700 * PAGE));
-    CALL("unlink", unlink("/tmp/large"));
+    CALL("unlink", unlink("tmp/large"));
 }
 
 const struct guest_case file_cases[] = {

@@ -67,7 +67,7 @@ static void over_several(void)
 
 static void file_over_anonymous(void)
 {
-    int file = make_file("/tmp/over", 2 * PAGE);
+    int file = make_file("tmp/over", 2 * PAGE);
     uint8_t *memory = map_pages(4);
     fill_pages(memory, 4, 10);
     void *there = mmap(memory + PAGE, 2 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0);

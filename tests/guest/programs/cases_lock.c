@@ -95,7 +95,7 @@ static void locked_pages_in_a_child(void)
 
 static void lock_read_only(void)
 {
-    int file = make_file("/tmp/lock", 2 * PAGE);
+    int file = make_file("tmp/lock", 2 * PAGE);
     uint8_t *memory = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, file, 0);
     CALL("lock a file's pages", mlock(memory, 2 * PAGE));
     say_residency("in memory", memory, 2);
@@ -105,7 +105,7 @@ static void lock_read_only(void)
 
 static void sync_errors(void)
 {
-    int file = make_file("/tmp/sync", 3 * PAGE);
+    int file = make_file("tmp/sync", 3 * PAGE);
     uint8_t *memory = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, file, 0);
     CALL("unaligned", msync(memory + 1, PAGE, MS_SYNC));
     CALL("unknown flag", msync(memory, PAGE, 0x40));
@@ -120,7 +120,7 @@ static void sync_errors(void)
 
 static void sync_writes(void)
 {
-    int file = make_file("/tmp/sync", 2 * PAGE);
+    int file = make_file("tmp/sync", 2 * PAGE);
     uint8_t byte = 0;
     uint8_t *memory = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, file, 0);
     memory[PAGE + 3] = 200;

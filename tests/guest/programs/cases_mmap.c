@@ -49,7 +49,7 @@ static void bad_flags(void)
 
 static void bad_offsets(void)
 {
-    int file = make_file("/tmp/offsets", 3 * PAGE);
+    int file = make_file("tmp/offsets", 3 * PAGE);
     long odd = syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_PRIVATE, file, 100);
     say_result("unaligned offset", odd);
     long past = syscall(SYS_mmap, NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, file, -4096L);
@@ -63,10 +63,10 @@ static void bad_files(void)
 {
     int ends[2];
     must(pipe(ends) == 0, "pipe");
-    close(make_file("/tmp/rights", PAGE));
-    int writable = open("/tmp/rights", O_WRONLY);
-    int readable = open("/tmp/rights", O_RDONLY);
-    int directory = open("/tmp", O_RDONLY | O_DIRECTORY);
+    close(make_file("tmp/rights", PAGE));
+    int writable = open("tmp/rights", O_WRONLY);
+    int readable = open("tmp/rights", O_RDONLY);
+    int directory = open("tmp", O_RDONLY | O_DIRECTORY);
     say_mapped("no such file number", map(NULL, PAGE, PROT_READ, MAP_PRIVATE, 12345, 0));
     say_mapped("file number -1", map(NULL, PAGE, PROT_READ, MAP_SHARED, -1, 0));
     say_mapped("a pipe", map(NULL, PAGE, PROT_READ, MAP_PRIVATE, ends[0], 0));
@@ -81,14 +81,14 @@ static void bad_files(void)
 
 static void end_of_file(void)
 {
-    int file = make_file("/tmp/ends", PAGE + 100);
+    int file = make_file("tmp/ends", PAGE + 100);
     uint8_t *memory = map(NULL, 4 * PAGE, RW, MAP_PRIVATE, file, 0);
     must(memory != MAP_FAILED, "mmap");
     say("last bytes: %d %d %d", memory[PAGE + 99], memory[PAGE + 100], memory[2 * PAGE - 1]);
     READ("the page behind", memory + 2 * PAGE);
     WRITE("a write there", memory + 2 * PAGE + 5);
     READ("the next but one", memory + 3 * PAGE + 7);
-    int empty = make_file("/tmp/empty", 0);
+    int empty = make_file("tmp/empty", 0);
     uint8_t *nothing = map(NULL, PAGE, PROT_READ, MAP_SHARED, empty, 0);
     say_mapped("an empty file", nothing);
     READ("read it", nothing);

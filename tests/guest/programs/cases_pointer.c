@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,13 +21,11 @@
 enum direction {
     TO_KERNEL = 1,   /* the call reads what is there */
     FROM_KERNEL = 2, /* the call writes there */
-    STRING = 4,      /* it reads as far as it must, so NULL-terminated */
 };
 
 struct pointer_call {
     const char *name;
     int direction;
-    size_t size; /* of what is there */
     long number;
     long arguments[6];
 };
@@ -41,67 +38,67 @@ static int file, pipe_ends[2];
 #define PIPE_READ 0x600d9175600dL
 
 static const struct pointer_call calls[] = {
-    {"read", FROM_KERNEL, 8, SYS_read, {FILE_NUMBER, BAD, 8}},
-    {"read of a pipe", FROM_KERNEL, 4, SYS_read, {PIPE_READ, BAD, 4}},
-    {"write", TO_KERNEL, 8, SYS_write, {FILE_NUMBER, BAD, 8}},
-    {"pread64", FROM_KERNEL, 8, SYS_pread64, {FILE_NUMBER, BAD, 8, 0}},
-    {"pwrite64", TO_KERNEL, 8, SYS_pwrite64, {FILE_NUMBER, BAD, 8, 0}},
-    {"readv, vector", TO_KERNEL, 16, SYS_readv, {FILE_NUMBER, BAD, 1}},
-    {"writev, vector", TO_KERNEL, 16, SYS_writev, {FILE_NUMBER, BAD, 1}},
-    {"open", TO_KERNEL | STRING, 8, SYS_open, {BAD, O_RDONLY, 0}},
-    {"openat", TO_KERNEL | STRING, 8, SYS_openat, {AT_FDCWD, BAD, O_RDONLY, 0}},
-    {"stat, path", TO_KERNEL | STRING, 8, SYS_stat, {BAD, GOOD}},
-    {"stat, result", FROM_KERNEL, 144, SYS_stat, {GOOD, BAD}},
-    {"lstat, path", TO_KERNEL | STRING, 8, SYS_lstat, {BAD, GOOD}},
-    {"fstat", FROM_KERNEL, 144, SYS_fstat, {FILE_NUMBER, BAD}},
-    {"newfstatat, result", FROM_KERNEL, 144, SYS_newfstatat, {AT_FDCWD, GOOD, BAD, 0}},
-    {"access", TO_KERNEL | STRING, 8, SYS_access, {BAD, 0}},
-    {"chdir", TO_KERNEL | STRING, 8, SYS_chdir, {BAD}},
-    {"getcwd", FROM_KERNEL, 2, SYS_getcwd, {BAD, 100}},
-    {"mkdir", TO_KERNEL | STRING, 8, SYS_mkdir, {BAD, 0755}},
-    {"rmdir", TO_KERNEL | STRING, 8, SYS_rmdir, {BAD}},
-    {"unlink", TO_KERNEL | STRING, 8, SYS_unlink, {BAD}},
-    {"rename, old", TO_KERNEL | STRING, 8, SYS_rename, {BAD, GOOD}},
-    {"rename, new", TO_KERNEL | STRING, 8, SYS_rename, {GOOD, BAD}},
-    {"symlink, target", TO_KERNEL | STRING, 8, SYS_symlink, {BAD, GOOD}},
-    {"symlink, link", TO_KERNEL | STRING, 8, SYS_symlink, {GOOD, BAD}},
-    {"readlink, path", TO_KERNEL | STRING, 8, SYS_readlink, {BAD, GOOD, 100}},
-    {"truncate", TO_KERNEL | STRING, 8, SYS_truncate, {BAD, 0}},
-    {"chmod", TO_KERNEL | STRING, 8, SYS_chmod, {BAD, 0755}},
-    {"getdents64", FROM_KERNEL, 512, SYS_getdents64, {GOOD, BAD, 512}},
-    {"pipe", FROM_KERNEL, 8, SYS_pipe, {BAD}},
-    {"pipe2", FROM_KERNEL, 8, SYS_pipe2, {BAD, O_CLOEXEC}},
-    {"uname", FROM_KERNEL, 390, SYS_uname, {BAD}},
-    {"getrlimit", FROM_KERNEL, 16, SYS_getrlimit, {3, BAD}},
-    {"prlimit64, result", FROM_KERNEL, 16, SYS_prlimit64, {0, 3, 0, BAD}},
-    {"prlimit64, new", TO_KERNEL, 16, SYS_prlimit64, {0, 3, BAD, 0}},
-    {"gettimeofday", FROM_KERNEL, 16, SYS_gettimeofday, {BAD, 0}},
-    {"clock_gettime", FROM_KERNEL, 16, SYS_clock_gettime, {CLOCK_MONOTONIC, BAD}},
-    {"nanosleep", TO_KERNEL, 16, SYS_nanosleep, {BAD, 0}},
-    {"rt_sigaction, new", TO_KERNEL, 32, SYS_rt_sigaction, {SIGUSR1, BAD, 0, 8}},
-    {"rt_sigaction, old", FROM_KERNEL, 32, SYS_rt_sigaction, {SIGUSR1, 0, BAD, 8}},
-    {"rt_sigprocmask, new", TO_KERNEL, 8, SYS_rt_sigprocmask, {SIG_BLOCK, BAD, 0, 8}},
-    {"rt_sigprocmask, old", FROM_KERNEL, 8, SYS_rt_sigprocmask, {SIG_BLOCK, 0, BAD, 8}},
-    {"rt_sigpending", FROM_KERNEL, 8, SYS_rt_sigpending, {BAD, 8}},
-    {"sigaltstack, new", TO_KERNEL, 24, SYS_sigaltstack, {BAD, 0}},
-    {"sigaltstack, old", FROM_KERNEL, 24, SYS_sigaltstack, {0, BAD}},
-    {"wait4, status", FROM_KERNEL, 4, SYS_wait4, {-1, BAD, 0, 0}},
-    {"execve, path", TO_KERNEL | STRING, 8, SYS_execve, {BAD, GOOD, 0}},
-    {"getrusage", FROM_KERNEL, 144, SYS_getrusage, {0, BAD}},
-    {"times", FROM_KERNEL, 32, SYS_times, {BAD}},
-    {"sysinfo", FROM_KERNEL, 112, SYS_sysinfo, {BAD}},
-    {"getrandom", FROM_KERNEL, 8, SYS_getrandom, {BAD, 8, 0}},
-    {"mincore", FROM_KERNEL, 2, SYS_mincore, {GOOD, 2 * PAGE, BAD}},
-    {"poll", TO_KERNEL, 8, SYS_poll, {BAD, 1, 0}},
-    {"setitimer, new", TO_KERNEL, 32, SYS_setitimer, {0, BAD, 0}},
-    {"getitimer", FROM_KERNEL, 32, SYS_getitimer, {0, BAD}},
+    {"read", FROM_KERNEL, SYS_read, {FILE_NUMBER, BAD, 8}},
+    {"read of a pipe", FROM_KERNEL, SYS_read, {PIPE_READ, BAD, 4}},
+    {"write", TO_KERNEL, SYS_write, {FILE_NUMBER, BAD, 8}},
+    {"pread64", FROM_KERNEL, SYS_pread64, {FILE_NUMBER, BAD, 8, 0}},
+    {"pwrite64", TO_KERNEL, SYS_pwrite64, {FILE_NUMBER, BAD, 8, 0}},
+    {"readv, vector", TO_KERNEL, SYS_readv, {FILE_NUMBER, BAD, 1}},
+    {"writev, vector", TO_KERNEL, SYS_writev, {FILE_NUMBER, BAD, 1}},
+    {"open", TO_KERNEL, SYS_open, {BAD, O_RDONLY, 0}},
+    {"openat", TO_KERNEL, SYS_openat, {AT_FDCWD, BAD, O_RDONLY, 0}},
+    {"stat, path", TO_KERNEL, SYS_stat, {BAD, GOOD}},
+    {"stat, result", FROM_KERNEL, SYS_stat, {GOOD, BAD}},
+    {"lstat, path", TO_KERNEL, SYS_lstat, {BAD, GOOD}},
+    {"fstat", FROM_KERNEL, SYS_fstat, {FILE_NUMBER, BAD}},
+    {"newfstatat, result", FROM_KERNEL, SYS_newfstatat, {AT_FDCWD, GOOD, BAD, 0}},
+    {"access", TO_KERNEL, SYS_access, {BAD, 0}},
+    {"chdir", TO_KERNEL, SYS_chdir, {BAD}},
+    {"getcwd", FROM_KERNEL, SYS_getcwd, {BAD, 100}},
+    {"mkdir", TO_KERNEL, SYS_mkdir, {BAD, 0755}},
+    {"rmdir", TO_KERNEL, SYS_rmdir, {BAD}},
+    {"unlink", TO_KERNEL, SYS_unlink, {BAD}},
+    {"rename, old", TO_KERNEL, SYS_rename, {BAD, GOOD}},
+    {"rename, new", TO_KERNEL, SYS_rename, {GOOD, BAD}},
+    {"symlink, target", TO_KERNEL, SYS_symlink, {BAD, GOOD}},
+    {"symlink, link", TO_KERNEL, SYS_symlink, {GOOD, BAD}},
+    {"readlink, path", TO_KERNEL, SYS_readlink, {BAD, GOOD, 100}},
+    {"truncate", TO_KERNEL, SYS_truncate, {BAD, 0}},
+    {"chmod", TO_KERNEL, SYS_chmod, {BAD, 0755}},
+    {"getdents64", FROM_KERNEL, SYS_getdents64, {GOOD, BAD, 512}},
+    {"pipe", FROM_KERNEL, SYS_pipe, {BAD}},
+    {"pipe2", FROM_KERNEL, SYS_pipe2, {BAD, O_CLOEXEC}},
+    {"uname", FROM_KERNEL, SYS_uname, {BAD}},
+    {"getrlimit", FROM_KERNEL, SYS_getrlimit, {3, BAD}},
+    {"prlimit64, result", FROM_KERNEL, SYS_prlimit64, {0, 3, 0, BAD}},
+    {"prlimit64, new", TO_KERNEL, SYS_prlimit64, {0, 3, BAD, 0}},
+    {"gettimeofday", FROM_KERNEL, SYS_gettimeofday, {BAD, 0}},
+    {"clock_gettime", FROM_KERNEL, SYS_clock_gettime, {CLOCK_MONOTONIC, BAD}},
+    {"nanosleep", TO_KERNEL, SYS_nanosleep, {BAD, 0}},
+    {"rt_sigaction, new", TO_KERNEL, SYS_rt_sigaction, {SIGUSR1, BAD, 0, 8}},
+    {"rt_sigaction, old", FROM_KERNEL, SYS_rt_sigaction, {SIGUSR1, 0, BAD, 8}},
+    {"rt_sigprocmask, new", TO_KERNEL, SYS_rt_sigprocmask, {SIG_BLOCK, BAD, 0, 8}},
+    {"rt_sigprocmask, old", FROM_KERNEL, SYS_rt_sigprocmask, {SIG_BLOCK, 0, BAD, 8}},
+    {"rt_sigpending", FROM_KERNEL, SYS_rt_sigpending, {BAD, 8}},
+    {"sigaltstack, new", TO_KERNEL, SYS_sigaltstack, {BAD, 0}},
+    {"sigaltstack, old", FROM_KERNEL, SYS_sigaltstack, {0, BAD}},
+    {"wait4, status", FROM_KERNEL, SYS_wait4, {-1, BAD, 0, 0}},
+    {"execve, path", TO_KERNEL, SYS_execve, {BAD, GOOD, 0}},
+    {"getrusage", FROM_KERNEL, SYS_getrusage, {0, BAD}},
+    {"times", FROM_KERNEL, SYS_times, {BAD}},
+    {"sysinfo", FROM_KERNEL, SYS_sysinfo, {BAD}},
+    {"getrandom", FROM_KERNEL, SYS_getrandom, {BAD, 8, 0}},
+    {"mincore", FROM_KERNEL, SYS_mincore, {GOOD, 2 * PAGE, BAD}},
+    {"poll", TO_KERNEL, SYS_poll, {BAD, 1, 0}},
+    {"setitimer, new", TO_KERNEL, SYS_setitimer, {0, BAD, 0}},
+    {"getitimer", FROM_KERNEL, SYS_getitimer, {0, BAD}},
 };
 
 /* What the two good pages hold for this call: a path, or a list of one pointer to nothing. */
 static void prepare_good(const struct pointer_call *call)
 {
     memset(good, 0, 2 * PAGE);
-    strcpy((char *)good, "/tmp/pointer");
+    strcpy((char *)good, "tmp/pointer");
     if (call->number == SYS_execve)
         memset(good, 0, PAGE);
 }
@@ -111,7 +108,7 @@ static long argument_value(const struct pointer_call *call, long argument, void 
     if (argument == BAD)
         return (long)bad;
     if (argument == GOOD && call->number == SYS_getdents64)
-        return open("/tmp", O_RDONLY | O_DIRECTORY);
+        return open("tmp", O_RDONLY | O_DIRECTORY);
     if (argument == GOOD)
         return (long)good;
     if (argument == FILE_NUMBER)
@@ -133,13 +130,20 @@ static long make_call(const struct pointer_call *call, void *bad)
     return syscall(call->number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }
 
-/* The end of a mapping, with `inside` bytes before it; behind it is nothing. */
-static uint8_t *end_of_mapping(size_t inside, int byte)
+/* The end of a mapping, with `inside` bytes before it; the page behind it is to be unmapped, once
+ * nothing will be mapped any more. */
+static uint8_t *before_an_end(size_t inside, int byte)
 {
     uint8_t *memory = map_pages(2);
     memset(memory, byte, PAGE);
-    must(munmap(memory + PAGE, PAGE) == 0, "munmap");
     return memory + PAGE - inside;
+}
+
+static uint8_t *end_of_mapping(size_t inside, int byte)
+{
+    uint8_t *memory = before_an_end(inside, byte);
+    must(munmap(memory + inside, PAGE) == 0, "munmap");
+    return memory;
 }
 
 static void try_call(const struct pointer_call *call)
@@ -149,31 +153,29 @@ static void try_call(const struct pointer_call *call)
         void *address;
     } bad[9] = {
         {"8", (void *)8},
-        {"nothing there", end_of_mapping(0, 0)},
+        {"nothing there", before_an_end(0, 0)},
         {"no access", mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)},
         {"kernel", KERNEL_ADDRESS},
         {"kernel image", (void *)0xffffffff80100000},
         {"not canonical", NON_CANONICAL},
         {"-1", (void *)-1},
-        {"over an end", end_of_mapping(1, 'x')},
+        {"over an end", before_an_end(1, 'x')},
         {"read-only", mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)},
     };
+    must(munmap(bad[1].address, PAGE) == 0, "munmap");
+    must(munmap((uint8_t *)bad[7].address + 1, PAGE) == 0, "munmap");
     size_t count = call->direction & FROM_KERNEL ? 9 : 8;
-    char line[256];
-    size_t length = 0;
     for (size_t i = 0; i < count; i++) {
         long result = make_call(call, bad[i].address);
         /* A read or write may do the part that is there. */
-        const char *seen = result != -1 ? "worked" : error_name(errno);
-        length += (size_t)snprintf(line + length, sizeof(line) - length, " %s", seen);
+        say("%s, %s: %s", call->name, bad[i].name, result != -1 ? "worked" : error_name(errno));
     }
-    say("%s:%s", call->name, line);
 }
 
 static void prepare(void)
 {
     good = map_pages(2);
-    file = make_file("/tmp/pointer", PAGE);
+    file = make_file("tmp/pointer", PAGE);
     must(pipe(pipe_ends) == 0, "pipe");
 }
 
@@ -251,14 +253,14 @@ static void paths(void)
     CALL("an empty path", open("", O_RDONLY));
     CALL("a name of 299 bytes", open(name, O_RDONLY));
     CALL("a path of 4999 bytes", open(path, O_RDONLY));
-    CALL("below a file", open("/tmp/pointer/x", O_RDONLY));
-    close(make_file("/tmp/pointer", 1));
-    CALL("below a file", open("/tmp/pointer/x", O_RDONLY));
-    CALL("a directory, to write", open("/tmp", O_RDWR));
-    CALL("a file as a directory", open("/tmp/pointer", O_RDONLY | O_DIRECTORY));
-    CALL("made exclusively", open("/tmp/pointer", O_RDWR | O_CREAT | O_EXCL, 0644));
-    CALL("make a directory that is", mkdir("/tmp", 0755));
-    CALL("remove a file as a directory", rmdir("/tmp/pointer"));
+    CALL("below a file", open("tmp/pointer/x", O_RDONLY));
+    close(make_file("tmp/pointer", 1));
+    CALL("below a file", open("tmp/pointer/x", O_RDONLY));
+    CALL("a directory, to write", open("tmp", O_RDWR));
+    CALL("a file as a directory", open("tmp/pointer", O_RDONLY | O_DIRECTORY));
+    CALL("made exclusively", open("tmp/pointer", O_RDWR | O_CREAT | O_EXCL, 0644));
+    CALL("make a directory that is", mkdir("tmp", 0755));
+    CALL("remove a file as a directory", rmdir("tmp/pointer"));
     CALL("a file number that isn't", fcntl(12345, F_GETFD));
     CALL("a negative one", close(-1));
 }

@@ -171,7 +171,7 @@ static void much_through_a_pipe(void)
 
 static void file_positions_are_shared(void)
 {
-    int file = make_file("/tmp/position", 10);
+    int file = make_file("tmp/position", 10);
     CALL("seek", lseek(file, 3, SEEK_SET));
     pid_t child = fork();
     if (child == 0) {

@@ -80,10 +80,9 @@ static void nested(int number)
     depth++;
     if (depth > deepest)
         deepest = depth;
-    if (depth < 3)
+    if (++count < 3)
         raise(number);
     depth--;
-    count++;
 }
 
 static void nesting(void)

@@ -17,7 +17,7 @@ static uint8_t *map_file(int file, size_t pages, int flags)
 
 static void shared(void)
 {
-    int file = make_file("/tmp/short", 4 * PAGE);
+    int file = make_file("tmp/short", 4 * PAGE);
     uint8_t *memory = map_file(file, 4, MAP_SHARED);
     memory[3 * PAGE] = 1;
     CALL("to two pages", ftruncate(file, 2 * PAGE));
@@ -29,7 +29,7 @@ static void shared(void)
 
 static void private(void)
 {
-    int file = make_file("/tmp/short", 4 * PAGE);
+    int file = make_file("tmp/short", 4 * PAGE);
     uint8_t *memory = map_file(file, 4, MAP_PRIVATE);
     memory[3 * PAGE] = 77;
     memory[0] = 76;
@@ -41,7 +41,7 @@ static void private(void)
 
 static void and_longer_again(void)
 {
-    int file = make_file("/tmp/short", 3 * PAGE);
+    int file = make_file("tmp/short", 3 * PAGE);
     uint8_t *memory = map_file(file, 3, MAP_SHARED);
     say_pages("before", memory, 3);
     CALL("to a page and 10 bytes", ftruncate(file, PAGE + 10));
@@ -53,7 +53,7 @@ static void and_longer_again(void)
 
 static void rest_of_the_last_page(void)
 {
-    int file = make_file("/tmp/short", 2 * PAGE);
+    int file = make_file("tmp/short", 2 * PAGE);
     uint8_t *memory = map_file(file, 2, MAP_SHARED);
     CALL("to 100 bytes", ftruncate(file, 100));
     say("bytes 99, 100, 4095: %d %d %d", memory[99], memory[100], memory[PAGE - 1]);
@@ -66,10 +66,10 @@ static void rest_of_the_last_page(void)
 
 static void to_nothing(void)
 {
-    int file = make_file("/tmp/short", 2 * PAGE);
+    int file = make_file("tmp/short", 2 * PAGE);
     uint8_t *memory = map_file(file, 2, MAP_SHARED);
     WRITE("before", memory);
-    int again = open("/tmp/short", O_RDWR | O_TRUNC);
+    int again = open("tmp/short", O_RDWR | O_TRUNC);
     say_whether("truncated by open", again >= 0);
     READ("after", memory);
     CALL("one byte", pwrite(file, "\x05", 1, 0));
@@ -85,7 +85,7 @@ static void wait_and_read(void *argument)
 
 static void while_a_child_maps_it(void)
 {
-    int file = make_file("/tmp/short", 2 * PAGE);
+    int file = make_file("tmp/short", 2 * PAGE);
     uint8_t *memory = map_file(file, 2, MAP_PRIVATE);
     memory[PAGE] = 3;
     CALL("to one page", ftruncate(file, PAGE));
@@ -94,14 +94,14 @@ static void while_a_child_maps_it(void)
 
 static void bad_lengths(void)
 {
-    int file = make_file("/tmp/short", PAGE);
-    int readable = open("/tmp/short", O_RDONLY);
+    int file = make_file("tmp/short", PAGE);
+    int readable = open("tmp/short", O_RDONLY);
     CALL("negative", ftruncate(file, -1));
     CALL("of a file open for reading", ftruncate(readable, 0));
     CALL("of no file", ftruncate(12345, 0));
-    CALL("by a name that isn't", truncate("/tmp/nothing/there", 0));
-    CALL("of a directory", truncate("/tmp", 0));
-    CALL("by name", truncate("/tmp/short", 10));
+    CALL("by a name that isn't", truncate("tmp/nothing/there", 0));
+    CALL("of a directory", truncate("tmp", 0));
+    CALL("by name", truncate("tmp/short", 10));
     CALL("the length", lseek(file, 0, SEEK_END));
 }
 
@@ -113,7 +113,7 @@ static void killed_by_default(void *argument)
 
 static void without_a_handler(void)
 {
-    int file = make_file("/tmp/short", PAGE);
+    int file = make_file("tmp/short", PAGE);
     uint8_t *memory = map_file(file, 2, MAP_SHARED);
     in_child("a write behind the end", killed_by_default, memory);
 }
