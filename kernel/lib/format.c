@@ -162,11 +162,11 @@ static void put_conversion(struct output *output, struct conversion *conversion,
         conversion->length = 8;
         put_unsigned(output, conversion, 'x', (uintptr_t)va_arg(*arguments, void *));
     } else if (letter == 'd' || letter == 'i') {
-        put_signed(output, conversion, is_long ? va_arg(*arguments, long) : va_arg(*arguments, int));
+        put_signed(output, conversion,
+                   is_long ? va_arg(*arguments, long) : va_arg(*arguments, int));
     } else if (letter == 'u' || letter == 'x' || letter == 'X' || letter == 'o') {
         put_unsigned(output, conversion, letter,
-                     is_long ? va_arg(*arguments, unsigned long)
-                             : va_arg(*arguments, unsigned));
+                     is_long ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned));
     } else {
         put(output, letter);
     }

@@ -31,19 +31,13 @@ static uint8_t ist_stacks[3][IST_STACK_SIZE] __attribute__((aligned(16)));
 
 struct cpu cpus[MAX_CPUS];
 
-static void set_address(uint32_t pair[2], const void *address)
-{
-    pair[0] = (uint32_t)(uintptr_t)address;
-    pair[1] = (uint32_t)((uintptr_t)address >> 32);
-}
-
 static void fill_task_state(struct task_state *state)
 {
     memset(state, 0, sizeof(*state));
     state->io_map = MISSED_IO_MAP;
-    set_address(state->rsp[0], boot_stack_top);
+    state->rsp[0] = (uintptr_t)boot_stack_top;
     for (unsigned i = 0; i < 3; i++)
-        set_address(state->ist[i], ist_stacks[i] + IST_STACK_SIZE);
+        state->ist[i] = (uintptr_t)(ist_stacks[i] + IST_STACK_SIZE);
 }
 
 static void load_gdt(struct cpu *cpu)
@@ -106,8 +100,8 @@ void descriptors_init(struct cpu *cpu)
     load_idt();
     write_msr(MSR_GS_BASE, (uintptr_t)cpu);
     write_msr(MSR_KERNEL_GS_BASE, 0);
-    write_msr(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 |
-                            (uint64_t)SELECTOR_KERNEL_CODE << 32);
+    write_msr(MSR_STAR,
+              (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
     write_msr(MSR_LSTAR, (uintptr_t)syscall_entry);
     write_msr(MSR_FMASK, SYSCALL_FLAG_MASK);
     enable_user_protection();

@@ -37,7 +37,8 @@ static void dump_stack(const struct trap_frame *frame)
 
 static void dump_frame(const struct trap_frame *f)
 {
-    log_printf("rip %016lx rsp %016lx flags %08lx error %lx\n", f->rip, f->rsp, f->rflags, f->error);
+    log_printf("rip %016lx rsp %016lx flags %08lx error %lx\n", f->rip, f->rsp, f->rflags,
+               f->error);
     log_printf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
     log_printf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
     log_printf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
@@ -86,7 +87,7 @@ static void send_page_fault(int error, addr_t address)
 
 static void user_page_fault(const struct trap_frame *frame, addr_t address)
 {
-    unsigned access = VM_ACCESS_USER | ((frame->error & FAULT_WRITE) ? VM_ACCESS_WRITE
+    unsigned access = VM_ACCESS_USER | ((frame->error & FAULT_WRITE)   ? VM_ACCESS_WRITE
                                         : (frame->error & FAULT_FETCH) ? VM_ACCESS_EXECUTE
                                                                        : VM_ACCESS_READ);
     int error = ERR_VM_PF_BAD_ADDRESS;

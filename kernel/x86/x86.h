@@ -43,12 +43,12 @@ enum {
 
 struct task_state {
     uint32_t reserved0;
-    uint32_t rsp[3][2];
-    uint32_t reserved1[2];
-    uint32_t ist[7][2];
-    uint32_t reserved2[2];
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
     uint16_t reserved3, io_map;
-} __attribute__((packed));
+} __attribute__((packed, aligned(4)));
 
 extern char image_start[], image_rodata[], image_data[], image_end[];
 extern uint64_t boot_root[512], boot_direct[512], boot_image_pages[1024];

@@ -5,6 +5,7 @@
 #define KERNEL_CONSOLE_H
 
 #include <kernel/lock.h>
+#include <stddef.h>
 
 enum console_stream { CONSOLE_OUTPUT = 1, CONSOLE_ERROR = 2 };
 

@@ -19,6 +19,7 @@ struct cpu {
     unsigned id;
     unsigned interrupt_depth; /* above 0: in an interrupt handler */
     struct thread *idle;
+    struct thread *previous;    /* while a switch is under way: who ran before */
     struct user_memory *memory; /* whose translation is loaded, or NULL: the kernel's */
     addr_t root;                /* the table in CR3 */
     addr_t kernel_root;

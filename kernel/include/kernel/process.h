@@ -34,7 +34,8 @@ struct process {
     uint32_t references;
     int32_t pid, group, session;
     enum process_state state;
-    bool dying; /* killed or exiting: takes no more signals */
+    bool killed; /* it is to die as soon as it can: killable waits end */
+    bool dying;  /* in process_exit: takes no more signals */
     bool has_execed;
     int exit_status; /* as wait4 gives it */
     struct process *parent;
@@ -46,10 +47,13 @@ struct process {
     void *executable;         /* a vnode with a reference, or NULL */
     char name[PROCESS_NAME_LENGTH];
     struct process_times times;
-    uint64_t start_time;      /* monotonic */
-    struct event child_event; /* a child has changed its state */
-    struct event vfork_event; /* the child has left the memory it borrowed */
-    bool borrows_memory;      /* a vfork's child before exec or exit */
+    uint64_t start_time;        /* monotonic */
+    struct event child_event;   /* a child has changed its state */
+    struct event vfork_event;   /* the child has left the memory it borrowed */
+    struct event release_event; /* its memory has gone, or it has been continued */
+    bool borrows_memory;        /* a vfork's child before exec or exit */
+    int exit_signal;            /* what the parent gets; 0: nothing */
+    int stop_status;            /* not 0: a stop or continue that wait may report */
     struct process_signals *signals;
 };
 
@@ -127,7 +131,9 @@ struct user_memory *process_get_memory(struct process *process);
 void user_memory_put(struct user_memory *memory);
 /* To all of a group; -ESRCH when there is none. From the kernel (a tty's keys). */
 int64_t process_signal_group(int32_t group, int number);
-/* How many run, for sysinfo. */
+/* For the debugger: all of them, without a lock. */
+void process_visit_all(void (*visit)(const struct process *process));
+/* How many there are, for sysinfo. */
 unsigned process_count(void);
 
 /* ---- what kernel/fs implements ------------------------------------------------------------------ */

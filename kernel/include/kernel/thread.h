@@ -10,6 +10,7 @@
 #include <kernel/lock.h>
 #include <kernel/timer.h>
 #include <kernel/trap.h>
+#include <quire/types.h>
 
 #define KERNEL_STACK_SIZE 0x4000ul
 #define THREAD_NAME_LENGTH 16
@@ -25,19 +26,19 @@ struct thread {
     uint32_t work; /* entry.S knows that it comes first */
     enum thread_state state;
     struct process *process; /* NULL: the kernel's own */
+    bool on_cpu;             /* its stack is in use; guarded by the run queue's lock */
     struct thread *queue_next;
     addr_t switch_stack; /* the stack pointer while it doesn't run */
     addr_t stack_top;
-    struct kernel_stack *stack;
-    /* waiting: guarded by the lock of the wait's bucket */
-    uint32_t *wait_address;
+    region_id stack_region;
+    /* waiting: guarded by the lock of the address's bucket */
+    uint32_t *wait_address; /* NULL: it doesn't wait */
     struct thread *wait_next;
     struct timer wait_timer;
     int wait_mode;
     int wait_result;
     struct user_memory *memory; /* what host_current_aspace says, or NULL */
     uint64_t fs_base, gs_base;  /* the program's */
-    uint64_t slice_end;
     struct thread *all_next, *all_previous;
     int (*function)(void *);
     void *argument;

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include <kernel/log.h>
+#include "process/oom.h"
+#include "process/tree.h"
+
+#define WAIT_FOR_VICTIM_NS (NS_PER_SECOND / 10)
+
+static size_t resident_pages(struct process *process)
+{
+    struct user_memory *memory = process_get_memory(process);
+    if (memory == NULL)
+        return 0;
+    size_t pages = 0;
+    addr_t cookie = 0;
+    vm_region_info info;
+    while (vm_get_next_region_info(memory->id, &cookie, &info) == VM_OK)
+        pages += info.resident_pages;
+    user_memory_put(memory);
+    return pages;
+}
+
+/* The process with the most pages, or one that is dying already; with a reference. */
+static struct process *choose_victim(size_t *most)
+{
+    struct process *victim = NULL;
+    *most = 0;
+    for (struct process *process = process_next(INIT_PID); process != NULL;) {
+        int32_t pid = process->pid;
+        size_t pages = resident_pages(process);
+        if (pages > 0 && (victim == NULL || process->killed || pages > *most)) {
+            if (victim != NULL)
+                process_put(victim);
+            victim = process;
+            *most = process->killed ? SIZE_MAX : pages;
+        } else {
+            process_put(process);
+        }
+        process = process_next(pid);
+    }
+    return victim;
+}
+
+static void wait_for_end(struct process *victim)
+{
+    uint64_t deadline = time_monotonic() + WAIT_FOR_VICTIM_NS;
+    for (;;) {
+        uint32_t seen = event_read(&victim->release_event);
+        if (__atomic_load_n(&victim->memory, __ATOMIC_ACQUIRE) == NULL ||
+            event_wait(&victim->release_event, seen, deadline, WAIT_KILLABLE) != 0)
+            return;
+    }
+}
+
+void out_of_memory(void)
+{
+    size_t pages;
+    struct process *victim = choose_victim(&pages);
+    if (victim == NULL)
+        return;
+    if (!victim->killed) {
+        log_printf("out of memory: process %d (%s), the largest with %zu KiB, is ended\n",
+                   victim->pid, victim->name, pages * (VM_PAGE_SIZE / 1024));
+        signal_send_number(victim, SIGKILL);
+    }
+    if (victim != process_current())
+        wait_for_end(victim);
+    process_put(victim);
+}
