@@ -89,7 +89,7 @@ void clock_init(void)
     uint64_t ticks = read_tsc() - before;
     uint64_t elapsed = CALIBRATION_COUNT * NS_PER_SECOND / PIT_HZ;
     timer_calibrate_end(elapsed);
-    ns_per_tsc = (uint64_t)(((unsigned __int128)elapsed << 32) / ticks);
+    ns_per_tsc = (elapsed << 32) / ticks;
     tsc_start = before;
     realtime_start = cmos_seconds() * NS_PER_SECOND - time_monotonic();
 }
