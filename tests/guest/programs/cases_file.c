@@ -137,6 +137,8 @@ static void read_into_fresh_memory(void)
 {
     int file = make_file("tmp/file", 5 * PAGE + 123);
     uint8_t *memory = map_pages(8);
+    CALL("at its end already", read(file, memory, 8 * PAGE));
+    CALL("to the start", lseek(file, 0, SEEK_SET));
     CALL("read it all", read(file, memory, 8 * PAGE));
     CALL("at its end", read(file, memory, 8 * PAGE));
     CALL("back to the start", lseek(file, 0, SEEK_SET));

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""The quire command: what it refuses and how, what it passes on."""
+import hashlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+from parts.guest import QUIRE, boot
+
+CASES = "build/tests/guest/cases-musl"
+
+
+def quire(*arguments, **options):
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([QUIRE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, errors="replace", timeout=120, check=False, **options)
+
+
+def refuses(report, name, status, words, *arguments, **options):
+    """One case: the status, every one of the words, and nothing on standard output."""
+    done = quire(*arguments, **options)
+    missing = [word for word in words if word not in done.stderr]
+    good = done.returncode == status and not missing and not done.stdout
+    report.check(name, good, f"status {done.returncode} (expected {status}), missing {missing}\n"
+                 f"{done.stdout}{done.stderr}")
+
+
+def check_usage(report):
+    refuses(report, "no command", 125, ["usage"])
+    refuses(report, "unknown command", 125, ["bogus", "no such command"], "bogus")
+    for option, value, word in [
+            ("--memory", "much", "not a size"), ("--memory", "12Q", "not a size"),
+            ("--memory", "-5M", "not a size"), ("--memory", "", "not a size"),
+            ("--memory", "99999999999999999999G", "not a size"), ("--memory", "1M", "too little"),
+            ("--memory", "0", "too little"), ("--memory", "1000G", "more than"),
+            ("--memory", "5000001", "multiple"), ("--cpus", "0", "not a number"),
+            ("--cpus", "many", "not a number"), ("--cpus", "1000", "not a number"),
+            ("--timeout", "0", "not a number"), ("--timeout", "1.5", "not a number"),
+            ("--file", "", "empty"), ("--file", "/is/not/there", "No such file"),
+            ("--file", "/etc/passwd:relative", "absolute"), ("--file", ":/x", "before the colon"),
+            ("--kernel", "/is/not/there", "./dev build"), ("--kernel", "/etc/passwd", "no kernel")]:
+        refuses(report, f"{option} '{value}'", 125, [word], "boot", option, value, "--", "busybox",
+                "true")
+    refuses(report, "--memory alone", 125, ["needs a value"], "boot", "--memory")
+    refuses(report, "unknown option", 125, ["--bogus"], "boot", "--bogus")
+    refuses(report, "a file twice", 125, ["two files"], "boot", "--file", "/etc/passwd:/a", "--file",
+            "/etc/passwd:/a", "--", "busybox", "true")
+    refuses(report, "memory that the files fill", 125, ["too little to boot", "--memory"], "boot",
+            "--memory", "4M", "--", "busybox", "true")
+    long = "x" * 20000
+    refuses(report, "too many arguments", 125, ["too long"], "boot", "--", "busybox", "echo", long)
+
+
+def elf(**changes):
+    """The header of a static program, with changes."""
+    fields = dict(kind=2, machine=62, entry=0x400078, offset=64, size=56, count=1, bits=2)
+    fields.update(changes)
+    header = b"\x7fELF" + bytes([fields["bits"], 1, 1]) + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", fields["kind"], fields["machine"], 1, fields["entry"],
+                          fields["offset"], 0, 0, 64, fields["size"], fields["count"], 0, 0, 0)
+    return header + struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0, 120, 120, 4096)
+
+
+def check_programs(report):
+    refuses(report, "no such program", 127, ["not found"], "boot", "--", "is-not-there")
+    refuses(report, "no such path", 127, ["No such file"], "boot", "--", "./is-not-there")
+    refuses(report, "an empty name", 127, ["empty"], "boot", "--", "")
+    refuses(report, "a directory", 126, ["directory"], "boot", "--", "/tmp")
+    refuses(report, "not executable", 126, ["not executable"], "boot", "--", "/etc/passwd")
+    refuses(report, "not static", 126, ["not static", "-static"], "boot", "--", "/bin/ls")
+    bad = {
+        "text": (b"some words", "not an ELF"), "a script": (b"#!/bin/sh\necho\n", "interpreter"),
+        "nothing": (b"", "not an ELF"), "a truncated header": (elf()[:40], "truncated"),
+        "truncated segments": (elf()[:80], "truncated"), "another machine": (elf(machine=183), "183"),
+        "32 bits": (elf(bits=1), "32-bit"), "an object file": (elf(kind=1), "no program"),
+        "no segments": (elf(count=0), "damaged"), "odd segments": (elf(size=7), "damaged"),
+        "segments past the end": (elf(offset=1 << 40), "truncated"),
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        for name, (content, word) in bad.items():
+            path = os.path.join(directory, name.replace(" ", "-"))
+            with open(path, "wb") as file:
+                file.write(content)
+            os.chmod(path, 0o755)
+            refuses(report, f"a program that is {name}", 126, [word], "boot", "--", path)
+        refuses(report, "QEMU is missing", 125, ["qemu-system-x86"], "boot", "--",
+                os.path.abspath(CASES), env={"PATH": directory})
+        refuses(report, "busybox is missing", 127, ["busybox-static"], "boot", "--", "busybox",
+                env={"PATH": directory})
+
+
+def check_status(report):
+    for code in (0, 1, 42, 255):
+        done = boot("--", "busybox", "sh", "-c", f"exit {code}")
+        report.check(f"status {code}", done.returncode == code,
+                     f"{done.returncode}\n{done.stderr}")
+    done = boot("--", "busybox", "sh", "-c", "kill -SEGV $$")
+    report.check("killed by a signal", done.returncode == 128 + 11, f"{done.returncode}")
+    done = boot("--", "busybox", "sleep", "1000", timeout=4)
+    report.check("--timeout", done.returncode == 124, f"{done.returncode}\n{done.stderr}")
+
+
+def check_streams(report):
+    done = boot("--", "busybox", "sh", "-c", "echo out; echo error >&2; echo more")
+    report.check("standard output", done.stdout == "out\nmore\n", done.stdout)
+    report.check("standard error", "error\n" in done.stderr, done.stderr)
+    done = boot("--", "busybox", "printf", "[%s]", "", "a b", "c%d", "e'f\"g", "ü", "line\nbreak")
+    report.check("arguments", done.stdout == "[][a b][c%d][e'f\"g][ü][line\nbreak]", done.stdout)
+    data = bytes(range(256)) * 2000 + b"\x10\x04\x10\x02"
+    done = subprocess.run([QUIRE, "boot", "--timeout", "120", "--", "busybox", "md5sum"], input=data,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    report.check("standard input, every byte", done.stdout.split()[:1]
+                 == [hashlib.md5(data).hexdigest().encode()], repr(done.stdout + done.stderr))
+    done = subprocess.run([QUIRE, "boot", "--timeout", "120", "--", "busybox", "cat"],
+                          input=data[:65536], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          check=False)
+    report.check("standard output, every byte", done.stdout == data[:65536],
+                 f"{len(done.stdout)} bytes\n{done.stderr!r}")
+    done = boot("--", "busybox", "head", "-c", "3", stdin=open("/dev/zero", "rb"))
+    report.check("input that isn't read to its end", done.stdout == "\0\0\0", repr(done.stdout))
+
+
+def check_figures(report):
+    with tempfile.TemporaryDirectory() as directory:
+        results = []
+        for run in ("one", "two"):
+            name = os.path.join(directory, run)
+            done = boot("--icount", "--json", name, "--debug", "help", "--stats", "--", "busybox",
+                        "sh", "-c", "seq 100 | sort | tail -n 1")
+            report.check("--icount", done.returncode == 0, done.stderr)
+            with open(name, encoding="utf-8") as file:
+                results.append(json.load(file))
+        report.check("figures repeat with --icount", results[0] == results[1], str(results))
+        figures = results[0]
+        report.check("frames free before and after", figures.get("free_before", 0) > 0
+                     and figures.get("free_before") == figures.get("free_after"), str(figures))
+        report.check("faults and forks were counted", figures.get("page_faults", 0) > 100
+                     and figures.get("forks", 0) >= 3, str(figures))
+        report.check("--stats", "page faults" in done.stderr and "free before" in done.stderr,
+                     done.stderr)
+        report.check("--debug help", "dump_aspace" in done.stderr, done.stderr)
+        refuses(report, "--json nowhere", 125, ["--json"], "boot", "--json", "/is/not/there", "--",
+                "busybox", "true")
+
+
+def check_end(report):
+    """A signal ends the machine with the tool, and leaves nothing behind."""
+    done = subprocess.Popen([QUIRE, "boot", "--", "busybox", "sleep", "1000"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    time.sleep(1.5)
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(done.pid)],
+                              stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    done.send_signal(signal.SIGTERM)
+    status = done.wait(timeout=20)
+    report.check("ended by SIGTERM", status == 128 + 15, str(status))
+    left = [child for child in children if os.path.exists(f"/proc/{child}")]
+    report.check("QEMU ended with it", children and not left, f"{children} {left}")
+
+
+def check_small_memory(report):
+    """Too little for the program: an error, or the kernel's word, but never a dead machine."""
+    done = boot("--memory", "8M", "--", "busybox", "sh", "-c",
+                "dd if=/dev/zero of=/tmp/large bs=1M count=64; echo still here", timeout=60)
+    report.check("a file larger than memory", done.stdout == "still here\n",
+                 f"{done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def run(report):
+    check_usage(report)
+    check_programs(report)
+    check_status(report)
+    check_streams(report)
+    check_figures(report)
+    check_end(report)
+    check_small_memory(report)

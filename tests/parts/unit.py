@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""The build itself, and the tests that meson knows: cmocka's programs."""
+import json
+import os
+import re
+import subprocess
+
+CMOCKA_PASSED = re.compile(r"^\[  PASSED  \] (\d+) test", re.M)
+CMOCKA_FAILED = re.compile(r"^\[  FAILED  \] (?!\d+ test)(.*)$", re.M)
+
+
+def build_in(report, directory, *options):
+    if not os.path.exists(os.path.join(directory, "build.ninja")):
+        if not report.command(f"meson setup {directory}", ["meson", "setup", directory, *options]):
+            return False
+    return report.command(f"ninja -C {directory}", ["ninja", "-C", directory], timeout=900)
+
+
+def build(report):
+    if build_in(report, "build"):
+        for name in ("build/quire", "build/quire-kernel.elf"):
+            report.check(name, os.path.exists(name), "it wasn't built")
+
+
+def run_program(report, test):
+    name = test["name"]
+    try:
+        done = subprocess.run(test["cmd"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=600, check=False,
+                              env={**os.environ, **test["env"]}, cwd=test["workdir"] or ".")
+    except subprocess.TimeoutExpired:
+        report.failed(name, "still running after 600 seconds")
+        return
+    passed = CMOCKA_PASSED.search(done.stdout)
+    failed = sorted(set(CMOCKA_FAILED.findall(done.stdout)))
+    if passed:
+        report.passed(int(passed.group(1)))
+    for case in failed:
+        text = "\n".join(line for line in done.stdout.splitlines() if case in line or "rror" in line)
+        report.failed(f"{name}: {case}", text)
+    if done.returncode != 0 and not failed:
+        report.failed(name, f"ended with {done.returncode}\n" + done.stdout[-2500:])
+    elif not passed and not failed:
+        report.check(name, done.returncode == 0, done.stdout)
+
+
+def run_all(report, directory):
+    listed = subprocess.run(["meson", "introspect", "--tests", directory], stdout=subprocess.PIPE,
+                            text=True, check=False)
+    tests = json.loads(listed.stdout) if listed.returncode == 0 else []
+    report.check("there are unit tests", bool(tests))
+    for test in tests:
+        run_program(report, test)
+
+
+def run(report):
+    if build_in(report, "build"):
+        run_all(report, "build")
+
+
+def run_sanitized(report):
+    directory = "build/sanitized"
+    if build_in(report, directory, "-Dkernel=false", "-Db_sanitize=address,undefined",
+                "-Db_lundef=false"):
+        run_all(report, directory)

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the tests, all or some parts, and counts them. The last line is "N passed, N failed"."""
+import argparse
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from parts import alone, guest, style, tool, unit  # noqa: E402
+from parts.report import Report  # noqa: E402
+
+PARTS = {
+    "build": ("everything builds, without warnings", unit.build),
+    "alone": ("the core alone, freestanding, with gcc and clang", alone.run),
+    "style": ("format, licence lines, static analysis", style.run),
+    "unit": ("the unit tests, on the simulated machine", unit.run),
+    "sanitized": ("the unit tests with address and undefined-behaviour checks", unit.run_sanitized),
+    "tool": ("the quire command: what it refuses, what it passes on", tool.run),
+    "cases": ("programs' cases in the reference kernel, against this host", guest.run_cases),
+    "scripts": ("busybox scripts in the reference kernel, against this host", guest.run_scripts),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev test", description=__doc__)
+    parser.add_argument("parts", metavar="PART", nargs="*", help="only these (see --list)")
+    parser.add_argument("--list", action="store_true", help="say which parts there are")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for name, (text, _) in PARTS.items():
+            print(f"{name:10} {text}")
+        return 0
+    for name in arguments.parts:
+        if name not in PARTS:
+            parser.error(f"{name}: no such part; see --list")
+    os.chdir(ROOT)
+    report = Report()
+    for name in arguments.parts or PARTS:
+        text, run = PARTS[name]
+        report.begin(name, text)
+        run(report)
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
