@@ -100,6 +100,7 @@ void signals_recompute(struct process *process)
 {
     const struct process_signals *signals = process->signals;
     uint32_t *work = &process->thread->work;
+    process->killed = !process->dying && signals_end_process(signals);
     if (process->killed || (signals->pending & ~signals->blocked) != 0 || signals->mask_is_saved)
         __atomic_or_fetch(work, WORK_SIGNAL, __ATOMIC_SEQ_CST);
     else

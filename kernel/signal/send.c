@@ -32,12 +32,6 @@ static bool is_ignored(const struct process_signals *signals, int number)
     return handler == SIG_IGN || (handler == SIG_DFL && (IGNORED_BY_DEFAULT & SIGNAL_BIT(number)));
 }
 
-static bool ends_process(const struct process_signals *signals, int number)
-{
-    return signal_action_of(signals, number).handler == SIG_DFL &&
-           !((IGNORED_BY_DEFAULT | STOP_SIGNALS) & SIGNAL_BIT(number));
-}
-
 /* => process_lock held */
 static void continue_process(struct process *process)
 {
@@ -52,6 +46,16 @@ static void continue_process(struct process *process)
         signal_send_locked(process->parent, &info);
     event_signal(&process->parent->child_event);
     event_signal(&process->release_event);
+}
+
+bool signals_end_process(const struct process_signals *signals)
+{
+    uint64_t ready = signals->pending & ~signals->blocked & ~signals->waited &
+                     ~(IGNORED_BY_DEFAULT | STOP_SIGNALS);
+    for (; ready != 0; ready &= ready - 1)
+        if (signal_action_of(signals, __builtin_ctzll(ready) + 1).handler == SIG_DFL)
+            return true;
+    return false;
 }
 
 static void notify_thread(struct process *process)
@@ -78,8 +82,7 @@ void signal_send_locked(struct process *process, const struct signal_info *info)
     signals->pending |= bit;
     if (blocked)
         return;
-    if (ends_process(signals, info->number) && !(signals->waited & bit))
-        process->killed = true;
+    process->killed = signals_end_process(signals);
     notify_thread(process);
 }
 

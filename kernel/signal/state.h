@@ -48,6 +48,8 @@ void signal_actions_put(struct signal_actions *actions);
 /* => process_lock held */
 void signal_send_locked(struct process *process, const struct signal_info *info);
 bool signal_children_unwanted(const struct process *parent);
+/* Whether a signal is waiting that ends the process. => process_lock held */
+bool signals_end_process(const struct process_signals *signals);
 /* Whether the process has something to take now; keeps its thread's work in step.
  * => process_lock held, by the process itself */
 void signals_recompute(struct process *process);
