@@ -2,6 +2,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/errno.h>
+#include <kernel/log.h>
 #include <kernel/thread.h>
 #include "device/serial.h"
 #include "main/debugger.h"
@@ -53,6 +54,8 @@ void serial_init(void)
     port_init(PORT_2);
     out8(PORT_1 + INTERRUPT_ENABLE, 1);
     interrupt_enable_line(SERIAL_INPUT_LINE);
+    /* The port forgets what came before: the tool sends nothing until it is told to. */
+    log_record("ready");
 }
 
 static void put_byte(uint16_t port, uint8_t byte)

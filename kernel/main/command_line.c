@@ -14,10 +14,12 @@ static unsigned hex_value(char c)
     return parse_number(text, NULL, &value) ? (unsigned)value : 16;
 }
 
-/* %41 becomes A, in place. */
+/* %41 becomes A, in place; a lone % stands for an empty word. */
 static void decode(char *word)
 {
     char *to = word;
+    if (strcmp(word, "%") == 0)
+        *word = '\0';
     for (const char *from = word; *from != '\0'; from++, to++) {
         *to = *from;
         if (*from != '%' || hex_value(from[1]) > 15 || hex_value(from[2]) > 15)

@@ -153,8 +153,8 @@ def check_end(report):
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
     time.sleep(1.5)
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(done.pid)],
-                              stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    with open(f"/proc/{done.pid}/task/{done.pid}/children", encoding="ascii") as file:
+        children = file.read().split()
     done.send_signal(signal.SIGTERM)
     status = done.wait(timeout=20)
     report.check("ended by SIGTERM", status == 128 + 15, str(status))

@@ -177,8 +177,8 @@ static void prepare_poll(const struct console *console, struct pollfd *polls)
         (struct pollfd){machine->console, (short)(POLLIN | (pending ? POLLOUT : 0)), 0};
     polls[POLL_ERRORS] = (struct pollfd){machine->errors, POLLIN, 0};
     polls[POLL_WORDS] = (struct pollfd){machine->words, POLLIN, 0};
-    polls[POLL_INPUT] =
-        (struct pollfd){pending || console->input_ended ? -1 : STDIN_FILENO, POLLIN, 0};
+    bool wanted = console->reader->ready && !pending && !console->input_ended;
+    polls[POLL_INPUT] = (struct pollfd){wanted ? STDIN_FILENO : -1, POLLIN, 0};
 }
 
 static void handle_poll(struct console *console, const struct pollfd *polls)

@@ -19,8 +19,9 @@
 
 #define QEMU "qemu-system-x86_64"
 #define MAX_ARGUMENTS 64
-/* What the kernel has room for. */
+/* What the kernel has room for: bytes and words. */
 #define MAX_COMMAND_LINE 16384
+#define MAX_WORDS 128
 
 /* ---- the kernel's command line ---- */
 
@@ -66,10 +67,16 @@ static int make_command_line(const struct boot_options *options, const char *pro
     put_command_line(out, options, program);
     if (fclose(out) != 0)
         return fail_no_memory();
-    if (length < MAX_COMMAND_LINE)
+    size_t words = 1;
+    for (const char *space = strchr(*line, ' '); space != NULL; space = strchr(space + 1, ' '))
+        words++;
+    if (length < MAX_COMMAND_LINE && words <= MAX_WORDS)
         return 0;
     free(*line);
     *line = NULL;
+    if (words > MAX_WORDS)
+        return fail(STATUS_ERROR, "the program has too many arguments: %zu words, of %d at most",
+                    words, MAX_WORDS);
     return fail(STATUS_ERROR,
                 "the program's arguments are too long: %zu bytes, of %d at most; "
                 "put them into a file (--file)",

@@ -43,6 +43,8 @@ static void take_record(struct record_reader *reader)
     if (strncmp(line, "exit ", 5) == 0) {
         reader->exited = true;
         reader->status = atoi(line + 5) & 0xff;
+    } else if (strcmp(line, "ready") == 0) {
+        reader->ready = true;
     } else if (strncmp(line, "panic ", 6) == 0) {
         reader->panicked = true;
         say("the kernel stopped:");
