@@ -139,10 +139,11 @@ static void report(int status, size_t before)
     log_record("exit %d", exit_code(status));
 }
 
-/* The stacks that a run keeps are there before it begins, so that they don't look like a leak. */
-static void settle_stacks(void)
+/* What is only kept for the next request is no leak. */
+static void settle(void)
 {
     thread_trim(0);
+    vm_trim();
 }
 
 static int init_run(void *unused)
@@ -152,7 +153,7 @@ static int init_run(void *unused)
         panic("no program on the command line: write -- and its path");
     if (boot_info.archive_size == 0)
         panic("no initial file system: give QEMU -initrd");
-    settle_stacks();
+    settle();
     size_t before = free_frames();
     int error = fs_init(boot_info.archive, boot_info.archive_size);
     if (error != 0)
@@ -161,7 +162,7 @@ static int init_run(void *unused)
     end_everybody();
     run_debug_commands();
     fs_release_files();
-    settle_stacks();
+    settle();
     report(status, before);
     machine_stop(MACHINE_END);
 }

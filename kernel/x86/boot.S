@@ -13,6 +13,7 @@
 #define MSR_EFER 0xc0000080
 #define EFER_SCE_LME_NXE 0x901
 #define CPUID_NX_1GB_LM 0x24100000
+#define CPUID_SMEP_SMAP 0x00100080
 
     .section .note.Xen, "a", @note
     .long 4, 4, 18              /* XEN_ELFNOTE_PHYS32_ENTRY */
@@ -30,6 +31,12 @@ boot_entry:
     cpuid
     and $CPUID_NX_1GB_LM, %edx
     cmp $CPUID_NX_1GB_LM, %edx
+    jne unsuitable
+    mov $7, %eax
+    xor %ecx, %ecx
+    cpuid
+    and $CPUID_SMEP_SMAP, %ebx
+    cmp $CPUID_SMEP_SMAP, %ebx
     jne unsuitable
 
     /* Everything, in 1 GiB pages. */
@@ -91,7 +98,7 @@ unsuitable:
 5:  hlt
     jmp 5b
 unsuitable_text:
-    .asciz "\001panic this CPU lacks 64 bits, no-execute or 1 GiB pages: give QEMU -cpu max\n"
+    .asciz "\001panic this CPU lacks 64 bits, no-execute, 1 GiB pages, SMEP or SMAP: give QEMU -cpu max\n"
 
     .code64
 boot_long:

@@ -82,7 +82,7 @@ static void load_idt(void)
 }
 
 /* Programs' pages are out of the kernel's reach, but for the copies of user_copy.S, and never run in
- * kernel mode. The CPU that runs here has both, or user_copy.S's STAC would be an invalid opcode. */
+ * kernel mode. boot.S has seen to it that the CPU can do that. */
 static void enable_user_protection(void)
 {
     uint64_t cr4;
