@@ -13,7 +13,5 @@ extern struct vnode *fs_root;
 int fs_mount(const void *archive, size_t size, const char **problem);
 /* Takes all names away and ends what is not in use. */
 void fs_unmount(void);
-/* Makes a device or directory that the archive needn't have. => namespace_lock held */
-int fs_add_device_nodes(struct vnode *root);
 
 #endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The devices that have nothing behind them, and the table of all. */
+#include "device.h"
+#include "user_copy.h"
+#include <kernel/timer.h>
+
+static int64_t null_read(struct file *file, void *buffer, size_t length, bool user, off_t *position)
+{
+    (void)file, (void)buffer, (void)length, (void)user, (void)position;
+    return 0;
+}
+
+static int64_t null_write(struct file *file, const void *buffer, size_t length, bool user,
+                          off_t *position)
+{
+    (void)file, (void)buffer, (void)user, (void)position;
+    return (int64_t)length;
+}
+
+static int64_t full_write(struct file *file, const void *buffer, size_t length, bool user,
+                          off_t *position)
+{
+    (void)file, (void)buffer, (void)length, (void)user, (void)position;
+    return -ENOSPC;
+}
+
+/* Hands out what `fill` makes, part by part. */
+static int64_t read_made(void *buffer, size_t length, bool user,
+                         void (*fill)(void *part, size_t size))
+{
+    uint8_t part[256];
+    size_t done = 0;
+    while (done < length) {
+        size_t size = length - done < sizeof(part) ? length - done : sizeof(part);
+        fill(part, size);
+        if (copy_out((uint8_t *)buffer + done, part, size, user) != 0)
+            return done > 0 ? (int64_t)done : -EFAULT;
+        done += size;
+    }
+    return (int64_t)done;
+}
+
+static void fill_zero(void *part, size_t size)
+{
+    memset(part, 0, size);
+}
+
+static int64_t zero_read(struct file *file, void *buffer, size_t length, bool user, off_t *position)
+{
+    (void)file, (void)position;
+    return read_made(buffer, length, user, fill_zero);
+}
+
+static int64_t random_read(struct file *file, void *buffer, size_t length, bool user,
+                           off_t *position)
+{
+    (void)file, (void)position;
+    return read_made(buffer, length, user, random_bytes);
+}
+
+/* splitmix64: each call takes a state of its own from the shared counter. */
+void random_bytes(void *buffer, size_t size)
+{
+    static uint64_t counter;
+    uint8_t *to = buffer;
+    while (size > 0) {
+        uint64_t value =
+            __atomic_add_fetch(&counter, 0x9e3779b97f4a7c15u, __ATOMIC_RELAXED) ^ time_realtime();
+        value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
+        value = (value ^ value >> 27) * 0x94d049bb133111ebu;
+        value ^= value >> 31;
+        size_t part = size < sizeof(value) ? size : sizeof(value);
+        memcpy(to, &value, part);
+        to += part;
+        size -= part;
+    }
+}
+
+static const struct file_ops null_file_ops = {
+    .read = null_read, .write = null_write, .seekable = true};
+static const struct file_ops zero_file_ops = {
+    .read = zero_read, .write = null_write, .seekable = true};
+static const struct file_ops full_file_ops = {
+    .read = zero_read, .write = full_write, .seekable = true};
+static const struct file_ops random_file_ops = {
+    .read = random_read, .write = null_write, .seekable = true};
+
+static const struct {
+    uint64_t number;
+    const struct file_ops *ops; /* NULL: the console */
+} devices[] = {
+    {DEVICE_NULL, &null_file_ops},
+    {DEVICE_ZERO, &zero_file_ops},
+    {DEVICE_NUMBER(1, 7), &full_file_ops},
+    {DEVICE_NUMBER(1, 8), &random_file_ops},
+    {DEVICE_NUMBER(1, 9), &random_file_ops},
+    {DEVICE_TTY, NULL},
+    {DEVICE_CONSOLE, NULL},
+};
+
+static int device_open(struct file *file)
+{
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        if (devices[i].number == file->vnode->device) {
+            file->ops = devices[i].ops;
+            return 0;
+        }
+    }
+    return -ENXIO;
+}
+
+static const struct vnode_ops device_vnode_ops = {.open = device_open};
+
+struct vnode *device_create(uint64_t number, bool *known)
+{
+    *known = false;
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        if (devices[i].number != number)
+            continue;
+        *known = true;
+        bool console = devices[i].ops == NULL;
+        struct vnode *vnode =
+            vnode_create(console ? &console_vnode_ops : &device_vnode_ops, S_IFCHR | 0666);
+        if (vnode != NULL)
+            vnode->device = number;
+        return vnode;
+    }
+    return NULL;
+}
