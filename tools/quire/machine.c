@@ -128,7 +128,7 @@ static void add_devices(struct argument_list *list, const int ends[3])
 {
     static const char *const machine[] = {
         QEMU,  "-nodefaults", "-nographic", "-no-reboot", "-accel",
-        "tcg", "-cpu",        "max",        "-device",    "isa-debug-exit,iobase=0xf4,iosize=4",
+        "tcg", "-cpu",        "max,-erms",  "-device",    "isa-debug-exit,iobase=0xf4,iosize=4",
         NULL};
     static const char *const ports[] = {"-serial", "chardev:console",
                                         "-serial", "chardev:errors",
