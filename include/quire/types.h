@@ -16,8 +16,8 @@ typedef int64_t off_t;
 #endif
 
 /* Identifiers are positive and are not used again; a negative value is an error. */
-typedef int32_t aspace_id;
-typedef int32_t region_id;
+typedef int64_t aspace_id;
+typedef int64_t region_id;
 
 #define VM_PAGE_SHIFT 12
 #define VM_PAGE_SIZE ((addr_t)1 << VM_PAGE_SHIFT)

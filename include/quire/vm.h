@@ -81,7 +81,7 @@ void vm_shutdown(struct vm_leftovers *left);
 aspace_id vm_create_aspace(const char *name, addr_t base, addr_t size, bool kernel);
 
 /* Deletes all regions and gives up the creator's reference; the structure goes with the last one.
- * Waits for faults under way. ERR_VM_INVALID_ASPACE, also when it is being deleted already;
+ * Faults under way end before, or find it gone. ERR_VM_INVALID_ASPACE, also when it is being deleted already;
  * ERR_INVALID_ARGS for the kernel's. */
 int vm_delete_aspace(aspace_id aid);
 
@@ -150,10 +150,14 @@ enum {
 #define REGION_GROWS_DOWN 0x20u  /* a stack: a fault below it, up to the limit, extends it */
 #define REGION_OVERCOMMIT 0x40u  /* nothing is charged for it */
 #define REGION_FLAGS_MASK 0x70u
+/* for vm_map_vnode: the file isn't open for writing, so a shared mapping may never be writable */
+#define REGION_NO_WRITE 0x80u
 
 /* A guard gap is kept free below a region that grows down: 256 pages, Linux's figure since the
  * "stack clash" attacks (CVE-2017-1000364). */
 #define VM_STACK_GUARD_PAGES 256
+/* How large a region that grows down may become: Linux's default for RLIMIT_STACK. */
+#define VM_STACK_LIMIT ((addr_t)8 << 20)
 
 /* Common to all that create a region:
  *   ERR_VM_INVALID_ASPACE  no such address space, or it is being deleted
@@ -183,11 +187,12 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
                        unsigned lock, int mapping, void *vnode, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
  * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
- * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot. */
+ * ERR_VM_INVALID_REGION. A private clone of a device or null region is ERR_UNSUPPORTED. A private clone is MAP_PRIVATE, no snapshot. */
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
 
-/* Unmaps and forgets a region; waits for faults under way. ERR_VM_INVALID_ASPACE,
+/* Unmaps and forgets a region. A fault under way either ends before or finds the region gone: when
+ * this returns, none can map anything there. ERR_VM_INVALID_ASPACE,
  * ERR_VM_INVALID_REGION: also when it is in another space, or is being deleted. */
 int vm_delete_region(aspace_id aid, region_id rid);
 
@@ -285,6 +290,8 @@ void vm_free_frames(addr_t physical, size_t count);
  * given back as it was asked for. Doesn't sleep. */
 void *vm_meta_alloc(size_t size);
 void vm_meta_free(void *memory, size_t size);
+/* Gives the frames that the allocator keeps for the next requests back to the free ones. */
+void vm_trim(void);
 
 /* ---- files through their cache ------------------------------------------------------------------- */
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Caches: the pages of one object, with the store they come from; and the references through which
+ * everybody else knows them.
+ *
+ * A vm_cache_ref is what regions, sources and vnodes point at; it has the lock. A vm_cache is what
+ * holds the pages. They are two, so that a fork can put a new, empty cache under an old reference, and
+ * a merge can take one away, without touching whoever points at the reference. */
+#ifndef VM_CACHE_H
+#define VM_CACHE_H
+
+#include <quire/store.h>
+
+#include "list.h"
+#include "page.h"
+#include "radix.h"
+#include "region.h"
+
+#define VM_CACHE_REF_MAGIC 0x766d6372u /* 'vmcr' */
+#define VM_CACHE_MAGIC 0x766d6361u     /* 'vmca' */
+#define VM_STORE_MAGIC 0x766d7374u     /* 'vmst' */
+
+/* Everything but ref_count (atomic) and the walk's fields is guarded by `lock`, which also guards
+ * the cache below it. */
+struct vm_cache_ref {
+    uint32_t magic;
+    uint32_t ref_count; /* regions, consumers, and whoever holds one meanwhile */
+    struct vm_mutex lock;
+    bool visited; /* by the walk under way; guarded by the walk lock */
+    vm_cache *cache;
+    struct list_link regions;   /* that map this cache */
+    struct list_link consumers; /* caches whose source this is */
+    vm_cache_ref *walk_next;    /* guarded by the walk lock */
+};
+
+struct vm_cache {
+    uint32_t magic;
+    uint32_t busy_count; /* pages that a store reads or writes */
+    vm_cache_ref *ref;
+    vm_cache_ref *source; /* what shows through where this one has no page; a reference */
+    struct list_link consumer_link;
+    vm_store *store;
+    struct radix pages; /* by offset / VM_PAGE_SIZE: vm_page, or VM_CACHE_SKIP */
+    size_t page_count;
+    off_t virtual_size;
+    bool temporary; /* its pages have no other home: anonymous memory */
+    bool is_vnode;
+    bool shared;    /* mapped by regions that may overlap: nothing is freed by a partial unmap */
+};
+
+/* In `pages`: here is no page, and no temporary cache below may show through, either. What discarding
+ * a page leaves where a source still has one. */
+#define VM_CACHE_SKIP ((struct vm_page *)1)
+
+static inline void cache_lock(vm_cache_ref *ref)
+{
+    vm_mutex_lock(&ref->lock, VM_RANK_CACHE);
+}
+
+static inline void cache_unlock(vm_cache_ref *ref)
+{
+    vm_mutex_unlock(&ref->lock);
+}
+
+/* The cache of a store, whose it becomes. NULL: no memory; the store is left. */
+vm_cache *vm_cache_create(vm_store *store);
+/* With one reference. NULL: no memory; the cache is left. */
+vm_cache_ref *vm_cache_ref_create(vm_cache *cache);
+/* A new cache of `size` bytes on `store`, with a reference. On failure the store is destroyed, too;
+ * a NULL store is such a failure. */
+vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary);
+
+void vm_cache_acquire_ref(vm_cache_ref *ref);
+/* False: it is going already. */
+bool cache_try_acquire_ref(vm_cache_ref *ref);
+/* => nothing locked. The last one destroys the cache, and gives up its source, and so on down. */
+void vm_cache_release_ref(vm_cache_ref *ref);
+
+/* => cache: locked, all of the following */
+struct vm_page *vm_cache_lookup_page(vm_cache_ref *ref, off_t offset); /* may be VM_CACHE_SKIP */
+/* Nothing, or VM_CACHE_SKIP, is there. ERR_NO_MEMORY. */
+int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset);
+/* It has no mapping left and isn't busy. Its frame is freed, unless it is held. */
+void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page);
+void vm_cache_insert_region(vm_cache_ref *ref, vm_region *region);
+void vm_cache_remove_region(vm_cache_ref *ref, vm_region *region);
+/* Puts VM_CACHE_SKIP at a key that was reserved, in place of a page if there is one. */
+void cache_hide_key(vm_cache_ref *ref, uint64_t key);
+/* Drops the pages in [first, last], but for busy ones. Nothing may map them any more. */
+void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
+/* Charges the store `bytes` more, or less. */
+int cache_charge(vm_cache *cache, int64_t bytes);
+
+/* A page that stays while no lock is held. => cache: locked */
+void cache_hold_page(struct vm_page *page);
+void cache_unhold_page(struct vm_page *page);
+
+/* ---- chains (chain.c) --------------------------------------------------------------------------- */
+
+/* => source: locked; the cache is nobody else's yet. Takes a reference on the source. */
+void chain_link(vm_cache *cache, vm_cache_ref *source);
+/* A private copy of what `ref` shows, now or (if `snapshot`) as it is: a new reference on a new
+ * cache. With `snapshot` the writable mappings of `ref` lose that right. => nothing locked.
+ * ERR_NO_MEMORY. */
+int chain_private(vm_cache_ref *ref, vm_cache_ref **copy);
+int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy);
+/* If `ref` is a middle that, but for the caller's reference, only its one consumer knows, the two
+ * become one, and the caller's reference is the last, on an empty cache. => nothing locked */
+bool chain_try_merge(vm_cache_ref *ref);
+/* => top and at locked. Locks the source of `at` and lets `at` go, unless it is the top; so nothing
+ * below can merge or go away meanwhile. NULL: there is no source, and `at` is unlocked likewise. */
+vm_cache_ref *chain_step(vm_cache_ref *top, vm_cache_ref *at);
+/* => ref locked. Caches from here down; *bottom, if asked for, is the vnode there, or NULL. */
+unsigned chain_depth(vm_cache_ref *ref, void **bottom_vnode);
+
+/* Calls `visit` for `ref` and each cache that can see its pages, one at a time, each locked.
+ * => nothing locked */
+typedef void chain_visit(vm_cache_ref *ref, void *argument);
+void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument);
+
+/* Unmaps the pages of `ref` in [first, last] everywhere. => cache: locked; only regions that map
+ * `ref` itself are reached. */
+void cache_unmap(vm_cache_ref *ref, off_t first, off_t last);
+
+#endif

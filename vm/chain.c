@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* Chains of caches: what copy-on-write is made of.
+ *
+ *   region -> ref -> cache (top, has what was written since) -> source ref -> cache -> ... -> bottom
+ *
+ * chain_snapshot, a fork:           chain_try_merge, when one child is left:
+ *   R -> A         R -> T1 -> M -> A        R -> T1 -> M -> A     =>   R -> A + T1
+ *             =>       C -> T2 -^
+ * R, whom all regions know, stays; only the cache under it changes. */
+#include "cache.h"
+
+#include "mapping.h"
+#include "meta.h"
+#include "print.h"
+#include "system.h"
+
+void chain_link(vm_cache *cache, vm_cache_ref *source)
+{
+    vm_cache_acquire_ref(source);
+    cache->source = source;
+    list_add_head(&source->consumers, &cache->consumer_link);
+}
+
+vm_cache_ref *chain_step(vm_cache_ref *top, vm_cache_ref *at)
+{
+    vm_cache_ref *source = at->cache->source;
+    if (source)
+        cache_lock(source);
+    if (at != top)
+        cache_unlock(at);
+    return source;
+}
+
+unsigned chain_depth(vm_cache_ref *ref, void **bottom_vnode)
+{
+    unsigned depth = 0;
+    for (vm_cache_ref *at = ref; at; at = chain_step(ref, at)) {
+        const vm_cache *cache = at->cache;
+        if (bottom_vnode)
+            *bottom_vnode = cache->is_vnode ? cache->store->data : NULL;
+        depth++;
+    }
+    return depth;
+}
+
+/* => ref: locked */
+static void note_depth(vm_cache_ref *ref)
+{
+    unsigned depth = chain_depth(ref, NULL);
+    if (depth > __atomic_load_n(&vm_system.counters.deepest_chain, __ATOMIC_RELAXED))
+        __atomic_store_n(&vm_system.counters.deepest_chain, depth, __ATOMIC_RELAXED);
+}
+
+int chain_private(vm_cache_ref *ref, vm_cache_ref **copy)
+{
+    vm_cache_ref *top =
+        cache_create_for(vm_store_create_anonymous_noswap(), ref->cache->virtual_size, true);
+    if (!top)
+        return ERR_NO_MEMORY;
+    cache_lock(ref);
+    chain_link(top->cache, ref);
+    cache_unlock(ref);
+    cache_lock(top);
+    note_depth(top);
+    cache_unlock(top);
+    *copy = top;
+    return VM_OK;
+}
+
+/* => ref: locked. Nothing was written above its source: a copy can stand on that directly. */
+static bool is_transparent(const vm_cache_ref *ref)
+{
+    const vm_cache *cache = ref->cache;
+    return cache->temporary && cache->source && !cache->pages.root;
+}
+
+static void write_protect_regions(vm_cache_ref *ref)
+{
+    list_for_each(link, &ref->regions)
+    {
+        vm_region *region = list_member(link, vm_region, cache_link);
+        (void)mapping_write_protect(region, region->base, region_last(region));
+    }
+}
+
+/* => ref: locked. Puts `top`, new and empty, under `ref`, and what was there under `middle`. */
+static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
+{
+    vm_cache *old = ref->cache;
+    middle->cache = old;
+    old->ref = middle;
+    ref->cache = top;
+    top->ref = ref;
+    top->virtual_size = old->virtual_size;
+    top->temporary = true;
+    top->shared = old->shared;
+    /* The promise goes with who may still write. */
+    top->store->committed_size = old->store->committed_size;
+    old->store->committed_size = 0;
+    top->source = middle;
+    list_add_head(&middle->consumers, &top->consumer_link);
+}
+
+/* => ref: locked */
+static int push_new_top(vm_cache_ref *ref, vm_cache_ref **middle)
+{
+    vm_store *store = vm_store_create_anonymous_noswap();
+    vm_cache *top = store ? vm_cache_create(store) : NULL;
+    *middle = top ? vm_cache_ref_create(top) : NULL;
+    if (*middle) {
+        push(ref, *middle, top);
+        return VM_OK;
+    }
+    if (top) {
+        vm_meta_free(top, sizeof *top);
+        __atomic_fetch_sub(&vm_system.caches, 1, __ATOMIC_RELAXED);
+    }
+    if (store)
+        store->ops->destroy(store);
+    return ERR_NO_MEMORY;
+}
+
+static void unmap_all(vm_cache_ref *ref, void *top)
+{
+    if (ref != top)
+        cache_unmap(ref, 0, INT64_MAX);
+}
+
+/* => nothing locked. What private clones of `ref` had mapped of its pages has gone below it, where
+ * `ref` may hide it one day: they look again. The middle is kept from merging meanwhile. */
+static void unmap_consumers(vm_cache_ref *ref, vm_cache_ref *middle)
+{
+    chain_walk_consumers(ref, unmap_all, ref);
+    vm_cache_release_ref(middle);
+}
+
+/* => ref: locked. Where the copy of `ref` stands on. */
+static int make_source(vm_cache_ref *ref, vm_cache_ref **source)
+{
+    if (is_transparent(ref)) {
+        *source = ref->cache->source;
+        return VM_OK;
+    }
+    if (push_new_top(ref, source) != VM_OK)
+        return ERR_NO_MEMORY;
+    write_protect_regions(ref);
+    return VM_OK;
+}
+
+int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
+{
+    vm_cache_ref *source;
+    vm_cache_ref *child =
+        cache_create_for(vm_store_create_anonymous_noswap(), ref->cache->virtual_size, true);
+    if (!child)
+        return ERR_NO_MEMORY;
+    cache_lock(ref);
+    if (make_source(ref, &source) != VM_OK) {
+        cache_unlock(ref);
+        vm_cache_release_ref(child);
+        return ERR_NO_MEMORY;
+    }
+    cache_lock(source);
+    chain_link(child->cache, source);
+    cache_unlock(source);
+    bool has_consumers = !list_is_empty(&ref->consumers);
+    if (has_consumers)
+        vm_cache_acquire_ref(source);
+    note_depth(ref);
+    cache_unlock(ref);
+    if (has_consumers)
+        unmap_consumers(ref, source);
+    *copy = child;
+    return VM_OK;
+}
+
+/* ---- merging ------------------------------------------------------------------------------------ */
+
+/* A hidden page that is still mapped, through a consumer of the top, keeps the two apart. */
+static bool is_mapped(const struct vm_page *page)
+{
+    return page && page != VM_CACHE_SKIP &&
+           (__atomic_load_n(&page->map_count, __ATOMIC_ACQUIRE) > 0 || page->hold_count > 0);
+}
+
+/* => both locked. Moves what only the source has into the top. Stops where memory ends: each page
+ * is in one of them, so what shows stays the same. */
+static bool move_up(vm_cache *top, vm_cache *source)
+{
+    uint64_t key = 0;
+    struct vm_page *page;
+    for (; (page = radix_next(&source->pages, &key)) != NULL; key++) {
+        bool hidden = radix_lookup(&top->pages, key) != NULL;
+        if (hidden ? is_mapped(page) : radix_insert(&top->pages, key, page) != VM_OK)
+            return false;
+        (void)radix_remove(&source->pages, key);
+        if (page == VM_CACHE_SKIP)
+            continue;
+        source->page_count--;
+        page->cache = hidden ? NULL : top;
+        if (!hidden)
+            top->page_count++;
+        else
+            vm_page_free(page, false);
+    }
+    return true;
+}
+
+/* => both locked. Puts the top's pages over the source's: cheaper, when it has fewer. All nodes are
+ * there before anything moves, since a page mapped writable must not stay behind in a source. */
+static bool move_down(vm_cache *top, vm_cache *source)
+{
+    uint64_t key = 0;
+    struct vm_page *page;
+    for (; radix_next(&top->pages, &key); key++)
+        if (is_mapped(radix_lookup(&source->pages, key)) ||
+            radix_reserve(&source->pages, key) != VM_OK)
+            return false;
+    for (key = 0; (page = radix_next(&top->pages, &key)) != NULL; key++) {
+        struct vm_page *old = radix_lookup(&source->pages, key);
+        if (old)
+            (void)radix_replace(&source->pages, key, page);
+        else
+            (void)radix_insert(&source->pages, key, page);
+        if (old && old != VM_CACHE_SKIP) {
+            old->cache = NULL;
+            source->page_count--;
+            vm_page_free(old, false);
+        }
+        if (page != VM_CACHE_SKIP) {
+            page->cache = source;
+            source->page_count++;
+        }
+    }
+    radix_clear(&top->pages);
+    top->page_count = 0;
+    return true;
+}
+
+/* => ref locked, and the middle below it. Makes one cache of the two, and the middle an empty
+ * reference on an empty cache. Exchanges the caches when the pages went down. */
+static bool merge(vm_cache_ref *ref, vm_cache_ref *middle)
+{
+    vm_cache *top = ref->cache, *source = middle->cache;
+    bool down = top->page_count < source->page_count;
+    if (!(down ? move_down(top, source) : move_up(top, source)))
+        return false;
+    vm_cache *kept = down ? source : top, *left = down ? top : source;
+    vm_cache_ref *below = source->source;
+    list_remove(&top->consumer_link);
+    if (below) {
+        cache_lock(below);
+        list_remove(&source->consumer_link);
+        list_add_head(&below->consumers, &kept->consumer_link);
+        cache_unlock(below);
+    }
+    kept->source = below;
+    left->source = NULL;
+    kept->virtual_size = top->virtual_size;
+    kept->shared = top->shared;
+    off_t committed = top->store->committed_size + source->store->committed_size;
+    left->store->committed_size = 0;
+    kept->store->committed_size = committed;
+    ref->cache = kept;
+    kept->ref = ref;
+    middle->cache = left;
+    left->ref = middle;
+    return true;
+}
+
+/* => middle: locked. Only its one consumer, and the caller, know it. */
+static bool may_merge(const vm_cache_ref *middle)
+{
+    return middle->cache->temporary && list_has_one(&middle->consumers) &&
+           list_is_empty(&middle->regions) &&
+           __atomic_load_n(&middle->ref_count, __ATOMIC_ACQUIRE) == 2 &&
+           middle->cache->busy_count == 0;
+}
+
+/* The one consumer, with a reference; NULL: there is nothing to merge. */
+static vm_cache_ref *get_only_consumer(vm_cache_ref *middle)
+{
+    vm_cache_ref *ref = NULL;
+    cache_lock(middle);
+    if (may_merge(middle))
+        ref = list_member(middle->consumers.next, vm_cache, consumer_link)->ref;
+    if (ref && !cache_try_acquire_ref(ref))
+        ref = NULL;
+    cache_unlock(middle);
+    return ref;
+}
+
+bool chain_try_merge(vm_cache_ref *middle)
+{
+    vm_cache_ref *ref = get_only_consumer(middle);
+    if (!ref)
+        return false;
+    cache_lock(ref);
+    cache_lock(middle);
+    bool merged = ref->cache->source == middle && ref->cache->busy_count == 0 &&
+                  may_merge(middle) && merge(ref, middle);
+    cache_unlock(middle);
+    cache_unlock(ref);
+    if (merged)
+        VM_COUNT(merges);
+    vm_cache_release_ref(ref);
+    return merged;
+}
+
+/* ---- walking ------------------------------------------------------------------------------------ */
+
+/* => ref: locked, walk lock. Puts its consumers, each with a reference, in front of the list. */
+static void add_consumers(vm_cache_ref *ref, vm_cache_ref **list)
+{
+    list_for_each(link, &ref->consumers)
+    {
+        vm_cache_ref *consumer = list_member(link, vm_cache, consumer_link)->ref;
+        if (!cache_try_acquire_ref(consumer))
+            continue;
+        consumer->walk_next = *list;
+        *list = consumer;
+    }
+}
+
+void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument)
+{
+    vm_cache_ref *list = ref, *next;
+    vm_mutex_lock(&vm_system.walk_lock, VM_RANK_WALK);
+    vm_cache_acquire_ref(ref);
+    ref->walk_next = NULL;
+    for (; list; list = next) {
+        vm_cache_ref *at = list;
+        next = at->walk_next;
+        cache_lock(at);
+        visit(at, argument);
+        add_consumers(at, &next);
+        cache_unlock(at);
+        vm_cache_release_ref(at);
+    }
+    vm_mutex_unlock(&vm_system.walk_lock);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+#include "contents.h"
+
+#include <quire/host.h>
+
+#include "aspace.h"
+#include "fault.h"
+#include "mapping.h"
+#include "pagein.h"
+#include "range.h"
+#include "system.h"
+
+/* Calls `visit` for each region's part of [first, last], until one fails. A hole doesn't stop it; it
+ * is reported at the end, as POSIX's calls do. => map: locked */
+typedef int visit_part(vm_region *region, addr_t first, addr_t last, void *argument);
+
+static int for_each_part(vm_address_space *aspace, addr_t first, addr_t last, visit_part *visit,
+                         void *argument)
+{
+    struct map_cursor cursor;
+    addr_t expected = first;
+    bool hole = false;
+    vm_region *region = map_first(&aspace->virtual_map, first, &cursor);
+    for (; region && region->base <= last; region = map_next(&cursor)) {
+        addr_t end = region_last(region);
+        hole |= region->base > expected;
+        int error = visit(region, region->base > first ? region->base : first,
+                          end < last ? end : last, argument);
+        if (error != VM_OK)
+            return error;
+        if (end >= last)
+            return hole ? ERR_VM_PAGE_NOT_PRESENT : VM_OK;
+        expected = end + 1;
+    }
+    return ERR_VM_PAGE_NOT_PRESENT;
+}
+
+static int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit, void *argument)
+{
+    vm_address_space *aspace;
+    addr_t last;
+    int error = aspace_get_read_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    error = range_check(aspace, address, size, &last);
+    if (error == VM_OK)
+        error = for_each_part(aspace, address, last, visit, argument);
+    aspace_put_read_locked(aspace);
+    return error;
+}
+
+/* ---- discarding --------------------------------------------------------------------------------- */
+
+/* The next key at or behind *key at which a temporary source below `ref` has a page. => ref: locked */
+static bool next_below(vm_cache_ref *ref, uint64_t *key)
+{
+    uint64_t best = UINT64_MAX;
+    for (vm_cache_ref *at = chain_step(ref, ref); at; at = chain_step(ref, at)) {
+        uint64_t found = *key;
+        if (at->cache->temporary && radix_next(&at->cache->pages, &found) && found < best)
+            best = found;
+    }
+    *key = best;
+    return best != UINT64_MAX;
+}
+
+int contents_hide(vm_cache_ref *ref, off_t first, off_t last)
+{
+    uint64_t low = (uint64_t)first >> VM_PAGE_SHIFT, high = (uint64_t)last >> VM_PAGE_SHIFT, key;
+    vm_cache_ref *source = ref->cache->source;
+    if (source && source->cache->temporary) {
+        for (key = low; next_below(ref, &key) && key <= high; key++)
+            if (radix_reserve(&ref->cache->pages, key) != VM_OK)
+                return ERR_NO_MEMORY;
+        for (key = low; next_below(ref, &key) && key <= high; key++)
+            cache_hide_key(ref, key);
+    }
+    cache_remove_pages(ref, first, last);
+    return VM_OK;
+}
+
+/* Where others share the memory, only the translations go. */
+static int discard_part(vm_region *region, addr_t first, addr_t last, void *unused)
+{
+    (void)unused;
+    vm_cache *cache = region->cache_ref->cache;
+    int error = VM_OK;
+    if (region_is_wired(region))
+        return ERR_INVALID_ARGS;
+    cache_lock(region->cache_ref);
+    mapping_remove(region, first, last);
+    if (cache->temporary && !cache->shared && list_is_empty(&region->cache_ref->consumers))
+        error = contents_hide(region->cache_ref, region_offset(region, first),
+                              region_offset(region, last));
+    cache_unlock(region->cache_ref);
+    return error;
+}
+
+int vm_discard_range(aspace_id aid, addr_t address, addr_t size)
+{
+    return visit_range(aid, address, size, discard_part, NULL);
+}
+
+/* ---- writing back ------------------------------------------------------------------------------- */
+
+struct sync_run {
+    vm_cache_ref *ref; /* with a reference */
+    uint64_t key;
+    addr_t frames[VM_CLUSTER];
+    struct vm_page *pages[VM_CLUSTER];
+    size_t count;
+};
+
+/* => cache: locked. Makes the next modified pages in a row busy. False: there are none. */
+static bool collect_run(struct sync_run *run, uint64_t *key, uint64_t last)
+{
+    struct vm_page *page;
+    run->count = 0;
+    while (run->count < VM_CLUSTER && (page = radix_next(&run->ref->cache->pages, key)) != NULL &&
+           *key <= last) {
+        if (run->count > 0 && *key != run->key + run->count)
+            break;
+        if (page != VM_CACHE_SKIP && page->busy == 0 && page->modified) {
+            if (run->count == 0)
+                run->key = *key;
+            vm_page_set_busy(page);
+            run->ref->cache->busy_count++;
+            page->modified = 0;
+            run->frames[run->count] = vm_page_physical(page);
+            run->pages[run->count++] = page;
+        } else if (run->count > 0) {
+            break;
+        }
+        if ((*key)++ == last)
+            break;
+    }
+    return run->count > 0;
+}
+
+/* => nothing locked. A failed write leaves the pages modified. */
+static int write_run(struct sync_run *run)
+{
+    vm_store *store = run->ref->cache->store;
+    size_t done = 0;
+    int error = store->ops->write ? store->ops->write(store, (off_t)(run->key << VM_PAGE_SHIFT),
+                                                      run->frames, run->count, &done)
+                                  : ERR_UNSUPPORTED;
+    cache_lock(run->ref);
+    for (size_t i = 0; i < run->count; i++) {
+        if (error != VM_OK)
+            run->pages[i]->modified = 1;
+        run->ref->cache->busy_count--;
+        vm_page_clear_busy(run->pages[i]);
+    }
+    cache_unlock(run->ref);
+    if (error == VM_OK)
+        VM_COUNT_ADD(page_outs, run->count);
+    /* A file that lives in its cache has nowhere else to go. */
+    return error == ERR_UNSUPPORTED ? VM_OK : error;
+}
+
+/* => cache: locked. What the MMU knows of writes moves into the pages. */
+static void clean_regions(vm_cache_ref *ref)
+{
+    list_for_each(link, &ref->regions)
+    {
+        vm_region *region = list_member(link, vm_region, cache_link);
+        mapping_clean(region, region->base, region_last(region));
+    }
+}
+
+static int sync_cache(vm_cache_ref *ref, off_t first, off_t last)
+{
+    struct sync_run run = {.ref = ref};
+    uint64_t key = (uint64_t)first >> VM_PAGE_SHIFT, end = (uint64_t)last >> VM_PAGE_SHIFT;
+    int error = VM_OK;
+    for (bool more = true; more && error == VM_OK;) {
+        cache_lock(ref);
+        clean_regions(ref);
+        more = key <= end && collect_run(&run, &key, end);
+        cache_unlock(ref);
+        if (more)
+            error = write_run(&run);
+    }
+    return error;
+}
+
+struct sync {
+    addr_t at; /* where the next part begins */
+    vm_cache_ref *ref;
+    off_t first, last;
+};
+
+/* Finds the first part that has to be written, from sync->at on, and stops there. */
+#define FOUND 1
+static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *argument)
+{
+    struct sync *sync = argument;
+    if (last < sync->at || !region->cache_ref->cache->is_vnode)
+        return VM_OK;
+    if (first < sync->at)
+        first = sync->at;
+    vm_cache_acquire_ref(region->cache_ref);
+    sync->ref = region->cache_ref;
+    sync->first = region_offset(region, first);
+    sync->last = region_offset(region, last);
+    sync->at = last + 1;
+    return FOUND;
+}
+
+int vm_sync_range(aspace_id aid, addr_t address, addr_t size)
+{
+    struct sync sync = {.at = address};
+    int result;
+    /* The map isn't held while the store writes: each part is found anew. */
+    while ((result = visit_range(aid, address, size, find_sync_part, &sync)) == FOUND) {
+        int error = sync_cache(sync.ref, sync.first, sync.last);
+        vm_cache_release_ref(sync.ref);
+        if (error != VM_OK)
+            return error;
+    }
+    return result;
+}
+
+/* ---- residency ---------------------------------------------------------------------------------- */
+
+struct residency {
+    addr_t address;
+    uint8_t *pages;
+};
+
+/* => the region's cache: locked */
+static bool is_resident(vm_region *region, off_t offset)
+{
+    vm_cache_ref *top = region->cache_ref;
+    bool found = false;
+    for (vm_cache_ref *at = top; at; at = chain_step(top, at)) {
+        struct vm_page *page = vm_cache_lookup_page(at, offset);
+        found |= page && page != VM_CACHE_SKIP && page->busy == 0;
+    }
+    return found;
+}
+
+static int residency_part(vm_region *region, addr_t first, addr_t last, void *argument)
+{
+    struct residency *residency = argument;
+    cache_lock(region->cache_ref);
+    for (addr_t at = first;; at += VM_PAGE_SIZE) {
+        residency->pages[(at - residency->address) / VM_PAGE_SIZE] =
+            is_resident(region, region_offset(region, at));
+        if (last - at < VM_PAGE_SIZE)
+            break;
+    }
+    cache_unlock(region->cache_ref);
+    return VM_OK;
+}
+
+int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages)
+{
+    struct residency residency = {address, pages};
+    if (!pages)
+        return ERR_INVALID_ARGS;
+    return visit_range(aid, address, size, residency_part, &residency);
+}
+
+/* ---- wiring ------------------------------------------------------------------------------------- */
+
+static int nothing(vm_region *region, addr_t first, addr_t last, void *unused)
+{
+    (void)region, (void)first, (void)last, (void)unused;
+    return VM_OK;
+}
+
+static int set_wiring_part(vm_region *region, addr_t first, addr_t last, void *wiring)
+{
+    (void)first, (void)last;
+    int wanted = *(int *)wiring;
+    if (region->is_device || region->wiring > REGION_WIRING_WIRED)
+        return VM_OK;
+    cache_lock(region->cache_ref);
+    mapping_set_wiring(region, wanted);
+    cache_unlock(region->cache_ref);
+    return VM_OK;
+}
+
+static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, int wiring)
+{
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    int error = for_each_part(aspace, address, last, nothing, NULL);
+    if (error == VM_OK)
+        error = range_isolate(aspace, address, last);
+    if (error == VM_OK) {
+        (void)for_each_part(aspace, address, last, set_wiring_part, &wiring);
+        range_join(aspace, address, last);
+    }
+    vm_write_unlock(&aspace->virtual_map.lock);
+    return error;
+}
+
+/* => map: read-locked for the look */
+static unsigned access_for(vm_address_space *aspace, addr_t address)
+{
+    unsigned access = 0;
+    vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    const vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, address);
+    if (region && !region->is_device && !(region->lock & LOCK_NO_READ))
+        access = region->lock & LOCK_RW ? VM_ACCESS_WRITE : VM_ACCESS_READ;
+    vm_read_unlock(&aspace->virtual_map.lock);
+    return access;
+}
+
+static int bring_in(vm_address_space *aspace, addr_t address, addr_t last)
+{
+    for (addr_t at = address;; at += VM_PAGE_SIZE) {
+        unsigned access = access_for(aspace, at);
+        int error = access ? vm_soft_fault(aspace, at, access) : VM_OK;
+        if (error != VM_OK)
+            return error;
+        if (last - at < VM_PAGE_SIZE)
+            return VM_OK;
+    }
+}
+
+static int change_wiring(aspace_id aid, addr_t address, addr_t size, int wiring)
+{
+    addr_t last;
+    vm_address_space *aspace = vm_get_aspace_by_id(aid);
+    if (!aspace)
+        return ERR_VM_INVALID_ASPACE;
+    int error = range_check(aspace, address, size, &last);
+    if (error == VM_OK)
+        error = set_wiring(aspace, address, last, wiring);
+    if (error == VM_OK && wiring == REGION_WIRING_WIRED) {
+        error = bring_in(aspace, address, last);
+        if (error != VM_OK)
+            (void)set_wiring(aspace, address, last, REGION_WIRING_LAZY);
+    }
+    vm_put_aspace(aspace);
+    return error;
+}
+
+int vm_wire_range(aspace_id aid, addr_t address, addr_t size)
+{
+    return change_wiring(aid, address, size, REGION_WIRING_WIRED);
+}
+
+int vm_unwire_range(aspace_id aid, addr_t address, addr_t size)
+{
+    return change_wiring(aid, address, size, REGION_WIRING_LAZY);
+}

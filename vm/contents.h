@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What is done to the pages of a range rather than to its regions. */
+#ifndef VM_CONTENTS_H
+#define VM_CONTENTS_H
+
+#include "cache.h"
+
+/* Makes sure that nothing that sources hold in [first, last] shows through `ref`, nor what it holds
+ * itself: what is read there next is zeros, or the file's. => cache: locked, nothing of the range is
+ * mapped. ERR_NO_MEMORY: nothing has changed. */
+int contents_hide(vm_cache_ref *ref, off_t first, off_t last);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* Page faults.
+ *
+ * One try runs with the map read-locked from the look at the region to the mapping of the page, so
+ * nothing that was checked can change in between. What has to sleep (a page that is busy, a page
+ * that a store must read) lets everything go, sleeps, and starts again from nothing.
+ *
+ *   the region's top cache ..... has the page .......... map it, writable if the region is
+ *     |                          busy .................. wait, again
+ *     |                          its store has it ...... read it, again
+ *   a source below ............. has the page .......... read: map it, not writable
+ *     |                                                  write: copy it into the top, map that
+ *   nothing, anywhere .......... a cleared page, in the top for a write, in the bottom for a read
+ *
+ * The top stays locked all the way, the others only while they are looked at. */
+#include "fault.h"
+
+#include <quire/host.h>
+
+#include "cache.h"
+#include "frame.h"
+#include "mapping.h"
+#include "pagein.h"
+#include "print.h"
+#include "range.h"
+#include "system.h"
+
+#define TRY_AGAIN 1
+
+struct fault {
+    vm_address_space *aspace;
+    addr_t address; /* of the page */
+    unsigned access;
+    vm_region *region;
+    off_t offset;      /* in the caches */
+    vm_cache_ref *top; /* locked */
+    vm_cache_ref *at;  /* locked: where the walk has got to */
+    /* Locked, or NULL: the first cache below the top that regions map, too. What it shows must be
+     * its own before the top shows it: its next write would otherwise leave us a stale page. */
+    vm_cache_ref *pull;
+    struct vm_page *page; /* found at `at`, or NULL */
+    bool skipping;        /* temporary caches don't show through any more */
+    bool paged_in;        /* a try before this one has read from the store */
+};
+
+/* ---- permission --------------------------------------------------------------------------------- */
+
+static int check_access(const vm_region *region, unsigned access)
+{
+    unsigned lock = region->lock;
+    if ((lock & LOCK_NO_READ) || ((access & VM_ACCESS_USER) && (lock & LOCK_KERNEL)) ||
+        ((access & VM_ACCESS_WRITE) && !(lock & LOCK_RW)) ||
+        ((access & VM_ACCESS_EXECUTE) && !(lock & LOCK_EXECUTE)))
+        return ERR_VM_PF_BAD_PERM;
+    return VM_OK;
+}
+
+/* => map: read-locked */
+static int find_region(struct fault *f)
+{
+    if (f->aspace->state != VM_ASPACE_NORMAL)
+        return ERR_VM_PF_BAD_ADDRESS;
+    f->region = vm_virtual_map_lookup(&f->aspace->virtual_map, f->address);
+    if (!f->region)
+        return ERR_VM_PF_BAD_ADDRESS;
+    f->offset = region_offset(f->region, f->address);
+    return check_access(f->region, f->access);
+}
+
+/* ---- the walk ----------------------------------------------------------------------------------- */
+
+static void unlock_walk(struct fault *f)
+{
+    if (f->at != f->top && f->at != f->pull)
+        cache_unlock(f->at);
+    if (f->pull)
+        cache_unlock(f->pull);
+    cache_unlock(f->top);
+}
+
+/* One cache down. */
+static void step_down(struct fault *f)
+{
+    vm_cache_ref *here = f->at;
+    f->at = here->cache->source;
+    cache_lock(f->at);
+    if (here == f->top)
+        return;
+    if (!f->pull && !list_is_empty(&here->regions))
+        f->pull = here;
+    else
+        cache_unlock(here);
+}
+
+static struct vm_page *look(struct fault *f)
+{
+    if (f->skipping && f->at->cache->temporary)
+        return NULL;
+    struct vm_page *page = vm_cache_lookup_page(f->at, f->offset);
+    if (page != VM_CACHE_SKIP)
+        return page;
+    f->skipping = true;
+    return NULL;
+}
+
+/* Down the chain to a page, to a store that has it, or to the bottom. => map: read-locked.
+ * Leaves the top and `at` locked. */
+static void walk_chain(struct fault *f)
+{
+    cache_lock(f->top);
+    for (;; step_down(f)) {
+        f->page = look(f);
+        if (f->page || !f->at->cache->source || cache_store_has_page(f->at, f->offset))
+            return;
+    }
+}
+
+/* ---- what can be done at once ------------------------------------------------------------------- */
+
+/* A new page in `ref`, cleared or a copy. => cache: locked */
+static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *original,
+                    struct vm_page **made)
+{
+    struct vm_page *page = vm_page_allocate(VM_PAGE_ACTIVE, !original, VM_INJECT_FRAME);
+    if (!page)
+        return ERR_NO_MEMORY;
+    if (vm_cache_insert_page(ref, page, f->offset) != VM_OK) {
+        vm_page_free(page, false);
+        return ERR_NO_MEMORY;
+    }
+    if (original) {
+        vm_frame_copy(host_frame_ptr(vm_page_physical(page)),
+                      host_frame_ptr(vm_page_physical(original)));
+        page->modified = 1;
+        VM_COUNT(copies);
+    } else {
+        VM_COUNT(zero_fills);
+    }
+    *made = page;
+    return VM_OK;
+}
+
+static int zero_fill(struct fault *f)
+{
+    vm_cache_ref *ref = f->at;
+    if (cache_is_past_end(f->at, f->offset))
+        return ERR_VM_PF_PAST_END;
+    if ((f->access & VM_ACCESS_WRITE) || (f->skipping && f->at->cache->temporary))
+        ref = f->top;
+    else if (f->pull)
+        ref = f->pull;
+    return new_page(f, ref, NULL, &f->page);
+}
+
+/* Whether each consumer of `source` but the top has a page of its own there: then the page is
+ * visible through the top alone. Siblings have no order among them: try, and leave it if one is busy. */
+static bool only_top_sees(const struct fault *f)
+{
+    if (!f->at->cache->temporary || f->top->cache->source != f->at ||
+        !list_is_empty(&f->at->regions) || f->page->wire_count > 0 || f->page->hold_count > 0)
+        return false;
+    list_for_each(link, &f->at->consumers)
+    {
+        vm_cache *cache = list_member(link, vm_cache, consumer_link);
+        vm_cache_ref *sibling = cache->ref;
+        if (sibling == f->top)
+            continue;
+        if (!vm_mutex_try_lock(&sibling->lock, VM_RANK_CACHE))
+            return false;
+        bool own = vm_cache_lookup_page(sibling, f->offset) != NULL;
+        cache_unlock(sibling);
+        if (!own)
+            return false;
+    }
+    return true;
+}
+
+/* The last who sees a source's page gets it without a copy. */
+static int move_to_top(struct fault *f)
+{
+    vm_cache *source = f->at->cache;
+    struct vm_page *page = f->page;
+    if (radix_reserve(&f->top->cache->pages, page->offset) != VM_OK)
+        return ERR_NO_MEMORY;
+    (void)radix_remove(&source->pages, page->offset);
+    source->page_count--;
+    VM_COUNT(reuses);
+    return vm_cache_insert_page(f->top, page, f->offset);
+}
+
+/* No region that maps `ref` may go on showing the page below; the faulting one's mapping of the top is
+ * about to be replaced anyway. => ref: locked */
+static int copy_to(struct fault *f, vm_cache_ref *ref)
+{
+    int error = new_page(f, ref, f->page, &f->page);
+    if (error == VM_OK && (ref != f->top || !list_has_one(&ref->regions)))
+        cache_unmap(ref, f->offset, f->offset + (off_t)VM_PAGE_MASK);
+    return error;
+}
+
+/* The page for a write, or what a read may see, out of the one found below the top. */
+static int bring_up(struct fault *f)
+{
+    if (!(f->access & VM_ACCESS_WRITE))
+        return f->pull ? copy_to(f, f->pull) : VM_OK;
+    return only_top_sees(f) ? move_to_top(f) : copy_to(f, f->top);
+}
+
+/* Whether the pages of `at` show in the region wherever the top has none. */
+static bool shows_through(const struct fault *f)
+{
+    return !f->pull && !f->skipping && (f->at == f->top || f->top->cache->source == f->at);
+}
+
+/* Maps what else is in memory around a page that was read. */
+static void map_around(struct fault *f)
+{
+    struct vm_page *around[VM_CLUSTER];
+    addr_t window = f->address & ~(VM_CLUSTER * VM_PAGE_SIZE - 1);
+    addr_t first = window > f->region->base ? window : f->region->base;
+    addr_t last = window + (VM_CLUSTER * VM_PAGE_SIZE - 1);
+    if (last > region_last(f->region))
+        last = region_last(f->region);
+    size_t count = (last - first) / VM_PAGE_SIZE + 1, present = 0;
+    for (size_t i = 0; i < count; i++) {
+        off_t offset = region_offset(f->region, first + i * VM_PAGE_SIZE);
+        struct vm_page *page = vm_cache_lookup_page(f->at, offset);
+        bool usable = page && page != VM_CACHE_SKIP && page->busy == 0 &&
+                      (f->at == f->top || !vm_cache_lookup_page(f->top, offset));
+        around[i] = usable ? page : NULL;
+        present += usable;
+    }
+    if (present > 1)
+        VM_COUNT_ADD(mapped_around, mapping_install_around(f->region, first, around, count));
+}
+
+/* => top and at: locked, f->page found or made */
+static int map_page(struct fault *f)
+{
+    bool found = f->page->cache == f->at->cache;
+    if (found && f->at->cache->is_vnode && !f->paged_in)
+        VM_COUNT(file_pages_shared);
+    int error = mapping_install(f->region, f->address, f->page,
+                                f->page->cache == f->top->cache);
+    if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) &&
+        f->at->cache->page_count > 1 && shows_through(f))
+        map_around(f);
+    return error;
+}
+
+static int resolve(struct fault *f)
+{
+    int error = VM_OK;
+    if (!f->page)
+        error = zero_fill(f);
+    else if (f->at != f->top)
+        error = bring_up(f);
+    return error == VM_OK ? map_page(f) : error;
+}
+
+/* ---- what has to sleep -------------------------------------------------------------------------- */
+
+static void unlock_all(struct fault *f)
+{
+    unlock_walk(f);
+    vm_read_unlock(&f->aspace->virtual_map.lock);
+}
+
+static int wait_for_page(struct fault *f)
+{
+    struct vm_page *page = f->page;
+    vm_page_will_wait(page);
+    unlock_all(f);
+    int error = vm_page_wait(page);
+    return error == VM_OK ? TRY_AGAIN : error;
+}
+
+static int read_page(struct fault *f)
+{
+    struct vm_pagein in;
+    int error = pagein_begin(&in, f->at, f->offset);
+    unlock_all(f);
+    if (error == VM_OK)
+        error = pagein_finish(&in);
+    f->paged_in = true;
+    return error == VM_OK ? TRY_AGAIN : error;
+}
+
+/* ---- one try, and all of them ------------------------------------------------------------------- */
+
+/* The store resolves it. => map: read-locked */
+static int store_fault(struct fault *f, vm_store *store)
+{
+    int error = store->ops->fault(store, f->region, f->address, f->access);
+    vm_read_unlock(&f->aspace->virtual_map.lock);
+    return error;
+}
+
+static int try_fault(struct fault *f)
+{
+    vm_read_lock(&f->aspace->virtual_map.lock, VM_RANK_MAP);
+    int error = find_region(f);
+    if (error != VM_OK) {
+        vm_read_unlock(&f->aspace->virtual_map.lock);
+        return error;
+    }
+    f->top = f->at = f->region->cache_ref;
+    f->pull = NULL;
+    f->skipping = false;
+    vm_store *store = f->top->cache->store;
+    if (f->region->is_device)
+        return store_fault(f, store);
+    walk_chain(f);
+    if (f->page && f->page->busy)
+        return wait_for_page(f);
+    if (!f->page && cache_store_has_page(f->at, f->offset))
+        return read_page(f);
+    error = resolve(f);
+    unlock_all(f);
+    return error;
+}
+
+static void count_fault(unsigned access)
+{
+    VM_COUNT(page_faults);
+    if (access & VM_ACCESS_WRITE)
+        VM_COUNT(write_faults);
+    else if (access & VM_ACCESS_EXECUTE)
+        VM_COUNT(execute_faults);
+    else
+        VM_COUNT(read_faults);
+}
+
+int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
+{
+    struct fault f = {
+        .aspace = aspace, .address = address & ~VM_PAGE_MASK, .access = access, .paged_in = false};
+    int result;
+    bool grown = false;
+    count_fault(access);
+    do {
+        result = try_fault(&f);
+        if (result == ERR_VM_PF_BAD_ADDRESS && !grown) {
+            grown = true;
+            if (range_grow_stack(aspace, f.address) == VM_OK)
+                result = TRY_AGAIN;
+        }
+    } while (result == TRY_AGAIN);
+    if (result != VM_OK)
+        VM_COUNT(failed_faults);
+    return result;
+}
+
+/* ---- for hosts ---------------------------------------------------------------------------------- */
+
+static bool is_user_address(addr_t address)
+{
+    return address - vm_system.user_base < vm_system.user_size;
+}
+
+static vm_address_space *aspace_of(addr_t address, unsigned access)
+{
+    if (is_user_address(address))
+        return vm_get_current_user_aspace();
+    return access & VM_ACCESS_USER ? NULL : vm_get_kernel_aspace();
+}
+
+int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip)
+{
+    vm_address_space *aspace = aspace_of(address, access);
+    int error = ERR_VM_PF_BAD_ADDRESS;
+    *newip = 0;
+    if (aspace) {
+        error = vm_soft_fault(aspace, address, access);
+        vm_put_aspace(aspace);
+    }
+    if (error != VM_OK && !(access & VM_ACCESS_USER)) {
+        *newip = host_fault_handler(fault_address);
+        if (*newip != 0) {
+            VM_COUNT(kernel_recoveries);
+            error = VM_OK;
+        }
+    }
+    return error;
+}
+
+int vm_page_fault(addr_t address, addr_t fault_address, bool is_write, bool is_user, addr_t *newip)
+{
+    /* An instruction that faults on its own address was being fetched. */
+    unsigned kind = is_write                   ? VM_ACCESS_WRITE
+                    : address == fault_address ? VM_ACCESS_EXECUTE
+                                               : VM_ACCESS_READ;
+    return vm_handle_fault(address, fault_address, kind | (is_user ? VM_ACCESS_USER : 0u), newip);
+}
+
+int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(aid);
+    if (!aspace)
+        return ERR_VM_INVALID_ASPACE;
+    int error = vm_soft_fault(aspace, address, access);
+    vm_put_aspace(aspace);
+    return error;
+}

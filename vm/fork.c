@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Copying an address space. */
+#include "aspace.h"
+#include "cache.h"
+#include "print.h"
+#include "range.h"
+#include "region.h"
+#include "system.h"
+
+/* => the source's map: read-locked. The cache that the copy of a region maps, with a reference. */
+static int copy_cache(vm_region *source, vm_cache_ref **ref)
+{
+    vm_cache_ref *of = source->cache_ref;
+    if (source->inherit == VM_INHERIT_SHARE || !of->cache->temporary) {
+        vm_cache_acquire_ref(of);
+        *ref = of;
+        return VM_OK;
+    }
+    int error = chain_snapshot(of, ref);
+    if (error != VM_OK || !source->charged)
+        return error;
+    cache_lock(*ref);
+    error = cache_charge((*ref)->cache, (int64_t)source->size);
+    cache_unlock(*ref);
+    if (error != VM_OK)
+        vm_cache_release_ref(*ref);
+    return error;
+}
+
+/* => both maps: locked */
+static int copy_region(vm_region *source, vm_address_space *to)
+{
+    vm_cache_ref *ref;
+    vm_region *region =
+        _vm_create_region_struct(to, source->name, REGION_WIRING_LAZY, source->lock);
+    if (!region)
+        return ERR_NO_MEMORY;
+    int error = map_reserve(&to->virtual_map, 1);
+    if (error == VM_OK)
+        error = region_register(region);
+    if (error != VM_OK)
+        goto no_id;
+    error = copy_cache(source, &ref);
+    if (error != VM_OK)
+        goto no_cache;
+    region->cache_ref = ref;
+    region->cache_offset = source->cache_offset;
+    region->max_lock = source->max_lock;
+    region->mapping = source->mapping;
+    region->inherit = source->inherit;
+    region->is_device = source->is_device;
+    region->charged = source->charged;
+    region->base = source->base;
+    region->size = source->size;
+    cache_lock(ref);
+    vm_cache_insert_region(ref, region);
+    cache_unlock(ref);
+    map_insert(&to->virtual_map, region);
+    return VM_OK;
+no_cache:
+    region_unregister(region);
+no_id:
+    region_free_struct(region);
+    return error;
+}
+
+/* => the source's map: read-locked. Nobody can hold the new map's lock yet and wait for another, so
+ * taking this second map's lock can't close a circle. */
+static int copy_regions(const vm_address_space *from, vm_address_space *to)
+{
+    struct map_cursor cursor;
+    int error = VM_OK;
+    bool locked = vm_write_try_lock(&to->virtual_map.lock, VM_RANK_MAP);
+    VM_ASSERT(locked);
+    vm_region *region = map_first(&from->virtual_map, 0, &cursor);
+    for (; region && error == VM_OK; region = map_next(&cursor))
+        if (region->inherit != VM_INHERIT_NONE)
+            error = copy_region(region, to);
+    vm_write_unlock(&to->virtual_map.lock);
+    return error;
+}
+
+static void abandon(vm_address_space *aspace)
+{
+    struct range_removed removed;
+    range_removed_init(&removed);
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    range_remove(aspace, aspace->virtual_map.base, aspace->virtual_map.last, &removed);
+    vm_write_unlock(&aspace->virtual_map.lock);
+    range_removed_release(&removed);
+    aspace_destroy(aspace);
+}
+
+aspace_id vm_copy_aspace(aspace_id source, const char *name)
+{
+    vm_address_space *from, *to = NULL;
+    if (!name)
+        return ERR_INVALID_ARGS;
+    if (source == vm_get_kernel_aspace_id())
+        return ERR_VM_INVALID_ASPACE;
+    int error = aspace_get_read_locked(source, &from);
+    if (error != VM_OK)
+        return error;
+    const struct vm_virtual_map *map = &from->virtual_map;
+    error = aspace_create_struct(name, map->base, map->last - map->base + 1, false, &to);
+    if (error == VM_OK)
+        error = copy_regions(from, to);
+    aspace_put_read_locked(from);
+    if (error == VM_OK)
+        error = aspace_register(to);
+    if (error == VM_OK) {
+        VM_COUNT(forks);
+        return to->id;
+    }
+    if (to)
+        abandon(to);
+    return error;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "system.h"
+
+static void copy_counters(vm_info *info)
+{
+    const struct vm_counters *c = &vm_system.counters;
+    info->page_faults = c->page_faults;
+    info->read_faults = c->read_faults;
+    info->write_faults = c->write_faults;
+    info->execute_faults = c->execute_faults;
+    info->zero_fills = c->zero_fills;
+    info->copies = c->copies;
+    info->reuses = c->reuses;
+    info->page_ins = c->page_ins;
+    info->mapped_around = c->mapped_around;
+    info->failed_faults = c->failed_faults;
+    info->kernel_recoveries = c->kernel_recoveries;
+    info->page_outs = c->page_outs;
+    info->tlb_flushes = c->tlb_flushes;
+    info->forks = c->forks;
+    info->merges = c->merges;
+    info->file_pages_shared = c->file_pages_shared;
+    info->most_regions = c->most_regions;
+    info->most_aspaces = c->most_aspaces;
+    info->deepest_chain = c->deepest_chain;
+}
+
+/* Each figure is right at some moment; together they may be of different moments. */
+void vm_get_info(vm_info *info)
+{
+    const size_t *count = vm_system.pages.count;
+    *info = (vm_info){
+        .physical_page_size = VM_PAGE_SIZE,
+        .physical_pages = vm_system.pages.total,
+        .max_commit = vm_system.commitment.max,
+        .committed = vm_system.commitment.committed,
+        .active_pages = count[VM_PAGE_ACTIVE],
+        .inactive_pages = count[VM_PAGE_INACTIVE],
+        .modified_pages = count[VM_PAGE_MODIFIED],
+        .modified_temporary_pages = count[VM_PAGE_MODIFIED_TEMPORARY],
+        .free_pages = count[VM_PAGE_FREE],
+        .clear_pages = count[VM_PAGE_CLEAR],
+        .wired_pages = count[VM_PAGE_WIRED],
+        .unused_pages = count[VM_PAGE_UNUSED],
+        .busy_pages = vm_system.busy_pages,
+        .aspaces = vm_system.aspaces,
+        .regions = vm_system.regions,
+        .caches = vm_system.caches,
+        .metadata_bytes = vm_system.meta.bytes,
+        .table_pages = vm_system.table_pages,
+    };
+    copy_counters(info);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+#include "map.h"
+
+#include "meta.h"
+#include "print.h"
+#include "region.h"
+
+#define FEW (MAP_FANOUT / 4) /* a node with fewer entries is merged with a neighbour */
+
+void vm_virtual_map_init(struct vm_virtual_map *map, addr_t base, addr_t size, addr_t alloc_base)
+{
+    *map = (struct vm_virtual_map){
+        .base = base, .last = base + (size - 1), .alloc_base = alloc_base};
+}
+
+/* ---- spare nodes -------------------------------------------------------------------------------- */
+
+int map_reserve(struct vm_virtual_map *map, unsigned n)
+{
+    /* Each insertion splits at most one node on each level and adds a root. */
+    uint32_t wanted = 0;
+    if (map->height == 0 || n > 1 || map->root->count == MAP_FANOUT || map->height > 1)
+        wanted = n * (map->height + 1);
+    while (map->spares < wanted) {
+        struct map_node *node = vm_meta_alloc(sizeof *node);
+        if (!node)
+            return ERR_NO_MEMORY;
+        node->entry[0].child = map->spare;
+        map->spare = node;
+        map->spares++;
+    }
+    return VM_OK;
+}
+
+static struct map_node *take_spare(struct vm_virtual_map *map)
+{
+    struct map_node *node = map->spare;
+    VM_ASSERT(node != NULL);
+    map->spare = node->entry[0].child;
+    map->spares--;
+    node->count = 0;
+    return node;
+}
+
+static void give_spare(struct vm_virtual_map *map, struct map_node *node)
+{
+    if (map->spares >= map->height + 2u) {
+        vm_meta_free(node, sizeof *node);
+        return;
+    }
+    node->entry[0].child = map->spare;
+    map->spare = node;
+    map->spares++;
+}
+
+void vm_virtual_map_destroy(struct vm_virtual_map *map)
+{
+    VM_ASSERT(map->count == 0 && map->height == 0);
+    while (map->spare)
+        vm_meta_free(take_spare(map), sizeof(struct map_node));
+}
+
+/* ---- finding ------------------------------------------------------------------------------------ */
+
+/* The first entry that ends at or behind `address`; count: none does. */
+static uint32_t search(const struct map_node *node, addr_t address)
+{
+    uint32_t low = 0, high = node->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (node->entry[middle].last < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The cursor's way down to the first entry that ends at or behind `address`. Where there is none,
+ * the last entry of each level. */
+static bool descend(const struct vm_virtual_map *map, addr_t address, struct map_cursor *cursor)
+{
+    struct map_node *node = map->root;
+    bool found = map->height > 0;
+    cursor->height = map->height;
+    cursor->node[0] = NULL;
+    cursor->at[0] = 0;
+    for (uint32_t level = map->height; level-- > 0;) {
+        uint32_t at = search(node, address);
+        if (at == node->count) {
+            found = false;
+            at--;
+        }
+        cursor->node[level] = node;
+        cursor->at[level] = at;
+        node = node->entry[at].child;
+    }
+    return found;
+}
+
+static vm_region *cursor_region(const struct map_cursor *cursor)
+{
+    return cursor->node[0]->entry[cursor->at[0]].child;
+}
+
+vm_region *vm_virtual_map_lookup(struct vm_virtual_map *map, addr_t address)
+{
+    vm_region *hint = __atomic_load_n(&map->hint, __ATOMIC_RELAXED);
+    if (hint && address - hint->base < hint->size)
+        return hint;
+    const struct map_node *node = map->root;
+    const struct map_entry *entry = NULL;
+    for (uint32_t level = map->height; level > 0; level--) {
+        uint32_t at = search(node, address);
+        if (at == node->count)
+            return NULL;
+        entry = &node->entry[at];
+        node = entry->child;
+    }
+    if (!entry || entry->first > address)
+        return NULL;
+    __atomic_store_n(&map->hint, entry->child, __ATOMIC_RELAXED);
+    return entry->child;
+}
+
+vm_region *map_first(const struct vm_virtual_map *map, addr_t address, struct map_cursor *cursor)
+{
+    return descend(map, address, cursor) ? cursor_region(cursor) : NULL;
+}
+
+vm_region *map_next(struct map_cursor *cursor)
+{
+    uint32_t level = 0;
+    while (level < cursor->height && cursor->at[level] + 1 == cursor->node[level]->count)
+        level++;
+    if (level == cursor->height)
+        return NULL;
+    cursor->at[level]++;
+    for (; level > 0; level--) {
+        cursor->node[level - 1] = cursor->node[level]->entry[cursor->at[level]].child;
+        cursor->at[level - 1] = 0;
+    }
+    return cursor_region(cursor);
+}
+
+vm_region *map_before(const struct vm_virtual_map *map, addr_t address)
+{
+    struct map_cursor cursor;
+    if (map->height == 0)
+        return NULL;
+    if (!descend(map, address, &cursor))
+        return cursor_region(&cursor);
+    uint32_t level = 0;
+    while (level < cursor.height && cursor.at[level] == 0)
+        level++;
+    if (level == cursor.height)
+        return NULL;
+    const struct map_entry *entry = &cursor.node[level]->entry[cursor.at[level] - 1];
+    for (; level > 0; level--) {
+        const struct map_node *node = entry->child;
+        entry = &node->entry[node->count - 1];
+    }
+    return entry->child;
+}
+
+bool map_is_free(const struct vm_virtual_map *map, addr_t base, addr_t last)
+{
+    struct map_cursor cursor;
+    vm_region *region = map_first(map, base, &cursor);
+    return !region || region->base > last;
+}
+
+/* ---- holes -------------------------------------------------------------------------------------- */
+
+/* Whether the wish fits into the hole [first, last], and where. `guard`: bytes to leave at the top. */
+static bool fits(const struct map_wish *wish, addr_t first, addr_t last, addr_t guard, addr_t *base)
+{
+    if (first < wish->low)
+        first = wish->low;
+    if (last > wish->high)
+        last = wish->high;
+    if (last < first || last - first < guard || last - guard - first < wish->size - 1)
+        return false;
+    last -= guard;
+    addr_t mask = wish->alignment - 1;
+    addr_t lowest = (first + mask) & ~mask;
+    addr_t highest = (last - (wish->size - 1)) & ~mask;
+    *base = wish->top ? highest : lowest;
+    return lowest >= first && highest >= first && lowest <= highest;
+}
+
+static addr_t guard_below(const vm_region *region)
+{
+    return region->lock & REGION_GROWS_DOWN ? VM_STACK_GUARD_PAGES * VM_PAGE_SIZE : 0;
+}
+
+/* The first region of a subtree of `height` levels. */
+static const vm_region *leftmost(const struct map_entry *entry, uint32_t height)
+{
+    for (; height > 0; height--)
+        entry = ((const struct map_node *)entry->child)->entry;
+    return entry->child;
+}
+
+/* The hole before entry `at` (which may be `count`: behind the last) of a node on `level`. */
+static bool fits_before(const struct map_node *node, uint32_t level, uint32_t at,
+                        const struct map_wish *wish, addr_t *base)
+{
+    const struct map_entry *entry = &node->entry[at];
+    addr_t hole = entry->first - node->entry[at - 1].last - 1;
+    if (hole < wish->size)
+        return false;
+    addr_t guard = guard_below(leftmost(entry, level));
+    return fits(wish, node->entry[at - 1].last + 1, entry->first - 1, guard, base);
+}
+
+/* The lowest hole between two regions, or the highest: depth first into subtrees with a large enough
+ * gap, in the wished direction. */
+static bool find_between(const struct vm_virtual_map *map, const struct map_wish *wish, addr_t *base)
+{
+    struct map_cursor c = {.height = map->height};
+    uint32_t level = map->height - 1;
+    uint32_t step[MAP_MAX_HEIGHT]; /* 2i: into child i; 2i+1: the hole behind child i */
+    c.node[level] = map->root;
+    step[level] = 0;
+    for (;;) {
+        const struct map_node *node = c.node[level];
+        uint32_t steps = 2 * node->count - 1;
+        if (step[level] == steps) {
+            if (++level == map->height)
+                return false;
+            continue;
+        }
+        uint32_t now = wish->top ? steps - 1 - step[level] : step[level];
+        const struct map_entry *entry = &node->entry[now / 2];
+        step[level]++;
+        if (now % 2 == 1) {
+            if (fits_before(node, level, now / 2 + 1, wish, base))
+                return true;
+        } else if (level > 0 && entry->gap >= wish->size && entry->last >= wish->low &&
+                   entry->first <= wish->high) {
+            c.node[--level] = entry->child;
+            step[level] = 0;
+        }
+    }
+}
+
+static bool find_at_end(const struct vm_virtual_map *map, const struct map_wish *wish, bool top,
+                        addr_t *base)
+{
+    const struct map_node *root = map->root;
+    const struct map_entry *first = &root->entry[0], *last = &root->entry[root->count - 1];
+    if (top)
+        return last->last < map->last && fits(wish, last->last + 1, map->last, 0, base);
+    addr_t guard = guard_below(leftmost(first, map->height - 1));
+    return first->first > map->base && fits(wish, map->base, first->first - 1, guard, base);
+}
+
+int map_find_gap(const struct vm_virtual_map *map, const struct map_wish *wish, addr_t *base)
+{
+    bool found;
+    if (map->height == 0)
+        found = fits(wish, map->base, map->last, 0, base);
+    else
+        found = find_at_end(map, wish, wish->top, base) || find_between(map, wish, base) ||
+                find_at_end(map, wish, !wish->top, base);
+    return found ? VM_OK : ERR_VM_NO_REGION_SLOT;
+}
+
+/* ---- changing ----------------------------------------------------------------------------------- */
+
+static addr_t largest_gap(const struct map_node *node)
+{
+    addr_t gap = node->entry[0].gap;
+    for (uint32_t i = 1; i < node->count; i++) {
+        addr_t hole = node->entry[i].first - node->entry[i - 1].last - 1;
+        if (node->entry[i].gap > gap)
+            gap = node->entry[i].gap;
+        if (hole > gap)
+            gap = hole;
+    }
+    return gap;
+}
+
+static void summarise(struct map_entry *entry, struct map_node *node)
+{
+    entry->first = node->entry[0].first;
+    entry->last = node->entry[node->count - 1].last;
+    entry->gap = largest_gap(node);
+    entry->child = node;
+}
+
+/* The node on `level` has changed: tells the levels above, until one sees no difference. */
+static void propagate(struct map_cursor *cursor, uint32_t level)
+{
+    for (; level + 1 < cursor->height; level++) {
+        struct map_entry *entry = &cursor->node[level + 1]->entry[cursor->at[level + 1]];
+        struct map_entry old = *entry;
+        summarise(entry, cursor->node[level]);
+        if (entry->first == old.first && entry->last == old.last && entry->gap == old.gap)
+            return;
+    }
+}
+
+static void insert_entry(struct map_node *node, uint32_t at, const struct map_entry *entry)
+{
+    for (uint32_t i = node->count; i > at; i--)
+        node->entry[i] = node->entry[i - 1];
+    node->entry[at] = *entry;
+    node->count++;
+}
+
+static void remove_entry(struct map_node *node, uint32_t at)
+{
+    node->count--;
+    for (uint32_t i = at; i < node->count; i++)
+        node->entry[i] = node->entry[i + 1];
+}
+
+/* The upper half of a full node in a new one. When new entries come at the end, as they do for
+ * addresses that only grow, the old node stays nearly full. */
+static struct map_node *split(struct vm_virtual_map *map, struct map_node *node, uint32_t at)
+{
+    struct map_node *right = take_spare(map);
+    uint32_t keep = at == MAP_FANOUT ? MAP_FANOUT - FEW : at == 0 ? FEW : MAP_FANOUT / 2;
+    for (uint32_t i = keep; i < MAP_FANOUT; i++)
+        right->entry[right->count++] = node->entry[i];
+    node->count = keep;
+    return right;
+}
+
+static void add_root(struct vm_virtual_map *map, struct map_node *left, struct map_node *right)
+{
+    struct map_node *root = take_spare(map);
+    summarise(&root->entry[0], left);
+    summarise(&root->entry[1], right);
+    root->count = 2;
+    map->root = root;
+    map->height++;
+}
+
+/* Puts `entry` before position `at` on `level`, splitting full nodes on the way up. */
+static void insert_at(struct vm_virtual_map *map, struct map_cursor *cursor, uint32_t at,
+                      struct map_entry entry)
+{
+    for (uint32_t level = 0;; level++) {
+        struct map_node *node = cursor->node[level];
+        if (node->count < MAP_FANOUT) {
+            insert_entry(node, at, &entry);
+            propagate(cursor, level);
+            return;
+        }
+        struct map_node *right = split(map, node, at);
+        if (at <= node->count)
+            insert_entry(node, at, &entry);
+        else
+            insert_entry(right, at - node->count, &entry);
+        if (level + 1 == cursor->height) {
+            add_root(map, node, right);
+            return;
+        }
+        summarise(&cursor->node[level + 1]->entry[cursor->at[level + 1]], node);
+        summarise(&entry, right);
+        at = cursor->at[level + 1] + 1;
+    }
+}
+
+void map_insert(struct vm_virtual_map *map, vm_region *region)
+{
+    struct map_cursor cursor;
+    struct map_entry entry = {region->base, region_last(region), 0, region};
+    map->change_count++;
+    map->count++;
+    if (map->height == 0) {
+        map->root = take_spare(map);
+        map->root->entry[0] = entry;
+        map->root->count = map->height = 1;
+        return;
+    }
+    bool behind_all = !descend(map, region->base, &cursor);
+    VM_ASSERT(behind_all || cursor_region(&cursor)->base > entry.last);
+    insert_at(map, &cursor, cursor.at[0] + behind_all, entry);
+}
+
+/* Moves all entries of the node on the right of `at` in `parent` into the one on its left. */
+static void join(struct vm_virtual_map *map, struct map_node *parent, uint32_t at)
+{
+    struct map_node *left = parent->entry[at - 1].child, *right = parent->entry[at].child;
+    for (uint32_t i = 0; i < right->count; i++)
+        left->entry[left->count++] = right->entry[i];
+    remove_entry(parent, at);
+    summarise(&parent->entry[at - 1], left);
+    give_spare(map, right);
+}
+
+/* Evens out the nodes on both sides of `at` in `parent`. */
+static void share(struct map_node *parent, uint32_t at)
+{
+    struct map_node *left = parent->entry[at - 1].child, *right = parent->entry[at].child;
+    while (left->count > right->count + 1) {
+        insert_entry(right, 0, &left->entry[left->count - 1]);
+        left->count--;
+    }
+    while (right->count > left->count + 1) {
+        left->entry[left->count++] = right->entry[0];
+        remove_entry(right, 0);
+    }
+    summarise(&parent->entry[at - 1], left);
+    summarise(&parent->entry[at], right);
+}
+
+/* A node with few entries joins a neighbour, or gets some of its entries. */
+static void refill(struct vm_virtual_map *map, struct map_cursor *cursor, uint32_t level)
+{
+    struct map_node *parent = cursor->node[level + 1];
+    uint32_t at = cursor->at[level + 1];
+    uint32_t right = at + 1 < parent->count ? at + 1 : at;
+    const struct map_node *one = parent->entry[right - 1].child;
+    const struct map_node *other = parent->entry[right].child;
+    if (one->count + other->count <= MAP_FANOUT - FEW)
+        join(map, parent, right);
+    else
+        share(parent, right);
+}
+
+static void drop_roots(struct vm_virtual_map *map)
+{
+    while (map->height > 0 && (map->root->count == 0 || (map->root->count == 1 && map->height > 1))) {
+        struct map_node *root = map->root;
+        map->root = root->count == 0 ? NULL : root->entry[0].child;
+        map->height--;
+        give_spare(map, root);
+    }
+}
+
+void map_remove(struct vm_virtual_map *map, vm_region *region)
+{
+    struct map_cursor cursor;
+    bool found = descend(map, region->base, &cursor);
+    VM_ASSERT(found && cursor_region(&cursor) == region);
+    uint32_t level = 0;
+    map->change_count++;
+    map->count--;
+    __atomic_store_n(&map->hint, NULL, __ATOMIC_RELAXED);
+    remove_entry(cursor.node[0], cursor.at[0]);
+    for (; level + 1 < cursor.height && cursor.node[level]->count < FEW; level++)
+        refill(map, &cursor, level);
+    if (cursor.node[level]->count > 0)
+        propagate(&cursor, level);
+    drop_roots(map);
+}
+
+void map_change(struct vm_virtual_map *map, vm_region *region, addr_t base, addr_t size)
+{
+    struct map_cursor cursor;
+    bool found = descend(map, region->base, &cursor);
+    VM_ASSERT(found && cursor_region(&cursor) == region);
+    struct map_entry *entry = &cursor.node[0]->entry[cursor.at[0]];
+    region->base = entry->first = base;
+    region->size = size;
+    entry->last = base + (size - 1);
+    map->change_count++;
+    propagate(&cursor, 0);
+}
+
+/* ---- the checker's part ------------------------------------------------------------------------- */
+
+/* One pass over all nodes, bottom-up in the order of a cursor that steps through the leaves. */
+static unsigned check_path(const struct vm_virtual_map *map, const struct map_cursor *cursor)
+{
+    unsigned wrong = 0;
+    for (uint32_t level = 0; level + 1 < map->height; level++) {
+        struct map_entry entry;
+        const struct map_entry *kept = &cursor->node[level + 1]->entry[cursor->at[level + 1]];
+        summarise(&entry, cursor->node[level]);
+        if (cursor->at[level] == 0)
+            wrong += entry.first != kept->first || entry.last != kept->last ||
+                     entry.gap != kept->gap || entry.child != kept->child;
+    }
+    return wrong;
+}
+
+unsigned map_check(const struct vm_virtual_map *map)
+{
+    struct map_cursor cursor;
+    unsigned wrong = 0;
+    size_t count = 0;
+    const vm_region *before = NULL;
+    for (vm_region *region = map_first(map, 0, &cursor); region; region = map_next(&cursor)) {
+        const struct map_entry *entry = &cursor.node[0]->entry[cursor.at[0]];
+        wrong += entry->first != region->base || entry->last != region_last(region);
+        wrong += region->base < map->base || region_last(region) > map->last;
+        wrong += before && region_last(before) >= region->base;
+        wrong += check_path(map, &cursor);
+        before = region;
+        count++;
+    }
+    wrong += count != map->count;
+    if (wrong)
+        vm_print("check: map %p: %u contradictions in the range index\n", (const void *)map, wrong);
+    return wrong;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "mapping.h"
+
+#include "aspace.h"
+#include "cache.h"
+#include "print.h"
+#include "system.h"
+
+static struct vm_translation_map *tmap_of(const vm_region *region)
+{
+    return &region->aspace->translation_map;
+}
+
+static unsigned protection_of(const vm_region *region, bool writable)
+{
+    unsigned lock = region->lock;
+    return TMAP_READ | (writable && (lock & LOCK_RW) ? TMAP_WRITE : 0u) |
+           (lock & LOCK_EXECUTE ? TMAP_EXECUTE : 0u) | (lock & LOCK_KERNEL ? 0u : TMAP_USER);
+}
+
+static uint64_t exchange(uint64_t *entry, uint64_t value)
+{
+    return __atomic_exchange_n(entry, value, __ATOMIC_ACQ_REL);
+}
+
+static void harvest(const struct vm_tmap_format *format, struct vm_page *page, uint64_t entry)
+{
+    if (entry & format->dirty)
+        __atomic_store_n(&page->modified, 1, __ATOMIC_RELAXED);
+}
+
+static void count_mapping(vm_region *region, struct vm_page *page)
+{
+    __atomic_fetch_add(&page->map_count, 1, __ATOMIC_RELAXED);
+    if (region_is_wired(region))
+        vm_page_wire(page);
+}
+
+/* => tmap: locked. The entry is gone. */
+static void uncount_mapping(vm_region *region, uint64_t entry)
+{
+    const struct vm_tmap_format *format = tmap_of(region)->format;
+    if (region->is_device)
+        return;
+    struct vm_page *page = vm_page_at(tmap_entry_physical(format, entry));
+    harvest(format, page, entry);
+    if (region_is_wired(region))
+        vm_page_unwire(page);
+    __atomic_fetch_sub(&page->map_count, 1, __ATOMIC_RELEASE);
+}
+
+/* => tmap: locked */
+static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, struct vm_page *page,
+                          uint64_t new)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    const struct vm_tmap_format *format = tmap->format;
+    bool same_frame = tmap_entry_physical(format, *entry) == vm_page_physical(page);
+    uint64_t old = exchange(entry, new);
+    if (!same_frame) {
+        count_mapping(region, page);
+        uncount_mapping(region, old);
+    } else {
+        harvest(format, page, old);
+    }
+    if (!same_frame || (old & format->writable & ~new))
+        tmap_flush(tmap, address, 1);
+}
+
+int mapping_install(vm_region *region, addr_t address, struct vm_page *page, bool writable)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    uint64_t *entry = tmap_entry(tmap, address, true);
+    if (entry) {
+        uint64_t new = tmap_make_entry(tmap->format, vm_page_physical(page),
+                                       protection_of(region, writable)) |
+                       tmap->format->accessed;
+        if (tmap_is_present(tmap->format, *entry)) {
+            replace_entry(region, address, entry, page, new);
+        } else {
+            count_mapping(region, page);
+            __atomic_store_n(entry, new, __ATOMIC_RELEASE);
+            tmap_used(tmap, address, 1);
+        }
+    }
+    vm_mutex_unlock(&tmap->lock);
+    return entry ? VM_OK : ERR_NO_MEMORY;
+}
+
+size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page *const *pages,
+                              size_t count)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    size_t installed = 0;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    uint64_t *entry = tmap_entry(tmap, address, false);
+    unsigned protection = protection_of(region, false);
+    for (size_t i = 0; entry && i < count; i++) {
+        if (!pages[i] || entry[i] != 0)
+            continue;
+        entry[i] = tmap_make_entry(tmap->format, vm_page_physical(pages[i]), protection);
+        count_mapping(region, pages[i]);
+        installed++;
+    }
+    if (installed > 0)
+        tmap_used(tmap, address, (long)installed);
+    vm_mutex_unlock(&tmap->lock);
+    return installed;
+}
+
+void mapping_remove(vm_region *region, addr_t first, addr_t last)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    addr_t at = first;
+    size_t count, removed = 0;
+    uint64_t *entry;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
+        long here = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (!tmap_is_present(tmap->format, entry[i]))
+                continue;
+            uncount_mapping(region, exchange(&entry[i], 0));
+            here++;
+        }
+        if (here > 0)
+            tmap_used(tmap, at, -here);
+        removed += (size_t)here;
+        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
+        if (last - end < VM_PAGE_SIZE)
+            break;
+        at = end + VM_PAGE_SIZE;
+    }
+    if (removed > 0)
+        tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
+    vm_mutex_unlock(&tmap->lock);
+}
+
+/* Changes every entry of a range; `change` gives the new entry. Returns whether a flush was needed:
+ * a right or a dirty bit has gone. */
+typedef uint64_t change_entry(const vm_region *region, uint64_t entry);
+
+static bool change_range(vm_region *region, addr_t first, addr_t last, change_entry *change)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    const struct vm_tmap_format *format = tmap->format;
+    addr_t at = first;
+    size_t count;
+    uint64_t *entry, lost = 0;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            uint64_t old = entry[i];
+            uint64_t new = tmap_is_present(format, old) ? change(region, old) : old;
+            if (new == old)
+                continue;
+            old = exchange(&entry[i], new);
+            if (!region->is_device)
+                harvest(format, vm_page_at(tmap_entry_physical(format, old)), old);
+            lost |= (old ^ new) & ~(format->accessed | (format->writable & new));
+        }
+        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
+        if (last - end < VM_PAGE_SIZE)
+            break;
+        at = end + VM_PAGE_SIZE;
+    }
+    if (lost)
+        tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
+    vm_mutex_unlock(&tmap->lock);
+    return lost != 0;
+}
+
+static uint64_t without_writable(const vm_region *region, uint64_t entry)
+{
+    return entry & ~tmap_of(region)->format->writable;
+}
+
+bool mapping_write_protect(vm_region *region, addr_t first, addr_t last)
+{
+    return change_range(region, first, last, without_writable);
+}
+
+static uint64_t as_region_allows(const vm_region *region, uint64_t entry)
+{
+    const struct vm_tmap_format *format = tmap_of(region)->format;
+    addr_t physical = tmap_entry_physical(format, entry);
+    bool own = region->is_device || vm_page_at(physical)->cache == region->cache_ref->cache;
+    uint64_t keep = entry & (format->accessed | format->dirty);
+    return tmap_make_entry(format, physical, protection_of(region, own)) | keep;
+}
+
+void mapping_update(vm_region *region, addr_t first, addr_t last)
+{
+    if (region->lock & LOCK_NO_READ)
+        mapping_remove(region, first, last);
+    else
+        (void)change_range(region, first, last, as_region_allows);
+}
+
+static uint64_t without_dirty(const vm_region *region, uint64_t entry)
+{
+    return entry & ~tmap_of(region)->format->dirty;
+}
+
+void mapping_clean(vm_region *region, addr_t first, addr_t last)
+{
+    (void)change_range(region, first, last, without_dirty);
+}
+
+struct vm_page *mapping_page(vm_region *region, addr_t address)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    const uint64_t *entry = tmap_entry(tmap, address, false);
+    struct vm_page *page = NULL;
+    if (entry && tmap_is_present(tmap->format, *entry))
+        page = vm_page_at(tmap_entry_physical(tmap->format, *entry));
+    vm_mutex_unlock(&tmap->lock);
+    return page;
+}
+
+/* Calls `visit`, if there is one, for each page mapped; returns how many entries there are. */
+static size_t for_each_entry(vm_region *region, void (*visit)(struct vm_page *page))
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    addr_t at = region->base, last = region_last(region);
+    size_t count, found = 0;
+    uint64_t *entry;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            if (!tmap_is_present(tmap->format, entry[i]))
+                continue;
+            if (visit && !region->is_device)
+                visit(vm_page_at(tmap_entry_physical(tmap->format, entry[i])));
+            found++;
+        }
+        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
+        if (last - end < VM_PAGE_SIZE)
+            break;
+        at = end + VM_PAGE_SIZE;
+    }
+    vm_mutex_unlock(&tmap->lock);
+    return found;
+}
+
+size_t mapping_count(vm_region *region)
+{
+    return for_each_entry(region, NULL);
+}
+
+void mapping_set_wiring(vm_region *region, int wiring)
+{
+    bool was_wired = region_is_wired(region);
+    region->wiring = (uint8_t)wiring;
+    if (region_is_wired(region) != was_wired)
+        (void)for_each_entry(region, was_wired ? vm_page_unwire : vm_page_wire);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "meta.h"
+
+#include "frame.h"
+#include "page.h"
+#include "print.h"
+#include "system.h"
+
+#define META (&vm_system.meta)
+#define LARGEST 2016u
+#define KEPT_EMPTY 16 /* frames; enough for a process to come and go without asking the pages */
+
+struct vm_slab {
+    struct vm_slab *next, *prev;
+    void *free; /* a chain through the first word of each */
+    uint16_t used, class;
+    uint32_t unused;
+};
+
+/* 528 is a node of the radix tree and of the range index; the others keep waste under a third. */
+static const uint16_t class_size[VM_META_CLASSES] = {32,  64,  96,  128, 176, 256,
+                                                     336, 528, 672, 1008, 1344, LARGEST};
+
+static unsigned class_of(size_t size)
+{
+    unsigned class = 0;
+    while (class_size[class] < size)
+        class++;
+    return class;
+}
+
+static struct vm_slab *slab_of(void *object)
+{
+    return (struct vm_slab *)((uintptr_t)object & ~(uintptr_t)VM_PAGE_MASK);
+}
+
+static struct vm_page *page_of(void *frame)
+{
+    return ((struct vm_page **)frame)[VM_WORDS_PER_PAGE - 1];
+}
+
+/* A slab's frame ends in a pointer to its page: the way back. */
+static void set_page_of(void *frame, struct vm_page *page)
+{
+    ((struct vm_page **)frame)[VM_WORDS_PER_PAGE - 1] = page;
+}
+
+static void fill_slab(struct vm_slab *slab, unsigned class)
+{
+    size_t size = class_size[class];
+    char *at = (char *)(slab + 1);
+    char *end = (char *)slab + VM_PAGE_SIZE - sizeof(void *);
+    slab->class = (uint16_t)class;
+    slab->used = 0;
+    slab->free = NULL;
+    for (; at + size <= end; at += size) {
+        *(void **)(void *)at = slab->free;
+        slab->free = at;
+    }
+}
+
+/* => META lock */
+static void link_slab(struct vm_slab *slab)
+{
+    struct vm_slab **head = &META->partial[slab->class];
+    slab->prev = NULL;
+    slab->next = *head;
+    if (*head)
+        (*head)->prev = slab;
+    *head = slab;
+}
+
+/* => META lock */
+static void unlink_slab(struct vm_slab *slab)
+{
+    if (slab->prev)
+        slab->prev->next = slab->next;
+    else
+        META->partial[slab->class] = slab->next;
+    if (slab->next)
+        slab->next->prev = slab->prev;
+}
+
+/* => META lock */
+static struct vm_slab *new_slab(unsigned class)
+{
+    struct vm_slab *slab = META->empty;
+    if (slab) {
+        META->empty = slab->next;
+        META->empty_count--;
+    } else {
+        struct vm_page *page = vm_page_allocate(VM_PAGE_WIRED, false, VM_INJECT_METADATA);
+        if (!page)
+            return NULL;
+        slab = host_frame_ptr(vm_page_physical(page));
+        set_page_of(slab, page);
+    }
+    fill_slab(slab, class);
+    link_slab(slab);
+    return slab;
+}
+
+/* => META lock */
+static void retire_slab(struct vm_slab *slab)
+{
+    unlink_slab(slab);
+    if (META->empty_count < KEPT_EMPTY) {
+        slab->next = META->empty;
+        META->empty = slab;
+        META->empty_count++;
+    } else {
+        vm_page_free(page_of(slab), false);
+    }
+}
+
+static void *alloc_frames(size_t size)
+{
+    struct vm_page *run = vm_page_allocate_run((size + VM_PAGE_MASK) >> VM_PAGE_SHIFT, false);
+    if (!run)
+        return NULL;
+    __atomic_fetch_add(&META->bytes, size, __ATOMIC_RELAXED);
+    return host_frame_ptr(vm_page_physical(run));
+}
+
+/* The window on frames is linear but has no way back: look for the range it lies in. */
+static struct vm_page *page_of_window(const void *memory)
+{
+    for (unsigned i = 0; i < vm_system.pages.range_count; i++) {
+        const struct vm_page_range *range = &vm_system.pages.range[i];
+        uintptr_t base = (uintptr_t)host_frame_ptr(range->first << VM_PAGE_SHIFT);
+        uint64_t index = ((uintptr_t)memory - base) >> VM_PAGE_SHIFT;
+        if (index < range->count)
+            return &range->pages[index];
+    }
+    vm_panic("vm_meta_free: %p is not memory", memory);
+}
+
+static void free_frames(void *memory, size_t size)
+{
+    struct vm_page *page = page_of_window(memory);
+    __atomic_fetch_sub(&META->bytes, size, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < (size + VM_PAGE_MASK) >> VM_PAGE_SHIFT; i++)
+        vm_page_free(&page[i], false);
+}
+
+void *vm_meta_alloc(size_t size)
+{
+    if (host_inject(VM_INJECT_METADATA))
+        return NULL;
+    if (size > LARGEST)
+        return alloc_frames(size);
+    unsigned class = class_of(size);
+    vm_mutex_lock(&META->lock, VM_RANK_META);
+    struct vm_slab *slab = META->partial[class];
+    void *object = NULL;
+    if (slab || (slab = new_slab(class)) != NULL) {
+        object = slab->free;
+        slab->free = *(void **)object;
+        slab->used++;
+        if (!slab->free)
+            unlink_slab(slab);
+        META->bytes += size;
+    }
+    vm_mutex_unlock(&META->lock);
+    return object;
+}
+
+static void poison(void *object, size_t size)
+{
+#if defined(VM_TEST)
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)object)[i] = 0xdb;
+#else
+    (void)object, (void)size;
+#endif
+}
+
+void vm_meta_free(void *memory, size_t size)
+{
+    if (!memory)
+        return;
+    if (size > LARGEST) {
+        free_frames(memory, size);
+        return;
+    }
+    struct vm_slab *slab = slab_of(memory);
+    VM_ASSERT(slab->class == class_of(size) && slab->used > 0);
+    poison(memory, size);
+    vm_mutex_lock(&META->lock, VM_RANK_META);
+    if (!slab->free)
+        link_slab(slab);
+    *(void **)memory = slab->free;
+    slab->free = memory;
+    META->bytes -= size;
+    if (--slab->used == 0)
+        retire_slab(slab);
+    vm_mutex_unlock(&META->lock);
+}
+
+void *vm_meta_alloc_clear(size_t size)
+{
+    uint64_t *object = vm_meta_alloc((size + 7) & ~(size_t)7);
+    for (size_t i = 0; object && i < (size + 7) / 8; i++)
+        object[i] = 0;
+    return object;
+}
+
+void vm_trim(void)
+{
+    vm_mutex_lock(&META->lock, VM_RANK_META);
+    while (META->empty) {
+        struct vm_slab *slab = META->empty;
+        META->empty = slab->next;
+        META->empty_count--;
+        vm_page_free(page_of(slab), false);
+    }
+    vm_mutex_unlock(&META->lock);
+}

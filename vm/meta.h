@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory for the core's own structures: slabs of one frame each, by size class. */
+#ifndef VM_META_H
+#define VM_META_H
+
+#include <quire/vm.h>
+
+#include "lock.h"
+
+#define VM_META_CLASSES 12
+
+struct vm_slab;
+
+struct vm_meta {
+    struct vm_mutex lock;
+    struct vm_slab *partial[VM_META_CLASSES]; /* slabs with room, the fullest in front as it comes */
+    struct vm_slab *empty;                    /* kept for the next request, of any class */
+    size_t empty_count;
+    size_t bytes; /* given out */
+};
+
+/* vm_meta_alloc, vm_meta_free and vm_trim are in <quire/vm.h>. */
+
+/* The same, cleared. */
+void *vm_meta_alloc_clear(size_t size);
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* The states of a frame, and who changes them; every change is made under the page lock.
+ *
+ *   from                   to                   by
+ *   FREE, CLEAR            ACTIVE               vm_page_allocate, for a cache
+ *   FREE, CLEAR            WIRED                vm_page_allocate: tables, metadata, the host's, runs
+ *   ACTIVE, INACTIVE       MODIFIED             vm_cache_note_modified: a file's page, found dirty
+ *   ACTIVE, INACTIVE       MODIFIED_TEMPORARY   the same, when the cache is anonymous
+ *   MODIFIED               ACTIVE               write-back has succeeded; a fault maps it
+ *   MODIFIED_TEMPORARY     ACTIVE               a fault maps it
+ *   ACTIVE, MODIFIED*      INACTIVE             clean, and no mapping is left
+ *   any with a cache       WIRED                vm_page_wire: the first wired mapping
+ *   WIRED                  ACTIVE, MODIFIED     vm_page_unwire: the last one
+ *   UNUSED                 WIRED                vm_init adopts what boot code has mapped
+ *   any but FREE, CLEAR    FREE, CLEAR          vm_page_free
+ *
+ * Busy is no state but a flag beside it, so that its end forgets nothing (NewOS forgot WIRED and
+ * MODIFIED). A free page has no cache, no mapping, no wiring, isn't busy and isn't held. */
+#include "page.h"
+
+#include "frame.h"
+#include "print.h"
+#include "system.h"
+
+#define POOL (&vm_system.pages)
+
+static void queue_remove(struct vm_page *page)
+{
+    page->prev->next = page->next;
+    page->next->prev = page->prev;
+    POOL->count[page->state]--;
+}
+
+static void queue_insert(struct vm_page *page, enum vm_page_state state)
+{
+    struct vm_page *head = &POOL->queue[state];
+    page->state = (uint8_t)state;
+    page->next = head->next;
+    page->prev = head;
+    head->next->prev = page;
+    head->next = page;
+    POOL->count[state]++;
+}
+
+/* ---- set-up ------------------------------------------------------------------------------------- */
+
+static bool is_allocated(const kernel_args *ka, addr_t physical)
+{
+    for (unsigned i = 0; i < ka->physical_allocated_ranges; i++) {
+        const struct vm_range *range = &ka->physical_allocated_range[i];
+        if (physical >= range->base && physical - range->base < range->size)
+            return true;
+    }
+    return false;
+}
+
+/* The first run of `count` frames that nobody has, in one range. 0: there is none. */
+static addr_t find_boot_run(const kernel_args *ka, size_t count)
+{
+    for (unsigned i = 0; i < ka->physical_memory_ranges; i++) {
+        const struct vm_range *range = &ka->physical_memory_range[i];
+        size_t run = 0;
+        for (addr_t at = 0; at < range->size; at += VM_PAGE_SIZE) {
+            run = is_allocated(ka, range->base + at) || range->base + at == 0 ? 0 : run + 1;
+            if (run == count)
+                return range->base + at - (count - 1) * VM_PAGE_SIZE;
+        }
+    }
+    return 0;
+}
+
+static int check_ranges(const kernel_args *ka)
+{
+    addr_t end = 0;
+    if (ka->physical_memory_ranges == 0 || ka->physical_memory_ranges > VM_MAX_PHYSICAL_RANGES ||
+        ka->physical_allocated_ranges > VM_MAX_PHYSICAL_RANGES)
+        return ERR_INVALID_ARGS;
+    for (unsigned i = 0; i < ka->physical_memory_ranges; i++) {
+        const struct vm_range *range = &ka->physical_memory_range[i];
+        if (((range->base | range->size) & VM_PAGE_MASK) || range->size == 0 || range->base < end ||
+            range->base + (range->size - 1) < range->base ||
+            (range->base + (range->size - 1)) >> VM_PAGE_SHIFT > UINT32_MAX)
+            return ERR_INVALID_ARGS;
+        end = range->base + range->size;
+    }
+    return VM_OK;
+}
+
+static void add_range(const kernel_args *ka, const struct vm_range *memory, struct vm_page *pages,
+                      addr_t array_base, addr_t array_size)
+{
+    struct vm_page_range *range = &POOL->range[POOL->range_count++];
+    range->first = memory->base >> VM_PAGE_SHIFT;
+    range->count = memory->size >> VM_PAGE_SHIFT;
+    range->pages = pages;
+    for (uint64_t i = range->count; i-- > 0;) {
+        addr_t physical = memory->base + (i << VM_PAGE_SHIFT);
+        pages[i] = (struct vm_page){.number = (uint32_t)(range->first + i)};
+        bool taken = is_allocated(ka, physical);
+        bool array = physical >= array_base && physical - array_base < array_size;
+        queue_insert(&pages[i], taken ? VM_PAGE_UNUSED : array ? VM_PAGE_WIRED : VM_PAGE_FREE);
+    }
+}
+
+int vm_page_init(const kernel_args *ka)
+{
+    int error = check_ranges(ka);
+    size_t total = 0;
+    if (error != VM_OK)
+        return error;
+    for (unsigned i = 0; i < ka->physical_memory_ranges; i++)
+        total += ka->physical_memory_range[i].size >> VM_PAGE_SHIFT;
+    size_t bytes = (total * sizeof(struct vm_page) + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    addr_t array = find_boot_run(ka, bytes >> VM_PAGE_SHIFT);
+    if (array == 0)
+        return ERR_NO_MEMORY;
+    for (unsigned state = 0; state < VM_PAGE_STATES; state++)
+        POOL->queue[state].next = POOL->queue[state].prev = &POOL->queue[state];
+    struct vm_page *pages = host_frame_ptr(array);
+    for (unsigned i = 0; i < ka->physical_memory_ranges; i++) {
+        add_range(ka, &ka->physical_memory_range[i], pages, array, bytes);
+        pages += ka->physical_memory_range[i].size >> VM_PAGE_SHIFT;
+    }
+    POOL->total = total;
+    POOL->array_frames = bytes >> VM_PAGE_SHIFT;
+    return VM_OK;
+}
+
+/* ---- allocation --------------------------------------------------------------------------------- */
+
+/* => page lock */
+static struct vm_page *take_free(bool clear, bool *was_clear)
+{
+    enum vm_page_state first = clear ? VM_PAGE_CLEAR : VM_PAGE_FREE;
+    enum vm_page_state second = clear ? VM_PAGE_FREE : VM_PAGE_CLEAR;
+    enum vm_page_state state = POOL->count[first] > 0 ? first : second;
+    if (POOL->count[state] == 0)
+        return NULL;
+    struct vm_page *page = POOL->queue[state].next;
+    *was_clear = state == VM_PAGE_CLEAR;
+    queue_remove(page);
+    return page;
+}
+
+struct vm_page *vm_page_allocate(enum vm_page_state state, bool clear, enum vm_inject class)
+{
+    bool was_clear = false;
+    if (host_inject(class))
+        return NULL;
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    struct vm_page *page = take_free(clear, &was_clear);
+    if (page)
+        queue_insert(page, state);
+    vm_mutex_unlock(&POOL->lock);
+    if (page && clear && !was_clear)
+        vm_frame_clear(host_frame_ptr(vm_page_physical(page)));
+    return page;
+}
+
+static bool is_free(const struct vm_page *page)
+{
+    return page->state == VM_PAGE_FREE || page->state == VM_PAGE_CLEAR;
+}
+
+/* => page lock. The first of `count` free frames in a row, or NULL. */
+static struct vm_page *find_run(size_t count)
+{
+    for (unsigned i = 0; i < POOL->range_count; i++) {
+        const struct vm_page_range *range = &POOL->range[i];
+        size_t run = 0;
+        for (uint64_t at = 0; at < range->count; at++) {
+            run = is_free(&range->pages[at]) ? run + 1 : 0;
+            if (run == count)
+                return &range->pages[at + 1 - count];
+        }
+    }
+    return NULL;
+}
+
+struct vm_page *vm_page_allocate_run(size_t count, bool clear)
+{
+    if (host_inject(VM_INJECT_FRAME))
+        return NULL;
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    struct vm_page *run = count > 0 ? find_run(count) : NULL;
+    for (size_t i = 0; run && i < count; i++) {
+        queue_remove(&run[i]);
+        queue_insert(&run[i], VM_PAGE_WIRED);
+    }
+    vm_mutex_unlock(&POOL->lock);
+    for (size_t i = 0; run && clear && i < count; i++)
+        vm_frame_clear(host_frame_ptr(vm_page_physical(&run[i])));
+    return run;
+}
+
+static void poison(struct vm_page *page)
+{
+#if defined(VM_TEST)
+    uint64_t *words = host_frame_ptr(vm_page_physical(page));
+    for (size_t i = 0; i < VM_WORDS_PER_PAGE; i++)
+        words[i] = 0xdeadf4eedeadf4eeu;
+#else
+    (void)page;
+#endif
+}
+
+#if defined(VM_TEST)
+static bool frame_is_clear(const struct vm_page *page)
+{
+    const uint64_t *words = host_frame_ptr(vm_page_physical(page));
+    for (size_t i = 0; i < VM_WORDS_PER_PAGE; i++)
+        if (words[i] != 0)
+            return false;
+    return true;
+}
+#endif
+
+void vm_page_free(struct vm_page *page, bool is_clear)
+{
+    VM_ASSERT(page->map_count == 0 && page->wire_count == 0 && !is_free(page));
+    VM_DEBUG_ASSERT(page->cache == NULL && page->busy == 0 && page->hold_count == 0);
+    VM_DEBUG_ASSERT(!is_clear || frame_is_clear(page));
+    page->modified = 0;
+    if (!is_clear)
+        poison(page);
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    queue_remove(page);
+    queue_insert(page, is_clear ? VM_PAGE_CLEAR : VM_PAGE_FREE);
+    vm_mutex_unlock(&POOL->lock);
+}
+
+void vm_page_set_state(struct vm_page *page, enum vm_page_state state)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    VM_DEBUG_ASSERT(!is_free(page));
+    if (page->state != state) {
+        queue_remove(page);
+        queue_insert(page, state);
+    }
+    vm_mutex_unlock(&POOL->lock);
+}
+
+struct vm_page *vm_page_at(addr_t physical)
+{
+    uint64_t number = physical >> VM_PAGE_SHIFT;
+    for (unsigned i = 0; i < POOL->range_count; i++) {
+        uint64_t index = number - POOL->range[i].first;
+        if (index < POOL->range[i].count)
+            return &POOL->range[i].pages[index];
+    }
+    return NULL;
+}
+
+const char *page_state_to_text(int state)
+{
+    static const char *const texts[VM_PAGE_STATES] = {
+        [VM_PAGE_FREE] = "FREE",
+        [VM_PAGE_CLEAR] = "CLEAR",
+        [VM_PAGE_ACTIVE] = "ACTIVE",
+        [VM_PAGE_INACTIVE] = "INACTIVE",
+        [VM_PAGE_MODIFIED] = "MODIFIED",
+        [VM_PAGE_MODIFIED_TEMPORARY] = "MODIFIED_TEMPORARY",
+        [VM_PAGE_WIRED] = "WIRED",
+        [VM_PAGE_UNUSED] = "UNUSED",
+    };
+    return state >= 0 && state < VM_PAGE_STATES ? texts[state] : "unknown";
+}
+
+/* ---- busy --------------------------------------------------------------------------------------- */
+
+void vm_page_set_busy(struct vm_page *page)
+{
+    VM_ASSERT(page->busy == 0);
+    __atomic_store_n(&page->busy, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&vm_system.busy_pages, 1, __ATOMIC_RELAXED);
+}
+
+void vm_page_clear_busy(struct vm_page *page)
+{
+    VM_ASSERT(page->busy != 0);
+    __atomic_fetch_sub(&vm_system.busy_pages, 1, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&page->busy, 0, __ATOMIC_RELEASE) == 2)
+        host_wake(&page->busy, UINT32_MAX);
+}
+
+void vm_page_will_wait(struct vm_page *page)
+{
+    __atomic_store_n(&page->busy, 2, __ATOMIC_RELAXED);
+}
+
+int vm_page_wait(struct vm_page *page)
+{
+    vm_assert_no_locks();
+    int error = host_wait(&page->busy, 2, VM_NO_DEADLINE, true);
+    return error == ERR_INTERRUPTED ? error : VM_OK;
+}
+
+/* ---- wiring ------------------------------------------------------------------------------------- */
+
+void vm_page_wire(struct vm_page *page)
+{
+    if (__atomic_fetch_add(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
+        vm_page_set_state(page, VM_PAGE_WIRED);
+}
+
+void vm_page_unwire(struct vm_page *page)
+{
+    VM_ASSERT(page->wire_count > 0);
+    if (__atomic_sub_fetch(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
+        vm_page_set_state(page, VM_PAGE_ACTIVE);
+}
+
+#if defined(VM_TEST)
+bool vm_test_frame_is_free(uintptr_t physical)
+{
+    const struct vm_page *page = vm_page_at(physical);
+    return page && is_free(page);
+}
+#endif
+
+/* ---- the checker's part ------------------------------------------------------------------------- */
+
+static unsigned check_page(const struct vm_page *page)
+{
+    bool idle = !page->cache && page->map_count == 0 && page->wire_count == 0 && page->busy == 0 &&
+                page->hold_count == 0;
+    bool bad = (is_free(page) && !idle) ||
+               (page->wire_count > 0 && page->state != VM_PAGE_WIRED) ||
+               page->next->prev != page || page->prev->next != page;
+    if (bad)
+        vm_print("check: page %x: state %s, cache %p, %u mappings, wired %u, busy %u, held %u\n",
+                 page->number, page_state_to_text(page->state), (void *)page->cache,
+                 page->map_count, page->wire_count, page->busy, page->hold_count);
+    return bad;
+}
+
+unsigned vm_page_check(void)
+{
+    unsigned wrong = 0;
+    size_t count[VM_PAGE_STATES] = {0};
+    for (unsigned i = 0; i < POOL->range_count; i++)
+        for (uint64_t at = 0; at < POOL->range[i].count; at++) {
+            wrong += check_page(&POOL->range[i].pages[at]);
+            count[POOL->range[i].pages[at].state]++;
+        }
+    for (int state = 0; state < VM_PAGE_STATES; state++)
+        if (count[state] != POOL->count[state]) {
+            vm_print("check: %zu pages are %s, %zu are counted\n", count[state],
+                     page_state_to_text(state), POOL->count[state]);
+            wrong++;
+        }
+    return wrong;
+}

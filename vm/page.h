@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Physical page frames: what each is used for, and the queues of them. page.c has the table of states
+ * and transitions. */
+#ifndef VM_PAGE_H
+#define VM_PAGE_H
+
+#include <quire/vm.h>
+
+#include "inject.h"
+#include "lock.h"
+
+enum vm_page_state {
+    VM_PAGE_FREE,
+    VM_PAGE_CLEAR,
+    VM_PAGE_ACTIVE,
+    VM_PAGE_INACTIVE,
+    VM_PAGE_MODIFIED,
+    VM_PAGE_MODIFIED_TEMPORARY,
+    VM_PAGE_WIRED,
+    VM_PAGE_UNUSED,
+    VM_PAGE_STATES
+};
+
+/* One for each frame, for ever: a pointer to one never dangles, though the frame may get another use.
+ * Guarded by: `page lock` next, prev, state; by the cache's lock cache, offset, modified (setting it
+ * needs none), busy; map_count and wire_count are atomic. */
+struct vm_page {
+    struct vm_page *next, *prev;
+    vm_cache *cache;     /* NULL: free, a table, metadata or the host's */
+    uint64_t offset;     /* in the cache, in pages */
+    uint32_t busy;       /* 0; 1: a store reads or writes it; 2: and somebody waits here for the end */
+    uint32_t map_count;  /* translations to it; for a page table its entries in use */
+    uint32_t wire_count; /* translations among them by wired regions, and the host's own wiring */
+    uint32_t number;     /* physical address / VM_PAGE_SIZE */
+    uint16_t hold_count; /* users outside any lock: it leaves its cache, but isn't freed */
+    uint8_t state;
+    uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it */
+    uint32_t checked;    /* the checker's own count of mappings */
+};
+
+struct vm_page_range {
+    uint64_t first, count; /* page numbers */
+    struct vm_page *pages;
+};
+
+struct vm_page_pool {
+    struct vm_mutex lock;
+    unsigned range_count;
+    struct vm_page_range range[VM_MAX_PHYSICAL_RANGES];
+    struct vm_page queue[VM_PAGE_STATES]; /* heads; only next and prev are used */
+    size_t count[VM_PAGE_STATES];
+    size_t total;
+    size_t array_frames; /* that hold the vm_page structures */
+};
+
+/* Sets up one vm_page for each frame; those taken are UNUSED, the rest free. Single-threaded. */
+int vm_page_init(const kernel_args *ka);
+
+/* A frame that is nobody else's, in `state`; cleared if asked for. NULL: none is left. `class` is
+ * what a failure on request goes by. Never waits, so it may be called under any lock but the queues'. */
+struct vm_page *vm_page_allocate(enum vm_page_state state, bool clear, enum vm_inject class);
+/* `count` frames in a row, WIRED; returns the first. */
+struct vm_page *vm_page_allocate_run(size_t count, bool clear);
+/* The frame has no mapping, no cache and isn't busy. `is_clear`: all its bytes are known to be 0. */
+void vm_page_free(struct vm_page *page, bool is_clear);
+void vm_page_set_state(struct vm_page *page, enum vm_page_state state);
+/* NULL: not memory of the core's. */
+struct vm_page *vm_page_at(addr_t physical);
+const char *page_state_to_text(int state);
+
+/* Waits until the page may no longer be busy; the caller has set `busy` to 2 under the cache's lock
+ * and has let all locks go since. ERR_INTERRUPTED. */
+int vm_page_wait(struct vm_page *page);
+/* Both => the page's cache: locked */
+void vm_page_set_busy(struct vm_page *page);
+void vm_page_clear_busy(struct vm_page *page);
+/* => the page's cache: locked, page busy. Announces a waiter. */
+void vm_page_will_wait(struct vm_page *page);
+
+/* A mapping by a wired region, or the host, pins the frame. => the page's cache: locked, or private */
+void vm_page_wire(struct vm_page *page);
+void vm_page_unwire(struct vm_page *page);
+
+static inline addr_t vm_page_physical(const struct vm_page *page)
+{
+    return (addr_t)page->number << VM_PAGE_SHIFT;
+}
+
+unsigned vm_page_check(void);
+
+#endif

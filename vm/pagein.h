@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Bringing pages in from a store, while nobody's lock is held. */
+#ifndef VM_PAGEIN_H
+#define VM_PAGEIN_H
+
+#include "cache.h"
+
+/* How many pages are read at once at the most, and mapped at once around a fault. */
+#define VM_CLUSTER 16
+
+/* A read under way: busy frames stand in the cache where the pages will be. */
+struct vm_pagein {
+    vm_cache_ref *ref; /* with a reference */
+    off_t offset;
+    size_t count;
+    struct vm_page *page[VM_CLUSTER];
+};
+
+/* Whether the store would bring a page. => cache: locked */
+bool cache_store_has_page(vm_cache_ref *ref, off_t offset);
+/* Whether `offset` is behind the end of what the store has. => cache: locked */
+bool cache_is_past_end(vm_cache_ref *ref, off_t offset);
+
+/* Puts busy frames into the cache for `offset`, where none is and the store has one, and for those
+ * that follow up to the end of a cluster. => cache: locked. ERR_NO_MEMORY: not even for one. */
+int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset);
+/* Reads them; then they are pages like others, or, on error, gone; whoever waited looks again.
+ * => nothing locked. What the store says. */
+int pagein_finish(struct vm_pagein *in);
+
+#endif

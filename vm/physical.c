@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Physical memory, for hosts: what an address translates to, windows on frames, frames to own. */
+#include "aspace.h"
+#include "print.h"
+#include "range.h"
+#include "system.h"
+
+int vm_get_page_mapping(aspace_id aid, addr_t vaddr, addr_t *paddr)
+{
+    if (!paddr)
+        return ERR_INVALID_ARGS;
+    vm_address_space *aspace = vm_get_aspace_by_id(aid);
+    if (!aspace)
+        return ERR_VM_INVALID_ASPACE;
+    const struct vm_virtual_map *map = &aspace->virtual_map;
+    int error = ERR_VM_PAGE_NOT_PRESENT;
+    if (vaddr >= map->base && vaddr <= map->last) {
+        vm_mutex_lock(&aspace->translation_map.lock, VM_RANK_TMAP);
+        error = tmap_query(&aspace->translation_map, vaddr, paddr, NULL);
+        vm_mutex_unlock(&aspace->translation_map.lock);
+    }
+    vm_put_aspace(aspace);
+    return error;
+}
+
+int vm_get_physical_page(addr_t paddr, addr_t *vaddr, int flags)
+{
+    if (!vaddr || (flags != PHYSICAL_PAGE_NO_WAIT && flags != PHYSICAL_PAGE_CAN_WAIT))
+        return ERR_INVALID_ARGS;
+    if (!vm_page_at(paddr))
+        return ERR_VM_BAD_ADDRESS;
+    *vaddr = (addr_t)(uintptr_t)host_frame_ptr(paddr);
+    return VM_OK;
+}
+
+int vm_put_physical_page(addr_t vaddr)
+{
+    for (unsigned i = 0; i < vm_system.pages.range_count; i++) {
+        const struct vm_page_range *range = &vm_system.pages.range[i];
+        addr_t base = (addr_t)(uintptr_t)host_frame_ptr(range->first << VM_PAGE_SHIFT);
+        if (vaddr - base < range->count << VM_PAGE_SHIFT)
+            return VM_OK;
+    }
+    return ERR_VM_BAD_ADDRESS;
+}
+
+int vm_allocate_frames(size_t count, bool clear, addr_t *physical)
+{
+    if (count == 0 || !physical)
+        return ERR_INVALID_ARGS;
+    struct vm_page *page = count == 1 ? vm_page_allocate(VM_PAGE_WIRED, clear, VM_INJECT_FRAME)
+                                      : vm_page_allocate_run(count, clear);
+    if (!page)
+        return ERR_NO_MEMORY;
+    *physical = vm_page_physical(page);
+    return VM_OK;
+}
+
+void vm_free_frames(addr_t physical, size_t count)
+{
+    struct vm_page *page = vm_page_at(physical);
+    VM_ASSERT(page != NULL && !(physical & VM_PAGE_MASK));
+    for (size_t i = 0; i < count; i++) {
+        VM_ASSERT(page[i].state == VM_PAGE_WIRED && !page[i].cache);
+        vm_page_free(&page[i], false);
+    }
+}

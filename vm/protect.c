@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* What a range of regions allows, and what a fork does with it. */
+#include "aspace.h"
+#include "cache.h"
+#include "mapping.h"
+#include "range.h"
+#include "system.h"
+
+/* What a change of protection would do, before it does it. */
+struct plan {
+    addr_t first, last; /* up to a hole, if there is one */
+    bool hole;
+};
+
+/* => map: write-locked. How far the range is covered. ERR_PERMISSION_DENIED: a region in it may not
+ * get this protection. */
+static int survey(const vm_address_space *aspace, unsigned lock, struct plan *plan)
+{
+    struct map_cursor cursor;
+    addr_t covered = plan->first; /* up to here, exclusively */
+    vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
+    for (; region && region->base <= covered; region = map_next(&cursor)) {
+        if ((lock & LOCK_RW) && !(region->max_lock & LOCK_RW) &&
+            region->mapping == REGION_NO_PRIVATE_MAP)
+            return ERR_PERMISSION_DENIED;
+        if (region_last(region) >= plan->last)
+            return VM_OK;
+        covered = region_last(region) + 1;
+    }
+    plan->hole = true;
+    plan->last = covered - 1;
+    return VM_OK;
+}
+
+/* A private region that gets writable is promised its memory from now on. */
+static int charge_for(vm_region *region, unsigned lock)
+{
+    vm_cache *cache = region->cache_ref->cache;
+    if (!(lock & LOCK_RW) || region->charged || !cache->temporary || cache->shared ||
+        (region->lock & REGION_OVERCOMMIT))
+        return VM_OK;
+    cache_lock(region->cache_ref);
+    int error = cache_charge(cache, (int64_t)region->size);
+    cache_unlock(region->cache_ref);
+    region->charged = error == VM_OK;
+    return error;
+}
+
+static int charge_range(const vm_address_space *aspace, const struct plan *plan, unsigned lock)
+{
+    struct map_cursor cursor;
+    vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
+    for (; region && region->base <= plan->last; region = map_next(&cursor)) {
+        int error = charge_for(region, lock);
+        if (error != VM_OK)
+            return error; /* what was charged stays with regions that may need it any time */
+    }
+    return VM_OK;
+}
+
+static void set_lock(vm_region *region, unsigned lock)
+{
+    unsigned old = region->lock;
+    unsigned new = lock | (old & (REGION_FLAGS_MASK | LOCK_KERNEL));
+    if (new == old)
+        return;
+    cache_lock(region->cache_ref);
+    region->lock = new;
+    mapping_update(region, region->base, region_last(region));
+    cache_unlock(region->cache_ref);
+}
+
+/* => map: write-locked */
+static int protect(vm_address_space *aspace, struct plan *plan, unsigned lock)
+{
+    struct map_cursor cursor;
+    int error = survey(aspace, lock, plan);
+    if (error != VM_OK || plan->last < plan->first)
+        return error;
+    error = range_isolate(aspace, plan->first, plan->last);
+    if (error == VM_OK)
+        error = charge_range(aspace, plan, lock);
+    if (error == VM_OK) {
+        vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
+        for (; region && region->base <= plan->last; region = map_next(&cursor))
+            set_lock(region, lock);
+    }
+    range_join(aspace, plan->first, plan->last);
+    return error;
+}
+
+int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock)
+{
+    vm_address_space *aspace;
+    struct plan plan = {.first = address};
+    if ((lock & ~LOCK_MASK) || ((lock & LOCK_NO_READ) && (lock & (LOCK_RW | LOCK_EXECUTE))))
+        return ERR_INVALID_ARGS;
+    int error = aspace_get_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    error = range_check(aspace, address, size, &plan.last);
+    if (error == VM_OK)
+        error = protect(aspace, &plan, lock);
+    aspace_put_locked(aspace);
+    return error == VM_OK && plan.hole ? ERR_VM_PAGE_NOT_PRESENT : error;
+}
+
+int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit)
+{
+    vm_address_space *aspace;
+    struct map_cursor cursor;
+    struct plan plan = {.first = address};
+    if (inherit < VM_INHERIT_COPY || inherit > VM_INHERIT_NONE)
+        return ERR_INVALID_ARGS;
+    int error = aspace_get_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    error = range_check(aspace, address, size, &plan.last);
+    if (error == VM_OK)
+        error = survey(aspace, LOCK_RO, &plan);
+    if (error == VM_OK && plan.hole)
+        error = ERR_VM_PAGE_NOT_PRESENT;
+    if (error == VM_OK)
+        error = range_isolate(aspace, plan.first, plan.last);
+    if (error == VM_OK) {
+        vm_region *region = map_first(&aspace->virtual_map, plan.first, &cursor);
+        for (; region && region->base <= plan.last; region = map_next(&cursor))
+            region->inherit = (uint8_t)inherit;
+        range_join(aspace, plan.first, plan.last);
+    }
+    aspace_put_locked(aspace);
+    return error;
+}

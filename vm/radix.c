@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "radix.h"
+
+#include "meta.h"
+#include "print.h"
+
+static struct radix_node *new_node(void)
+{
+    return vm_meta_alloc_clear(sizeof(struct radix_node));
+}
+
+static void free_node(struct radix_node *node)
+{
+    vm_meta_free(node, sizeof *node);
+}
+
+/* One level more on top. */
+static int grow(struct radix *tree)
+{
+    struct radix_node *root = new_node();
+    if (!root)
+        return ERR_NO_MEMORY;
+    unsigned height = tree->height + 1;
+    root->slot[radix_slot(tree->base, height)] = tree->root;
+    root->used = 1;
+    tree->root = root;
+    tree->height = height;
+    tree->base &= ~radix_span_mask(height);
+    return VM_OK;
+}
+
+static int cover(struct radix *tree, uint64_t key)
+{
+    if (!tree->root) {
+        tree->root = new_node();
+        tree->height = 1;
+        tree->base = key & ~radix_span_mask(1);
+        return tree->root ? VM_OK : ERR_NO_MEMORY;
+    }
+    while (((key ^ tree->base) & ~radix_span_mask(tree->height)) != 0)
+        if (grow(tree) != VM_OK)
+            return ERR_NO_MEMORY;
+    return VM_OK;
+}
+
+/* The leaf for `key`, with all nodes above it, made as needed. */
+static struct radix_node *make_leaf(struct radix *tree, uint64_t key)
+{
+    if (cover(tree, key) != VM_OK)
+        return NULL;
+    struct radix_node *node = tree->root;
+    for (unsigned height = tree->height; height > 1; height--) {
+        void **slot = &node->slot[radix_slot(key, height)];
+        if (!*slot) {
+            if ((*slot = new_node()) == NULL)
+                return NULL;
+            node->used++;
+        }
+        node = *slot;
+    }
+    return node;
+}
+
+/* Frees the nodes on the way to `key` that hold nothing. */
+static void prune(struct radix *tree, uint64_t key)
+{
+    struct radix_node *path[RADIX_MAX_HEIGHT + 2];
+    unsigned height = tree->height, lowest;
+    path[height] = tree->root;
+    for (; height > 1 && path[height]->slot[radix_slot(key, height)]; height--)
+        path[height - 1] = path[height]->slot[radix_slot(key, height)];
+    for (lowest = height; lowest <= tree->height && path[lowest]->used == 0; lowest++) {
+        free_node(path[lowest]);
+        if (lowest == tree->height) {
+            tree->root = NULL;
+        } else {
+            path[lowest + 1]->slot[radix_slot(key, lowest + 1)] = NULL;
+            path[lowest + 1]->used--;
+        }
+    }
+}
+
+/* Takes back the levels that a failed insertion has put on top. */
+static void shrink(struct radix *tree, unsigned height, uint64_t base)
+{
+    while (tree->root && tree->height > height && tree->root->used == 1) {
+        struct radix_node *root = tree->root;
+        struct radix_node *child = root->slot[radix_slot(base, tree->height)];
+        if (!child)
+            return;
+        tree->root = child;
+        tree->height--;
+        free_node(root);
+    }
+    tree->base = base & ~radix_span_mask(tree->height);
+}
+
+static struct radix_node *reserve_leaf(struct radix *tree, uint64_t key)
+{
+    unsigned height = tree->height;
+    uint64_t base = tree->base;
+    bool was_empty = !tree->root;
+    struct radix_node *leaf = make_leaf(tree, key);
+    if (leaf)
+        return leaf;
+    if (tree->root) {
+        if (((key ^ tree->base) & ~radix_span_mask(tree->height)) == 0)
+            prune(tree, key);
+        if (!was_empty)
+            shrink(tree, height, base);
+    }
+    return NULL;
+}
+
+int radix_reserve(struct radix *tree, uint64_t key)
+{
+    return reserve_leaf(tree, key) ? VM_OK : ERR_NO_MEMORY;
+}
+
+int radix_insert(struct radix *tree, uint64_t key, void *value)
+{
+    struct radix_node *leaf = reserve_leaf(tree, key);
+    if (!leaf)
+        return ERR_NO_MEMORY;
+    void **slot = &leaf->slot[radix_slot(key, 1)];
+    VM_ASSERT(*slot == NULL && value != NULL);
+    *slot = value;
+    leaf->used++;
+    return VM_OK;
+}
+
+void *radix_replace(struct radix *tree, uint64_t key, void *value)
+{
+    void **slot = &radix_leaf(tree, key)[key & (RADIX_SLOTS - 1)];
+    void *old = *slot;
+    VM_ASSERT(old != NULL && value != NULL);
+    *slot = value;
+    return old;
+}
+
+void *radix_remove(struct radix *tree, uint64_t key)
+{
+    void **leaf = radix_leaf(tree, key);
+    void *value = leaf ? leaf[key & (RADIX_SLOTS - 1)] : NULL;
+    if (!value)
+        return NULL;
+    struct radix_node *node = (struct radix_node *)leaf;
+    leaf[key & (RADIX_SLOTS - 1)] = NULL;
+    if (--node->used == 0)
+        prune(tree, key);
+    return value;
+}
+
+/* The first key behind the subtree of `height` that holds `key`; 0: there is none. */
+static uint64_t behind(uint64_t key, unsigned height)
+{
+    return (key | radix_span_mask(height)) + 1;
+}
+
+void *radix_next(const struct radix *tree, uint64_t *key)
+{
+    if (!tree->root)
+        return NULL;
+    if (*key < tree->base)
+        *key = tree->base;
+    while (((*key ^ tree->base) & ~radix_span_mask(tree->height)) == 0) {
+        struct radix_node *node = tree->root;
+        unsigned height = tree->height;
+        for (; height > 1 && node->slot[radix_slot(*key, height)]; height--)
+            node = node->slot[radix_slot(*key, height)];
+        if (height == 1 && node->slot[radix_slot(*key, 1)])
+            return node->slot[radix_slot(*key, 1)];
+        *key = behind(*key, height - 1);
+        if (*key == 0)
+            return NULL;
+    }
+    return NULL;
+}
+
+/* Depth first without recursion: always into the first child left, and back up when none is. */
+void radix_clear(struct radix *tree)
+{
+    struct radix_node *path[RADIX_MAX_HEIGHT + 1];
+    unsigned at[RADIX_MAX_HEIGHT + 1] = {0};
+    unsigned height = tree->height;
+    if (!tree->root)
+        return;
+    path[height] = tree->root;
+    while (height <= tree->height) {
+        struct radix_node *child = NULL;
+        while (height > 1 && at[height] < RADIX_SLOTS && !child)
+            child = path[height]->slot[at[height]++];
+        if (child) {
+            path[--height] = child;
+            at[height] = 0;
+        } else {
+            free_node(path[height++]);
+        }
+    }
+    tree->root = NULL;
+}

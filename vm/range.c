@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "range.h"
+
+#include "mapping.h"
+#include "print.h"
+#include "system.h"
+
+/* ---- checks and places -------------------------------------------------------------------------- */
+
+int range_check(const vm_address_space *aspace, addr_t address, addr_t size, addr_t *last)
+{
+    const struct vm_virtual_map *map = &aspace->virtual_map;
+    if (size == 0)
+        return ERR_INVALID_ARGS;
+    if ((address & VM_PAGE_MASK) || address < map->base || address > map->last ||
+        size - 1 > map->last - address)
+        return ERR_VM_BAD_ADDRESS;
+    *last = (address + (size - 1)) | VM_PAGE_MASK;
+    return *last <= map->last ? VM_OK : ERR_VM_BAD_ADDRESS;
+}
+
+static int find_hole(const struct vm_virtual_map *map, struct range_place *place, bool top,
+                     addr_t high)
+{
+    struct map_wish wish = {.size = place->size,
+                            .alignment = VM_PAGE_SIZE,
+                            .low = map->alloc_base,
+                            .high = high,
+                            .top = top};
+    return map_find_gap(map, &wish, &place->address);
+}
+
+int range_find_place(const vm_address_space *aspace, struct range_place *place)
+{
+    const struct vm_virtual_map *map = &aspace->virtual_map;
+    addr_t last = 0;
+    int error = range_check(aspace, place->address, place->size, &last);
+    switch (place->addr_type) {
+    case REGION_ADDR_ANY_ADDRESS:
+        return find_hole(map, place, false, map->last);
+    case REGION_ADDR_TOP:
+        if (place->address == 0)
+            return find_hole(map, place, true, map->last);
+        if (place->address <= map->base)
+            return ERR_VM_NO_REGION_SLOT;
+        return find_hole(map, place, true,
+                         place->address - 1 < map->last ? place->address - 1 : map->last);
+    case REGION_ADDR_HINT:
+        if (error == VM_OK && map_is_free(map, place->address, last))
+            return VM_OK;
+        return find_hole(map, place, true, map->last);
+    case REGION_ADDR_EXACT_ADDRESS:
+        if (error != VM_OK)
+            return error;
+        return map_is_free(map, place->address, last) ? VM_OK : ERR_VM_NO_REGION_SLOT;
+    case REGION_ADDR_REPLACE:
+        return error;
+    default:
+        return ERR_INVALID_ARGS;
+    }
+}
+
+/* ---- cutting ------------------------------------------------------------------------------------ */
+
+static vm_region *make_piece(const vm_region *region)
+{
+    vm_region *piece =
+        _vm_create_region_struct(region->aspace, region->name, region->wiring, region->lock);
+    if (!piece)
+        return NULL;
+    piece->cache_ref = region->cache_ref;
+    piece->max_lock = region->max_lock;
+    piece->mapping = region->mapping;
+    piece->inherit = region->inherit;
+    piece->is_device = region->is_device;
+    piece->charged = region->charged;
+    if (region_register(piece) == VM_OK)
+        return piece;
+    region_free_struct(piece);
+    return NULL;
+}
+
+static void discard_piece(vm_region *piece)
+{
+    if (!piece)
+        return;
+    region_unregister(piece);
+    region_free_struct(piece);
+}
+
+/* `piece` gets what lies from `at` on. Only the lowest piece goes on growing down. */
+static void split(vm_address_space *aspace, vm_region *region, addr_t at, vm_region *piece)
+{
+    cache_lock(region->cache_ref);
+    piece->base = at;
+    piece->size = region->size - (at - region->base);
+    piece->cache_offset = region_offset(region, at);
+    piece->lock &= ~REGION_GROWS_DOWN;
+    map_change(&aspace->virtual_map, region, region->base, at - region->base);
+    vm_cache_acquire_ref(region->cache_ref);
+    vm_cache_insert_region(region->cache_ref, piece);
+    map_insert(&aspace->virtual_map, piece);
+    cache_unlock(region->cache_ref);
+}
+
+/* The region that has to be split for a boundary at `at`, or NULL. */
+static vm_region *straddles(vm_address_space *aspace, addr_t at)
+{
+    vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, at);
+    return region && region->base != at ? region : NULL;
+}
+
+int range_isolate(vm_address_space *aspace, addr_t first, addr_t last)
+{
+    vm_region *low = straddles(aspace, first);
+    vm_region *high = last < aspace->virtual_map.last ? straddles(aspace, last + 1) : NULL;
+    vm_region *low_piece = low ? make_piece(low) : NULL;
+    vm_region *high_piece = high ? make_piece(high) : NULL;
+    if ((low && !low_piece) || (high && !high_piece) ||
+        map_reserve(&aspace->virtual_map, (low ? 1u : 0u) + (high ? 1u : 0u)) != VM_OK) {
+        discard_piece(low_piece);
+        discard_piece(high_piece);
+        return ERR_NO_MEMORY;
+    }
+    if (high)
+        split(aspace, high, last + 1, high_piece);
+    if (low)
+        split(aspace, low, first, low_piece);
+    return VM_OK;
+}
+
+/* ---- taking out --------------------------------------------------------------------------------- */
+
+void range_removed_init(struct range_removed *removed)
+{
+    list_init(&removed->regions);
+}
+
+void range_removed_release(struct range_removed *removed)
+{
+    while (!list_is_empty(&removed->regions)) {
+        vm_region *region = list_member(removed->regions.next, vm_region, cache_link);
+        list_remove(&region->cache_link);
+        vm_cache_release_ref(region->cache_ref);
+        vm_put_region(region);
+    }
+}
+
+static void set_aspace(vm_region *region, vm_address_space *aspace)
+{
+    vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
+    region->aspace = aspace;
+    vm_mutex_unlock(&vm_system.table_lock);
+}
+
+/* What the cache no longer needs, now that this region is off it. => cache: locked */
+static void shrink_cache(vm_region *region)
+{
+    vm_cache_ref *ref = region->cache_ref;
+    vm_cache *cache = ref->cache;
+    if (!cache->temporary || cache->shared)
+        return;
+    if (region->charged)
+        (void)cache_charge(cache, -(int64_t)region->size);
+    /* With its last region the cache goes as a whole, unless something stands on it. */
+    if (list_is_empty(&ref->consumers) && !list_is_empty(&ref->regions))
+        cache_remove_pages(ref, region->cache_offset,
+                           region->cache_offset + (off_t)(region->size - 1));
+}
+
+void range_remove_region(vm_region *region, struct range_removed *removed)
+{
+    vm_address_space *aspace = region->aspace;
+    map_remove(&aspace->virtual_map, region);
+    mapping_remove(region, region->base, region_last(region));
+    cache_lock(region->cache_ref);
+    vm_cache_remove_region(region->cache_ref, region);
+    shrink_cache(region);
+    cache_unlock(region->cache_ref);
+    region_unregister(region);
+    set_aspace(region, NULL);
+    list_add_head(&removed->regions, &region->cache_link);
+}
+
+void range_remove(vm_address_space *aspace, addr_t first, addr_t last,
+                  struct range_removed *removed)
+{
+    struct map_cursor cursor;
+    vm_region *region;
+    while ((region = map_first(&aspace->virtual_map, first, &cursor)) != NULL &&
+           region->base <= last)
+        range_remove_region(region, removed);
+}
+
+int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
+{
+    vm_address_space *aspace;
+    struct range_removed removed;
+    addr_t last;
+    int error = aspace_get_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    range_removed_init(&removed);
+    error = range_check(aspace, address, size, &last);
+    if (error == VM_OK)
+        error = range_isolate(aspace, address, last);
+    if (error == VM_OK)
+        range_remove(aspace, address, last, &removed);
+    vm_write_unlock(&aspace->virtual_map.lock);
+    range_removed_release(&removed);
+    vm_put_aspace(aspace);
+    return error;
+}
+
+/* ---- joining ------------------------------------------------------------------------------------ */
+
+static bool could_be_one(const vm_region *a, const vm_region *b)
+{
+    return a->cache_ref == b->cache_ref && region_last(a) + 1 == b->base &&
+           a->cache_offset + (off_t)a->size == b->cache_offset &&
+           (a->lock & ~REGION_GROWS_DOWN) == b->lock && a->max_lock == b->max_lock &&
+           a->wiring == b->wiring && a->mapping == b->mapping && a->inherit == b->inherit &&
+           a->charged == b->charged && a->is_device == b->is_device;
+}
+
+/* `b` is what `a` was split from, or the other way round: the promise and the pages stay. */
+static void join(vm_address_space *aspace, vm_region *a, vm_region *b)
+{
+    vm_cache_ref *ref = a->cache_ref;
+    cache_lock(ref);
+    vm_cache_remove_region(ref, b);
+    map_remove(&aspace->virtual_map, b);
+    map_change(&aspace->virtual_map, a, a->base, a->size + b->size);
+    /* Not the last: `a` has one, too. */
+    __atomic_fetch_sub(&ref->ref_count, 1, __ATOMIC_RELEASE);
+    cache_unlock(ref);
+    region_unregister(b);
+    set_aspace(b, NULL);
+    vm_put_region(b);
+}
+
+void range_join(vm_address_space *aspace, addr_t first, addr_t last)
+{
+    struct map_cursor cursor;
+    vm_region *a = first > aspace->virtual_map.base ? map_before(&aspace->virtual_map, first) : NULL;
+    if (!a)
+        a = map_first(&aspace->virtual_map, first, &cursor);
+    while (a && region_last(a) <= last && region_last(a) < aspace->virtual_map.last) {
+        vm_region *b = vm_virtual_map_lookup(&aspace->virtual_map, region_last(a) + 1);
+        if (b && !a->cache_ref->cache->is_vnode && could_be_one(a, b))
+            join(aspace, a, b);
+        else
+            a = map_first(&aspace->virtual_map, region_last(a) + 1, &cursor);
+    }
+}
+
+/* ---- stacks ------------------------------------------------------------------------------------- */
+
+/* => map: write-locked. The stack above `address`, where it may grow to it. */
+static vm_region *growable(vm_address_space *aspace, addr_t address)
+{
+    struct map_cursor cursor;
+    vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
+    if (!region || region->base <= address || !(region->lock & REGION_GROWS_DOWN) ||
+        region_last(region) - address >= VM_STACK_LIMIT)
+        return NULL;
+    vm_region *below = map_before(&aspace->virtual_map, address);
+    if (below && address - region_last(below) <= VM_STACK_GUARD_PAGES * VM_PAGE_SIZE)
+        return NULL;
+    return address >= aspace->virtual_map.base ? region : NULL;
+}
+
+int range_grow_stack(vm_address_space *aspace, addr_t address)
+{
+    struct map_cursor cursor;
+    int error = ERR_VM_PF_BAD_ADDRESS;
+    vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
+    bool maybe = region && (region->lock & REGION_GROWS_DOWN);
+    vm_read_unlock(&aspace->virtual_map.lock);
+    if (!maybe)
+        return error;
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    region = aspace->state == VM_ASPACE_NORMAL ? growable(aspace, address) : NULL;
+    if (region) {
+        addr_t more = region->base - address;
+        cache_lock(region->cache_ref);
+        error = region->charged ? cache_charge(region->cache_ref->cache, (int64_t)more) : VM_OK;
+        if (error == VM_OK) {
+            region->cache_offset -= (off_t)more;
+            map_change(&aspace->virtual_map, region, address, region->size + more);
+        }
+        cache_unlock(region->cache_ref);
+    }
+    vm_write_unlock(&aspace->virtual_map.lock);
+    return error;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "region.h"
+
+#include "aspace.h"
+#include "cache.h"
+#include "mapping.h"
+#include "meta.h"
+#include "print.h"
+#include "range.h"
+#include "system.h"
+
+static void copy_name(char *to, const char *from)
+{
+    size_t i = 0;
+    for (; from[i] && i < VM_NAME_LENGTH - 1; i++)
+        to[i] = from[i];
+    to[i] = '\0';
+}
+
+vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, int wiring,
+                                    unsigned lock)
+{
+    vm_region *region = vm_meta_alloc(sizeof *region);
+    if (!region)
+        return NULL;
+    *region = (vm_region){.magic = VM_REGION_MAGIC,
+                          .ref_count = 1,
+                          .aspace = aspace,
+                          .lock = lock,
+                          .max_lock = LOCK_RW,
+                          .wiring = (uint8_t)wiring};
+    list_init(&region->cache_link);
+    copy_name(region->name, name);
+    return region;
+}
+
+void region_free_struct(vm_region *region)
+{
+    region->magic = 0;
+    vm_meta_free(region, sizeof *region);
+}
+
+/* ---- the table of ids --------------------------------------------------------------------------- */
+
+static void table_lock(void)
+{
+    vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
+}
+
+static void table_unlock(void)
+{
+    vm_mutex_unlock(&vm_system.table_lock);
+}
+
+int region_register(vm_region *region)
+{
+    table_lock();
+    region->id = vm_system.next_region_id;
+    int error = radix_insert(&vm_system.region_table, (uint64_t)region->id, region);
+    if (error == VM_OK) {
+        vm_system.next_region_id++;
+        if (++vm_system.regions > vm_system.counters.most_regions)
+            vm_system.counters.most_regions = vm_system.regions;
+    }
+    table_unlock();
+    return error;
+}
+
+void region_unregister(vm_region *region)
+{
+    table_lock();
+    (void)radix_remove(&vm_system.region_table, (uint64_t)region->id);
+    vm_system.regions--;
+    table_unlock();
+}
+
+vm_region *vm_get_region_by_id(region_id rid)
+{
+    vm_region *region = NULL;
+    table_lock();
+    if (rid > 0)
+        region = radix_lookup(&vm_system.region_table, (uint64_t)rid);
+    if (region)
+        __atomic_fetch_add(&region->ref_count, 1, __ATOMIC_RELAXED);
+    table_unlock();
+    return region;
+}
+
+static void _vm_put_region(vm_region *region)
+{
+    VM_ASSERT(region->magic == VM_REGION_MAGIC && region->ref_count > 0);
+    if (__atomic_sub_fetch(&region->ref_count, 1, __ATOMIC_ACQ_REL) == 0)
+        region_free_struct(region);
+}
+
+void vm_put_region(vm_region *region)
+{
+    if (region)
+        _vm_put_region(region);
+}
+
+vm_address_space *region_get_aspace(const vm_region *region)
+{
+    table_lock();
+    vm_address_space *aspace = region->aspace;
+    if (aspace)
+        __atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+    table_unlock();
+    return aspace;
+}
+
+/* ---- deleting ----------------------------------------------------------------------------------- */
+
+/* => map: write-locked */
+static int __vm_delete_region(vm_address_space *aspace, vm_region *region,
+                              struct range_removed *removed)
+{
+    if (region->aspace != aspace)
+        return ERR_VM_INVALID_REGION;
+    range_remove_region(region, removed);
+    return VM_OK;
+}
+
+static int _vm_delete_region(vm_address_space *aspace, region_id rid, struct range_removed *removed)
+{
+    vm_region *region = vm_get_region_by_id(rid);
+    if (!region)
+        return ERR_VM_INVALID_REGION;
+    int error = __vm_delete_region(aspace, region, removed);
+    vm_put_region(region);
+    return error;
+}
+
+int vm_delete_region(aspace_id aid, region_id rid)
+{
+    vm_address_space *aspace;
+    struct range_removed removed;
+    int error = aspace_get_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    range_removed_init(&removed);
+    error = _vm_delete_region(aspace, rid, &removed);
+    vm_write_unlock(&aspace->virtual_map.lock);
+    range_removed_release(&removed);
+    vm_put_aspace(aspace);
+    return error;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------- */
+
+/* => map: read-locked */
+static void fill_info(vm_region *region, vm_region_info *info)
+{
+    *info = (vm_region_info){
+        .id = region->id,
+        .base = region->base,
+        .size = region->size,
+        .lock = region->lock,
+        .wiring = region->wiring,
+        .mapping = region->mapping,
+        .inherit = region->inherit,
+        .cache_offset = region->cache_offset,
+    };
+    copy_name(info->name, region->name);
+    cache_lock(region->cache_ref);
+    info->chain_depth = chain_depth(region->cache_ref, &info->vnode);
+    cache_unlock(region->cache_ref);
+    info->resident_pages = mapping_count(region);
+}
+
+int vm_get_region_info(region_id id, vm_region_info *info)
+{
+    if (!info)
+        return ERR_INVALID_ARGS;
+    vm_region *region = vm_get_region_by_id(id);
+    vm_address_space *aspace = region ? region_get_aspace(region) : NULL;
+    int error = ERR_VM_INVALID_REGION;
+    if (aspace) {
+        vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+        if (region->aspace) {
+            fill_info(region, info);
+            error = VM_OK;
+        }
+        vm_read_unlock(&aspace->virtual_map.lock);
+        vm_put_aspace(aspace);
+    }
+    vm_put_region(region);
+    return error;
+}
+
+int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
+{
+    vm_address_space *aspace;
+    struct map_cursor cursor;
+    if (!cookie || !info)
+        return ERR_INVALID_ARGS;
+    int error = aspace_get_read_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    vm_region *region = NULL;
+    if (*cookie <= aspace->virtual_map.last)
+        region = map_first(&aspace->virtual_map, *cookie, &cursor);
+    if (region) {
+        fill_info(region, info);
+        /* The end may be the end of all addresses, where the next look finds nothing, too. */
+        addr_t last = region_last(region);
+        *cookie = last == UINTPTR_MAX ? last : last + 1;
+
+    } else {
+        error = ERR_NOT_FOUND;
+    }
+    aspace_put_read_locked(aspace);
+    return error;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    size_t i = 0;
+    for (; i < VM_NAME_LENGTH - 1 && a[i] && a[i] == b[i]; i++)
+        ;
+    return i == VM_NAME_LENGTH - 1 || a[i] == b[i];
+}
+
+region_id vm_find_region_by_name(aspace_id aid, const char *name)
+{
+    vm_address_space *aspace;
+    struct map_cursor cursor;
+    region_id found = ERR_NOT_FOUND;
+    if (!name)
+        return ERR_INVALID_ARGS;
+    int error = aspace_get_read_locked(aid, &aspace);
+    if (error != VM_OK)
+        return error;
+    vm_region *region = map_first(&aspace->virtual_map, 0, &cursor);
+    for (; region && found < 0; region = map_next(&cursor))
+        if (same_name(region->name, name))
+            found = region->id;
+    aspace_put_read_locked(aspace);
+    return found;
+}

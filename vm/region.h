@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* A region: a range of addresses with one protection over one cache. */
+#ifndef VM_REGION_H
+#define VM_REGION_H
+
+#include <quire/vm.h>
+
+#include "list.h"
+
+#define VM_REGION_MAGIC 0x766d7267u /* 'vmrg' */
+
+/* base, size, cache_offset and cache_ref change only with both the map write-locked and the cache
+ * locked, so either lock is enough to read them. The rest is the map's, but for the reference count,
+ * which is atomic, and cache_link, which is the cache's. */
+struct vm_region {
+    uint32_t magic;
+    uint32_t ref_count; /* one of the map's, while it is mapped, and those of vm_get_region_by_id */
+    region_id id;
+    addr_t base, size;
+    off_t cache_offset; /* of base */
+    vm_cache_ref *cache_ref;
+    /* NULL: deleted. Changes with the map write-locked and the tables of ids locked. */
+    vm_address_space *aspace;
+    struct list_link cache_link;
+    unsigned lock;
+    unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
+    uint8_t wiring, mapping, inherit;
+    bool is_device; /* maps frames of no cache: nothing is counted in them */
+    bool charged; /* its size is part of what its cache's store has committed */
+    char name[VM_NAME_LENGTH];
+};
+
+static inline addr_t region_last(const vm_region *region)
+{
+    return region->base + (region->size - 1);
+}
+
+static inline off_t region_offset(const vm_region *region, addr_t address)
+{
+    return region->cache_offset + (off_t)(address - region->base);
+}
+
+static inline bool region_is_wired(const vm_region *region)
+{
+    return region->wiring != REGION_WIRING_LAZY;
+}
+
+/* A structure with a name and an id, in no table and no map yet. NULL: no memory. */
+vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, int wiring,
+                                    unsigned lock);
+void region_free_struct(vm_region *region);
+
+/* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
+int region_register(vm_region *region);
+void region_unregister(vm_region *region);
+/* The region's address space, with a reference; NULL: it is deleted. => nothing locked */
+vm_address_space *region_get_aspace(const vm_region *region);
+
+#endif

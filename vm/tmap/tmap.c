@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+#include "tmap.h"
+
+#include "../print.h"
+#include "../system.h"
+
+static unsigned level_shift(const struct vm_tmap_format *format, unsigned level)
+{
+    return VM_PAGE_SHIFT + level * format->bits;
+}
+
+static unsigned slot_of(const struct vm_tmap_format *format, addr_t address, unsigned level)
+{
+    return (unsigned)(address >> level_shift(format, level)) & ((1u << format->bits) - 1);
+}
+
+/* The addresses that one entry on `level` covers, less one. */
+static addr_t span_mask(const struct vm_tmap_format *format, unsigned level)
+{
+    return ((addr_t)1 << level_shift(format, level)) - 1;
+}
+
+static uint64_t load(const uint64_t *entry)
+{
+    return __atomic_load_n(entry, __ATOMIC_RELAXED);
+}
+
+/* The table below an entry, or NULL: none, or a large leaf. */
+static uint64_t *table_below(const struct vm_tmap_format *format, uint64_t entry)
+{
+    if (!tmap_is_present(format, entry) || (entry & format->large))
+        return NULL;
+    return host_frame_ptr(tmap_entry_physical(format, entry));
+}
+
+/* ---- coming and going --------------------------------------------------------------------------- */
+
+/* In vm_page.offset of the tables that are the core's own; only those are counted and freed. */
+#define IS_TABLE UINT64_MAX
+
+static struct vm_page *own_table(addr_t physical)
+{
+    struct vm_page *page = vm_page_at(physical);
+    return page && page->offset == IS_TABLE ? page : NULL;
+}
+
+static struct vm_page *new_table(struct vm_translation_map *map)
+{
+    struct vm_page *page = vm_page_allocate(VM_PAGE_WIRED, true, VM_INJECT_TABLE);
+    if (page) {
+        page->offset = IS_TABLE;
+        map->tables++;
+        __atomic_fetch_add(&vm_system.table_pages, 1, __ATOMIC_RELAXED);
+    }
+    return page;
+}
+
+static void free_table(struct vm_translation_map *map, struct vm_page *page, bool is_clear)
+{
+    map->tables--;
+    __atomic_fetch_sub(&vm_system.table_pages, 1, __ATOMIC_RELAXED);
+    page->map_count = 0;
+    page->offset = 0;
+    vm_page_free(page, is_clear);
+}
+
+/* Puts a new table below `entry`, which is one of the table at `above`. */
+static uint64_t *add_table(struct vm_translation_map *map, uint64_t *entry, addr_t above)
+{
+    struct vm_page *page = new_table(map);
+    if (!page)
+        return NULL;
+    struct vm_page *parent = own_table(above);
+    if (parent)
+        parent->map_count++;
+    uint64_t number = (uint64_t)page->number << map->format->frame_shift;
+    __atomic_store_n(entry, number | map->format->table, __ATOMIC_RELEASE);
+    return host_frame_ptr(vm_page_physical(page));
+}
+
+int tmap_init(struct vm_translation_map *map, const struct vm_tmap_format *format,
+              const struct vm_translation_map *kernel)
+{
+    *map = (struct vm_translation_map){.format = format};
+    map->root_page = new_table(map);
+    if (!map->root_page)
+        return ERR_NO_MEMORY;
+    map->root = vm_page_physical(map->root_page);
+    uint64_t *root = host_frame_ptr(map->root);
+    const uint64_t *from = kernel ? host_frame_ptr(kernel->root) : NULL;
+    for (unsigned i = format->kernel_first; from && i < 1u << format->bits; i++)
+        root[i] = from[i];
+    return VM_OK;
+}
+
+int tmap_init_kernel(struct vm_translation_map *map, const struct vm_tmap_format *format,
+                     addr_t root, addr_t base, addr_t last)
+{
+    unsigned top = format->levels - 1;
+    if (root != 0) {
+        *map = (struct vm_translation_map){.format = format, .root = root, .kernel = true};
+        return VM_OK;
+    }
+    if (tmap_init(map, format, NULL) != VM_OK)
+        return ERR_NO_MEMORY;
+    map->kernel = true;
+    uint64_t *entries = host_frame_ptr(map->root);
+    for (unsigned i = slot_of(format, base, top); i <= slot_of(format, last, top); i++)
+        if (!add_table(map, &entries[i], map->root)) {
+            tmap_destroy(map);
+            return ERR_NO_MEMORY;
+        }
+    return VM_OK;
+}
+
+/* The tables below the kernel's root stay for good: user maps have copies of its entries. */
+static void free_kernel_tables(struct vm_translation_map *map)
+{
+    const uint64_t *root = host_frame_ptr(map->root);
+    for (unsigned i = map->format->kernel_first; i < 1u << map->format->bits; i++)
+        if (root[i] != 0)
+            free_table(map, vm_page_at(tmap_entry_physical(map->format, root[i])), true);
+}
+
+void tmap_destroy(struct vm_translation_map *map)
+{
+    VM_ASSERT(map->mapped == 0 && !map->retired);
+    if (!map->root_page)
+        return;
+    if (map->kernel)
+        free_kernel_tables(map);
+    VM_ASSERT(map->tables == 1);
+    uint64_t *root = host_frame_ptr(map->root);
+    for (unsigned i = map->format->kernel_first; i < 1u << map->format->bits; i++)
+        root[i] = 0;
+    free_table(map, map->root_page, true);
+}
+
+/* ---- walking ------------------------------------------------------------------------------------ */
+
+/* The tables on the way to `address`, from the root down; how many there are. */
+static unsigned walk(const struct vm_translation_map *map, addr_t address, uint64_t **tables,
+                     addr_t *physical)
+{
+    const struct vm_tmap_format *format = map->format;
+    addr_t at = map->root;
+    for (unsigned i = 0;; i++) {
+        tables[i] = host_frame_ptr(at);
+        physical[i] = at;
+        unsigned level = format->levels - 1 - i;
+        uint64_t entry = level > 0 ? load(&tables[i][slot_of(format, address, level)]) : 0;
+        if (!tmap_is_present(format, entry) || (entry & format->large))
+            return i + 1;
+        at = tmap_entry_physical(format, entry);
+    }
+}
+
+uint64_t *tmap_entry(struct vm_translation_map *map, addr_t address, bool make)
+{
+    const struct vm_tmap_format *format = map->format;
+    addr_t base = address & ~span_mask(format, 1);
+    if (map->leaf && map->leaf_base == base)
+        return &map->leaf[slot_of(format, address, 0)];
+    uint64_t *tables[TMAP_MAX_LEVELS];
+    addr_t physical[TMAP_MAX_LEVELS];
+    unsigned depth = walk(map, address, tables, physical);
+    while (make && depth < format->levels) {
+        unsigned level = format->levels - depth;
+        uint64_t *entry = &tables[depth - 1][slot_of(format, address, level)];
+        if (load(entry) != 0 || (level == format->levels - 1 && map->kernel && !map->root_page) ||
+            !(tables[depth] = add_table(map, entry, physical[depth - 1])))
+            break;
+        physical[depth] = tmap_entry_physical(format, load(entry));
+        depth++;
+    }
+    if (depth < format->levels) {
+        if (make) {
+            tmap_used(map, address, 0);
+            tmap_flush(map, address, 1);
+        }
+        return NULL;
+    }
+    map->leaf = tables[depth - 1];
+    map->leaf_base = base;
+    map->leaf_page = own_table(physical[depth - 1]);
+    return &map->leaf[slot_of(format, address, 0)];
+}
+
+uint64_t *tmap_run(struct vm_translation_map *map, addr_t *address, addr_t last, size_t *count)
+{
+    const struct vm_tmap_format *format = map->format;
+    addr_t at = *address;
+    while (at <= last) {
+        uint64_t *table = host_frame_ptr(map->root);
+        unsigned level = format->levels - 1;
+        for (; level > 0; level--) {
+            uint64_t *below = table_below(format, load(&table[slot_of(format, at, level)]));
+            if (!below)
+                break;
+            table = below;
+        }
+        if (level == 0) {
+            addr_t end = at | span_mask(format, 1);
+            *count = ((end < last ? end : last) - at) / VM_PAGE_SIZE + 1;
+            *address = at;
+            return &table[slot_of(format, at, 0)];
+        }
+        addr_t end = at | span_mask(format, level);
+        if (end >= last)
+            return NULL;
+        at = end + 1;
+    }
+    return NULL;
+}
+
+/* ---- tables that empty -------------------------------------------------------------------------- */
+
+/* Takes the lowest table out, if it is empty, and those above that become so. */
+static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_t **tables,
+                         const addr_t *physical, unsigned depth)
+{
+    for (; depth > 1; depth--) {
+        struct vm_page *page = own_table(physical[depth - 1]);
+        if (!page || page->map_count > 0 || (map->kernel && depth == 2))
+            return;
+        unsigned level = map->format->levels - depth + 1;
+        tables[depth - 2][slot_of(map->format, address, level)] = 0;
+        struct vm_page *parent = own_table(physical[depth - 2]);
+        if (parent)
+            parent->map_count--;
+        page->cache = (vm_cache *)(void *)map->retired;
+        map->retired = page;
+        map->leaf = NULL;
+    }
+}
+
+void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
+{
+    struct vm_page *cached = map->leaf ? map->leaf_page : NULL;
+    if (cached && map->leaf_base == (address & ~span_mask(map->format, 1)) &&
+        (long)cached->map_count + difference > 0) {
+        map->mapped = (size_t)((long)map->mapped + difference);
+        cached->map_count = (uint32_t)((long)cached->map_count + difference);
+        return;
+    }
+    uint64_t *tables[TMAP_MAX_LEVELS];
+    addr_t physical[TMAP_MAX_LEVELS];
+    unsigned depth = walk(map, address, tables, physical);
+    if (depth == map->format->levels) {
+        struct vm_page *page = own_table(physical[depth - 1]);
+        map->mapped = (size_t)((long)map->mapped + difference);
+        if (page)
+            page->map_count = (uint32_t)((long)page->map_count + difference);
+    }
+    retire_empty(map, address, tables, physical, depth);
+}
+
+void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
+{
+    uint64_t cpus = map->kernel ? vm_system.all_cpus
+                                : __atomic_load_n(&map->cpus, __ATOMIC_ACQUIRE);
+    if (cpus && count > 0) {
+        VM_COUNT(tlb_flushes);
+        host_tlb_flush(map->root, cpus, address, count);
+    }
+    while (map->retired) {
+        struct vm_page *page = map->retired;
+        map->retired = (vm_page *)(void *)page->cache;
+        page->cache = NULL;
+        free_table(map, page, true);
+    }
+}
+
+int tmap_query(struct vm_translation_map *map, addr_t address, addr_t *physical,
+               unsigned *protection)
+{
+    const struct vm_tmap_format *format = map->format;
+    uint64_t *tables[TMAP_MAX_LEVELS];
+    addr_t at[TMAP_MAX_LEVELS];
+    unsigned depth = walk(map, address, tables, at);
+    unsigned level = format->levels - depth;
+    uint64_t entry = load(&tables[depth - 1][slot_of(format, address, level)]);
+    if (!tmap_is_present(format, entry))
+        return ERR_VM_PAGE_NOT_PRESENT;
+    addr_t mask = span_mask(format, level);
+    *physical = (tmap_entry_physical(format, entry) & ~mask) | (address & mask);
+    if (protection)
+        *protection = TMAP_READ | (entry & format->writable ? TMAP_WRITE : 0u);
+    return VM_OK;
+}
