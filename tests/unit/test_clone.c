@@ -109,6 +109,7 @@ static void test_vm_clone_region_of_device(void)
     OK(sim_write_byte((addr_t)b, 17));
     assert_byte((addr_t)a, 17);
     assert_int_equal(*(uint8_t *)sim_physical(SIM_DEVICE_LOW), 17);
+    REFUSED(ERR_UNSUPPORTED, clone(program, &b, source, REGION_PRIVATE_MAP, LOCK_RW));
 }
 
 static void test_vm_clone_region_may_not_gain_writing(void)
@@ -148,7 +149,7 @@ static void test_vm_clone_region_errors(void)
     REFUSED(ERR_VM_INVALID_ASPACE, clone(0, &at, source, shared, LOCK_RW));
     REFUSED(ERR_VM_INVALID_ASPACE, clone(program + 9, &at, source, shared, LOCK_RW));
     REFUSED(ERR_INVALID_ARGS, clone(program, &at, source, 2, LOCK_RW));
-    REFUSED(ERR_INVALID_ARGS, clone(program, &at, source, shared, 0x80));
+    REFUSED(ERR_INVALID_ARGS, clone(program, &at, source, shared, 0x100));
     REFUSED(ERR_INVALID_ARGS, vm_clone_region(program, NULL, &at, 0, source, shared, LOCK_RW));
     REFUSED(ERR_INVALID_ARGS, vm_clone_region(program, "c", &at, 9, source, shared, LOCK_RW));
     at = PTR(a);

@@ -73,7 +73,7 @@ static void test_vm_map_file_errors(void)
     REFUSED(ERR_INVALID_ARGS, map_file(&at, PAGE, LOCK_RO, shared, "/ro", -1));
     REFUSED(ERR_INVALID_ARGS, map_file(&at, PAGE, LOCK_RO, shared, "/ro", -(off_t)PAGE));
     REFUSED(ERR_INVALID_ARGS, map_file(&at, PAGE, LOCK_RO, shared, NULL, 0));
-    REFUSED(ERR_INVALID_ARGS, map_file(&at, PAGE, 0x80, shared, "/ro", 0));
+    REFUSED(ERR_INVALID_ARGS, map_file(&at, PAGE, 0x100, shared, "/ro", 0));
     REFUSED(ERR_VM_INVALID_ASPACE, vm_map_file(0, "f", &at, 0, PAGE, LOCK_RO, shared, "/ro", 0));
     REFUSED(ERR_INVALID_ARGS, vm_map_file(program, NULL, &at, 0, PAGE, LOCK_RO, shared, "/ro", 0));
     at = PTR(SPOT + 1);

@@ -207,7 +207,7 @@ static void test_vm_protect_range_errors(void)
     REFUSED(ERR_VM_BAD_ADDRESS, vm_protect_range(program, SPOT + 8, PAGE, LOCK_RO));
     REFUSED(ERR_VM_BAD_ADDRESS, vm_protect_range(program, SPOT, SIM_USER_END, LOCK_RO));
     REFUSED(ERR_VM_BAD_ADDRESS, vm_protect_range(program, SPOT, (addr_t)0 - SPOT, LOCK_RO));
-    REFUSED(ERR_INVALID_ARGS, vm_protect_range(program, SPOT, PAGE, 0x80));
+    REFUSED(ERR_INVALID_ARGS, vm_protect_range(program, SPOT, PAGE, 0x100));
     REFUSED(ERR_INVALID_ARGS, vm_protect_range(program, SPOT, PAGE, UINT32_MAX));
 }
 

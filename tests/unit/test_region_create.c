@@ -218,7 +218,7 @@ static void test_vm_create_anonymous_region_bad_arguments(void)
     REFUSED(ERR_INVALID_ARGS, create(&at, REGION_ADDR_TOP + 1, RW_LAZY));
     REFUSED(ERR_INVALID_ARGS, create(&at, 0, PAGE, -1, LOCK_RW));
     REFUSED(ERR_INVALID_ARGS, create(&at, 0, PAGE, REGION_WIRING_WIRED_CONTIG + 1, LOCK_RW));
-    REFUSED(ERR_INVALID_ARGS, create(&at, 0, PAGE, REGION_WIRING_LAZY, 0x80));
+    REFUSED(ERR_INVALID_ARGS, create(&at, 0, PAGE, REGION_WIRING_LAZY, 0x100));
     REFUSED(ERR_INVALID_ARGS, create(&at, 0, PAGE, REGION_WIRING_LAZY, UINT32_MAX));
 }
 
