@@ -6,6 +6,7 @@
 #include "user_copy.h"
 #include <kernel/console.h>
 #include <kernel/process.h>
+#include <quire/host.h>
 
 enum { CHUNK = 512, FIONREAD = 0x541b };
 
@@ -126,15 +127,31 @@ struct file_state *file_state_create(void)
     return state;
 }
 
+/* The thread that reads a terminal's keys, so that ^C is a signal though nobody reads. */
+static struct {
+    bool stop, running;
+    struct event ended;
+} reader;
+
 static int read_keys(void *unused)
 {
     uint8_t keys[64];
-    int64_t size;
     (void)unused;
-    do {
-        size = console_read(keys, sizeof(keys), WAIT_ALWAYS);
+    for (;;) {
+        uint32_t seen = event_read(&console_event);
+        if (__atomic_load_n(&reader.stop, __ATOMIC_ACQUIRE))
+            break;
+        if (!console_readable()) {
+            (void)event_wait(&console_event, seen, VM_NO_DEADLINE, WAIT_ALWAYS);
+            continue;
+        }
+        int64_t size = console_read(keys, sizeof(keys), WAIT_ALWAYS);
         tty_input(keys, size > 0 ? (size_t)size : 0, size <= 0);
-    } while (size > 0);
+        if (size <= 0)
+            break;
+    }
+    __atomic_store_n(&reader.running, false, __ATOMIC_RELEASE);
+    event_signal(&reader.ended);
     return 0;
 }
 
@@ -142,5 +159,22 @@ int console_start(void)
 {
     if (!console_is_tty)
         return 0;
-    return thread_create("terminal", read_keys, NULL) != NULL ? 0 : -ENOMEM;
+    reader.stop = false;
+    reader.running = true;
+    if (thread_create("terminal", read_keys, NULL) != NULL)
+        return 0;
+    reader.running = false;
+    return -ENOMEM;
+}
+
+void console_stop(void)
+{
+    __atomic_store_n(&reader.stop, true, __ATOMIC_RELEASE);
+    event_signal(&console_event);
+    for (;;) {
+        uint32_t seen = event_read(&reader.ended);
+        if (!__atomic_load_n(&reader.running, __ATOMIC_ACQUIRE))
+            return;
+        (void)event_wait(&reader.ended, seen, VM_NO_DEADLINE, WAIT_ALWAYS);
+    }
 }

@@ -2,7 +2,7 @@
 /* The devices that have nothing behind them, and the table of all. */
 #include "device.h"
 #include "user_copy.h"
-#include <kernel/timer.h>
+#include <kernel/random.h>
 
 static int64_t null_read(struct file *file, void *buffer, size_t length, bool user, off_t *position)
 {
@@ -45,6 +45,18 @@ static void fill_zero(void *part, size_t size)
     memset(part, 0, size);
 }
 
+void random_bytes(void *buffer, size_t size)
+{
+    uint8_t *to = buffer;
+    while (size > 0) {
+        uint64_t value = random_number();
+        size_t part = size < sizeof(value) ? size : sizeof(value);
+        memcpy(to, &value, part);
+        to += part;
+        size -= part;
+    }
+}
+
 static int64_t zero_read(struct file *file, void *buffer, size_t length, bool user, off_t *position)
 {
     (void)file, (void)position;
@@ -56,24 +68,6 @@ static int64_t random_read(struct file *file, void *buffer, size_t length, bool 
 {
     (void)file, (void)position;
     return read_made(buffer, length, user, random_bytes);
-}
-
-/* splitmix64: each call takes a state of its own from the shared counter. */
-void random_bytes(void *buffer, size_t size)
-{
-    static uint64_t counter;
-    uint8_t *to = buffer;
-    while (size > 0) {
-        uint64_t value =
-            __atomic_add_fetch(&counter, 0x9e3779b97f4a7c15u, __ATOMIC_RELAXED) ^ time_realtime();
-        value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
-        value = (value ^ value >> 27) * 0x94d049bb133111ebu;
-        value ^= value >> 31;
-        size_t part = size < sizeof(value) ? size : sizeof(value);
-        memcpy(to, &value, part);
-        to += part;
-        size -= part;
-    }
 }
 
 static const struct file_ops null_file_ops = {

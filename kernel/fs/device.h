@@ -14,7 +14,7 @@
 /* A vnode for the device of that number, or NULL: no such device, or (*known true) no memory. */
 struct vnode *device_create(uint64_t number, bool *known);
 
-/* Not fit for secrets: a generator started from the clock. */
+/* Not fit for secrets. */
 void random_bytes(void *buffer, size_t size);
 
 /* The console's three streams, as file descriptors 0, 1 and 2. */
@@ -22,5 +22,7 @@ struct vnode *console_create(int fd);
 extern const struct vnode_ops console_vnode_ops;
 /* Starts what reads a terminal's keys, if the console is one. 0 or -ENOMEM. */
 int console_start(void);
+/* Ends it. */
+void console_stop(void);
 
 #endif

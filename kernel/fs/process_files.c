@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* What kernel/process asks of the files, as kernel/process.h declares it. */
+#include "device.h"
 #include "fs.h"
 #include <kernel/log.h>
 #include <kernel/process.h>
 #include <quire/host.h>
 
-static const void *initial_archive;
-static size_t initial_size;
-
-/* The tree is built twice: here to see that it can be, and for good when the first program starts, so
- * that whatever it takes is taken between the two counts of free frames. */
 int fs_init(addr_t archive, size_t size)
 {
-    const char *problem = "there is no memory for it";
-    initial_archive = size != 0 ? host_frame_ptr(archive) : NULL;
-    initial_size = size;
-    int error = fs_mount(initial_archive, initial_size, &problem);
-    if (error != 0)
+    const char *problem;
+    int error = fs_mount(size != 0 ? host_frame_ptr(archive) : NULL, size, &problem);
+    if (error != 0) {
         log_printf("the initial file system can't be used: %s\n", problem);
-    fs_unmount();
+        return error;
+    }
+    error = console_start();
+    if (error != 0)
+        fs_unmount();
     return error;
 }
 
 void fs_release_files(void)
 {
+    console_stop();
     fs_unmount();
 }
 
 int fs_start(struct process *process)
 {
-    const char *problem;
-    int error = fs_mount(initial_archive, initial_size, &problem);
-    if (error != 0)
-        return error;
     process->files = file_state_create();
     return process->files != NULL ? 0 : -ENOMEM;
 }

@@ -69,9 +69,16 @@ static struct {
                 .cc = {3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22}},
 };
 
-void tty_set_foreground(int32_t group)
+/* The group that may read and that ^C goes to: the first program's, until somebody sets another. */
+static int32_t foreground(void)
 {
-    tty.foreground = group;
+    enum { INIT_PID = 1 };
+    struct process *first = tty.foreground == 0 ? process_next(INIT_PID) : NULL;
+    if (first != NULL) {
+        tty.foreground = first->group;
+        process_put(first);
+    }
+    return tty.foreground;
 }
 
 /* ---- output ---------------------------------------------------------------------------------------- */
@@ -181,7 +188,7 @@ static void input_one(uint8_t c)
         echo(c);
         tty.length -= tty.editing;
         tty.editing = 0;
-        (void)process_signal_group(tty.foreground, number);
+        (void)process_signal_group(foreground(), number);
         return;
     }
     if (c == '\r' && (tty.termios.iflag & IGNCR) != 0)
@@ -229,7 +236,7 @@ static int wait_for_input(uint64_t deadline)
 static int check_foreground(void)
 {
     const struct process *process = process_current();
-    if (process->group == tty.foreground)
+    if (process->group == foreground())
         return 0;
     (void)process_signal_group(process->group, SIGTTIN);
     return signal_pending() ? -ERESTARTSYS : -EIO;
@@ -340,7 +347,7 @@ static int64_t set_window(addr_t argument)
     mutex_lock(&tty.lock);
     tty.window = window;
     tty.window_set = true;
-    int32_t group = tty.foreground;
+    int32_t group = foreground();
     mutex_unlock(&tty.lock);
     (void)process_signal_group(group, SIGWINCH);
     return 0;
@@ -387,7 +394,7 @@ int64_t tty_ioctl(unsigned request, addr_t argument)
     case TIOCSWINSZ:
         return set_window(argument);
     case TIOCGPGRP:
-        return put_number(argument, tty.foreground);
+        return put_number(argument, foreground());
     case TIOCSPGRP:
         return set_foreground(argument);
     case TIOCGSID:

@@ -14,7 +14,5 @@ int64_t tty_read(struct file *file, void *buffer, size_t length, bool user);
 void tty_write(const char *text, size_t length);
 bool tty_readable(void);
 int64_t tty_ioctl(unsigned request, addr_t argument);
-/* The group that ^C goes to, at first. */
-void tty_set_foreground(int32_t group);
 
 #endif
