@@ -51,7 +51,7 @@ void stack_create(struct fiber_stack *stack)
     stack->mapped = true;
     memset(stack->base, PAINT, STACK_SIZE);
     /* As after a call: the stack pointer at entry is 8 below a multiple of 16. */
-    void **top = (void **)(void *)(stack->base + STACK_SIZE - 16);
+    void **top = (void **)(void *)(stack->base + STACK_SIZE - sizeof(void *));
     *top = NULL;
     *--top = (void *)fiber_main;
     top -= SAVED_REGISTERS;
