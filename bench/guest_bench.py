@@ -110,4 +110,4 @@ def measure():
     """[(row, Linux's instructions, Quire's)]"""
     build_program()
     linux, quire = measure_linux(), measure_quire()
-    return [(name, value, quire.get(name)) for name, value in linux.items()]
+    return [(name, value, quire[name]) for name, value in linux.items()]

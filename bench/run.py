@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Prints the figures that docs/bench.md describes: "sim", the core alone on the simulated machine;
+"guest", programs in the reference kernel beside Debian's Linux, in instructions."""
+import argparse
+import json
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import guest_bench  # noqa: E402
+import sim_figures  # noqa: E402
+
+
+def show_sim(figures):
+    sizes = "".join(f"{size:>12,}" for size in sim_figures.SIZES)
+    for title, index, form in (("nanoseconds", 1, "12,.1f"), ("instructions", 2, "12,.0f")):
+        print(f"\nThe core alone, {title}, by regions\n{'':34}{sizes}{'last/first':>12}")
+        for figure in figures:
+            values = figure[index]
+            print(f"{figure[0]:34}" + "".join(format(value, form) for value in values)
+                  + f"{values[-1] / values[0]:12.2f}")
+
+
+def show_guest(figures):
+    print(f"\nThe same program, instructions\n{'':50}{'Linux 6.1':>12}{'Quire':>12}{'ratio':>8}")
+    for name, linux, quire in figures:
+        print(f"{name:50}{linux:12,}{quire:12,}{quire / linux:8.2f}")
+    above = [name for name, linux, quire in figures if quire >= linux]
+    print(f"\nBelow Linux in {len(figures) - len(above)} of {len(figures)} rows"
+          + (f"; not in: {'; '.join(above)}" if above else ""))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("parts", metavar="PART", nargs="*", help="sim, guest; without: both")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
+    arguments = parser.parse_args()
+    for part in arguments.parts:
+        if part not in ("sim", "guest"):
+            parser.error(f"{part}: no such part; sim or guest")
+    os.chdir(ROOT)
+    results = {}
+    if not arguments.parts or "sim" in arguments.parts:
+        figures = sim_figures.measure()
+        show_sim(figures)
+        results["sim"] = {name: {"regions": sim_figures.SIZES, "ns": times, "instructions": counts}
+                          for name, times, counts in figures}
+    if not arguments.parts or "guest" in arguments.parts:
+        figures = guest_bench.measure()
+        show_guest(figures)
+        results["guest"] = {name: {"linux": linux, "quire": quire}
+                            for name, linux, quire in figures}
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=2)
+            file.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
