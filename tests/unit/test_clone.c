@@ -114,15 +114,16 @@ static void test_vm_clone_region_of_device(void)
 
 static void test_vm_clone_region_may_not_gain_writing(void)
 {
-    sim_file_create("/ro", NULL, PAGE, VM_ACCESS_READ);
+    sim_file *file = sim_file_create_numbered("/f", 1);
     void *a = NULL, *b = NULL;
-    region_id source = vm_map_file(program, "ro", &a, REGION_ADDR_ANY_ADDRESS, PAGE, LOCK_RO,
-                                   REGION_NO_PRIVATE_MAP, "/ro", 0);
+    region_id source = vm_map_vnode(program, "ro", &a, REGION_ADDR_ANY_ADDRESS, PAGE,
+                                    LOCK_RO | REGION_NO_WRITE, REGION_NO_PRIVATE_MAP, file, 0);
     assert_true(source > 0);
     REFUSED(ERR_PERMISSION_DENIED, clone(program, &b, source, REGION_NO_PRIVATE_MAP, LOCK_RW));
+    REFUSED(ERR_PERMISSION_DENIED, vm_protect_range(program, (addr_t)a, PAGE, LOCK_RW));
     assert_true(clone(program, &b, source, REGION_PRIVATE_MAP, LOCK_RW) > 0);
-    OK(sim_write_byte((addr_t)b, 1));
-    assert_byte((addr_t)a, 0);
+    OK(sim_write_byte((addr_t)b, 9));
+    assert_byte((addr_t)a, 1);
 }
 
 static void test_vm_clone_region_charges_private_only(void)
@@ -181,6 +182,7 @@ static void test_vm_clone_region_of_a_fork(void)
     assert_byte(a + PAGES(2), 3);
     OK(sim_delete_aspace(child));
     SIM_CHECK();
+    sim_set_aspace(program);
     assert_byte((addr_t)b + PAGE, 40);
 }
 

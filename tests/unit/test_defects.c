@@ -448,17 +448,21 @@ static void test_defect_17_shared_writes_reach_the_file(void)
 static void test_defect_19_every_frame_can_be_had(void)
 {
     static addr_t frames[8192];
+    static bool had[8192];
     size_t count = 0, expected = free_frames();
-    bool first_high = false, last_high = false;
-    addr_t high_size = ((addr_t)16 << 20) - (((addr_t)16 << 20) * 3 / 8);
+    memset(had, 0, sizeof(had));
     while (vm_allocate_frames(1, false, &frames[count]) == VM_OK) {
-        first_high |= frames[count] == SIM_RAM_HIGH;
-        last_high |= frames[count] == SIM_RAM_HIGH + high_size - PAGE;
         assert_non_null(sim_physical(frames[count]));
+        size_t slot = frames[count] >= SIM_RAM_HIGH ? 4096 + (frames[count] - SIM_RAM_HIGH) / PAGE
+                                                    : (frames[count] - SIM_RAM_LOW) / PAGE;
+        assert_false(had[slot]);
+        had[slot] = true;
         count++;
     }
     assert_int_equal(count, expected);
-    assert_true(first_high && last_high);
+    vm_info info = figures();
+    assert_int_equal(info.free_pages + info.clear_pages, 0);
+    assert_int_equal(info.physical_pages, ((size_t)16 << 20) / PAGE);
     while (count > 0)
         vm_free_frames(frames[--count], 1);
 }

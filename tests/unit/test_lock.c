@@ -174,11 +174,7 @@ static void test_lock_order_is_checked(void)
     assert_refused(sleep_with_lock, "panic");
 }
 
-UNIT_MAIN("locks",
-          TEST_ON(test_mutex_excludes, .cpus = 2),
-          TEST(test_mutex_try_lock),
-          TEST(test_rwlock_excludes),
-          TEST_ON(test_rwlock_excludes_in_random_order_1, .seed = 4711),
+UNIT_MAIN("locks", TEST_ON(test_mutex_excludes, .cpus = 2), TEST(test_mutex_try_lock),
+          TEST(test_rwlock_excludes), TEST_ON(test_rwlock_excludes_in_random_order_1, .seed = 4711),
           TEST_ON(test_rwlock_excludes_in_random_order_2, .seed = 99991),
-          TEST(test_rwlock_readers_share),
-          TEST(test_lock_order_is_checked))
+          TEST(test_rwlock_readers_share), TEST(test_lock_order_is_checked))

@@ -92,8 +92,11 @@ static long slow_highest(unsigned pages, unsigned low, unsigned high)
 
 static void compare_gap(unsigned pages, unsigned low, unsigned high, bool top)
 {
-    struct map_wish wish = {.size = PAGES(pages), .alignment = PAGE, .low = BASE + PAGES(low),
-                            .high = BASE + PAGES(high) - 1, .top = top};
+    struct map_wish wish = {.size = PAGES(pages),
+                            .alignment = PAGE,
+                            .low = BASE + PAGES(low),
+                            .high = BASE + PAGES(high) - 1,
+                            .top = top};
     addr_t found = 0;
     long expected = top ? slow_highest(pages, low, high) : slow_lowest(pages, low, high);
     int error = map_find_gap(&map, &wish, &found);
@@ -235,8 +238,11 @@ static void test_map_find_gap_alignment(void)
     addr_t found;
     for (addr_t align = PAGE; align <= PAGES(64); align *= 2) {
         for (unsigned top = 0; top < 2; top++) {
-            struct map_wish wish = {.size = PAGES(3), .alignment = align, .low = BASE,
-                                    .high = BASE + PAGES(SLOTS) - 1, .top = top != 0};
+            struct map_wish wish = {.size = PAGES(3),
+                                    .alignment = align,
+                                    .low = BASE,
+                                    .high = BASE + PAGES(SLOTS) - 1,
+                                    .top = top != 0};
             OK(map_find_gap(&map, &wish, &found));
             assert_int_equal(found & (align - 1), 0);
             assert_true(map_is_free(&map, found, found + PAGES(3) - 1));
@@ -250,7 +256,8 @@ static void test_map_at_the_end_of_all_addresses(void)
     vm_region last = {.base = UINTPTR_MAX - VM_PAGE_MASK, .size = PAGE};
     vm_region below = {.base = UINTPTR_MAX - PAGES(3) + 1, .size = PAGE};
     struct vm_virtual_map m;
-    struct map_wish wish = {.size = PAGE, .alignment = PAGE, .low = 0, .high = UINTPTR_MAX, .top = true};
+    struct map_wish wish = {
+        .size = PAGE, .alignment = PAGE, .low = 0, .high = UINTPTR_MAX, .top = true};
     addr_t found;
     vm_virtual_map_init(&m, (addr_t)0 - PAGES(4), PAGES(4), (addr_t)0 - PAGES(4));
     OK(map_find_gap(&m, &wish, &found));
@@ -281,11 +288,7 @@ static void test_map_reserve_without_memory(void)
     end_map();
 }
 
-UNIT_MAIN("the range index",
-          TEST(test_map_random_operations),
-          TEST(test_map_ascending_and_descending),
-          TEST(test_map_change),
-          TEST(test_map_before_and_is_free),
-          TEST(test_map_find_gap_alignment),
-          TEST(test_map_at_the_end_of_all_addresses),
-          TEST(test_map_reserve_without_memory))
+UNIT_MAIN("the range index", TEST(test_map_random_operations),
+          TEST(test_map_ascending_and_descending), TEST(test_map_change),
+          TEST(test_map_before_and_is_free), TEST(test_map_find_gap_alignment),
+          TEST(test_map_at_the_end_of_all_addresses), TEST(test_map_reserve_without_memory))

@@ -255,7 +255,8 @@ static void test_vm_get_info_pages_add_up(void)
     assert_int_equal(i.busy_pages, 0);
     assert_true(i.aspaces == 2 && i.regions >= 1 && i.caches >= 1);
     assert_true(i.table_pages >= 4);
-    assert_true(i.deepest_chain >= 1 && i.most_regions >= 1 && i.most_aspaces >= 2);
+    assert_true(i.most_regions >= i.regions);
+    assert_true(i.most_aspaces >= i.aspaces);
 }
 
 static void test_vm_error_text_has_a_sentence_for_each(void)

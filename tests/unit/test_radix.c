@@ -28,9 +28,8 @@ static void test_radix_dense(void)
 }
 
 static const uint64_t sparse[] = {
-    7,           0,          1,          63,         64,         4095,
-    4096,        1ull << 20, 1ull << 32, 1ull << 47, 1ull << 63, UINT64_MAX,
-    UINT64_MAX - 1, (1ull << 47) + 1,
+    7,          0,          1,          63,         64,         4095,           4096,
+    1ull << 20, 1ull << 32, 1ull << 47, 1ull << 63, UINT64_MAX, UINT64_MAX - 1, (1ull << 47) + 1,
 };
 #define SPARSE (sizeof(sparse) / sizeof(sparse[0]))
 
@@ -137,15 +136,12 @@ static void test_radix_random(void)
         there[slot] = !there[slot];
     }
     for (uint64_t slot = 0; slot < KEYS; slot++)
-        assert_ptr_equal(radix_lookup(&tree, slot * slot * 12289), there[slot] ? VALUE(slot) : NULL);
+        assert_ptr_equal(radix_lookup(&tree, slot * slot * 12289),
+                         there[slot] ? VALUE(slot) : NULL);
     radix_clear(&tree);
 }
 
-UNIT_MAIN("the radix tree",
-          TEST(test_radix_dense),
-          TEST(test_radix_sparse_keys),
-          TEST(test_radix_next_is_in_order),
-          TEST(test_radix_replace),
-          TEST(test_radix_without_memory),
-          TEST(test_radix_reserve_makes_insertion_certain),
+UNIT_MAIN("the radix tree", TEST(test_radix_dense), TEST(test_radix_sparse_keys),
+          TEST(test_radix_next_is_in_order), TEST(test_radix_replace),
+          TEST(test_radix_without_memory), TEST(test_radix_reserve_makes_insertion_certain),
           TEST(test_radix_random))

@@ -71,6 +71,7 @@ static void test_user_vm_create_anonymous_region_pointer_that_reads_only(void)
 {
     set_up();
     region_at(SPOT * 2, 1, LOCK_RO);
+    assert_byte(SPOT * 2, 0);
     REFUSED(ERR_VM_BAD_USER_MEMORY,
             user_vm_create_anonymous_region(U_NAME, PTR(SPOT * 2), 0, PAGE, 0, LOCK_RW));
 }
