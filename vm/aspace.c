@@ -138,7 +138,9 @@ void aspace_put_read_locked(vm_address_space *aspace)
 
 static int check_new_aspace(addr_t base, addr_t size)
 {
-    if (size == 0 || ((base | size) & VM_PAGE_MASK) || base < vm_system.user_base ||
+    if (size == 0)
+        return ERR_INVALID_ARGS;
+    if (((base | size) & VM_PAGE_MASK) || base < vm_system.user_base ||
         base - vm_system.user_base >= vm_system.user_size ||
         size > vm_system.user_size - (base - vm_system.user_base))
         return ERR_VM_BAD_ADDRESS;

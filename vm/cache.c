@@ -5,6 +5,7 @@
 #include "meta.h"
 #include "print.h"
 #include "system.h"
+#include "writeback.h"
 
 /* ---- coming ------------------------------------------------------------------------------------- */
 
@@ -96,10 +97,8 @@ static void free_pages(vm_cache *cache)
             if (!page || page == VM_CACHE_SKIP)
                 continue;
             VM_ASSERT(page->busy == 0);
-            page->cache = NULL;
             cache->page_count--;
-            if (page->hold_count == 0)
-                vm_page_free(page, false);
+            vm_page_orphan(page);
         }
         key = (key | (RADIX_SLOTS - 1)) + 1;
     }
@@ -143,6 +142,9 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
 {
     /* A copy: unless this is the last reference, the store may go with the last meanwhile. */
     vm_store store = *ref->cache->store;
+    /* What nobody has written back yet has its last chance now. */
+    if (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1)
+        writeback_last(ref);
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     bool last = __atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
     if (last)
@@ -210,11 +212,9 @@ int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset)
 
 static void detach_page(vm_cache *cache, struct vm_page *page)
 {
-    VM_ASSERT(page->cache == cache && page->map_count == 0);
-    page->cache = NULL;
+    VM_ASSERT(page->cache == cache && page->busy == 0);
     cache->page_count--;
-    if (page->hold_count == 0)
-        vm_page_free(page, false);
+    vm_page_orphan(page);
 }
 
 void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page)
@@ -249,16 +249,12 @@ void cache_hide_key(vm_cache_ref *ref, uint64_t key)
     }
 }
 
-void cache_hold_page(struct vm_page *page)
-{
-    VM_ASSERT(page->hold_count < UINT16_MAX);
-    page->hold_count++;
-}
-
 void cache_unhold_page(struct vm_page *page)
 {
-    if (--page->hold_count == 0 && !page->cache)
+    if (vm_page_unuse(page)) {
+        page->map_count = 0;
         vm_page_free(page, false);
+    }
 }
 
 int cache_charge(vm_cache *cache, int64_t bytes)

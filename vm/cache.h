@@ -79,19 +79,18 @@ void vm_cache_release_ref(vm_cache_ref *ref);
 struct vm_page *vm_cache_lookup_page(vm_cache_ref *ref, off_t offset); /* may be VM_CACHE_SKIP */
 /* Nothing, or VM_CACHE_SKIP, is there. ERR_NO_MEMORY. */
 int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset);
-/* It has no mapping left and isn't busy. Its frame is freed, unless it is held. */
+/* It isn't busy. Its frame is freed now, or by its last user. */
 void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page);
 void vm_cache_insert_region(vm_cache_ref *ref, vm_region *region);
 void vm_cache_remove_region(vm_cache_ref *ref, vm_region *region);
 /* Puts VM_CACHE_SKIP at a key that was reserved, in place of a page if there is one. */
 void cache_hide_key(vm_cache_ref *ref, uint64_t key);
-/* Drops the pages in [first, last], but for busy ones. Nothing may map them any more. */
+/* Drops the pages in [first, last], but for busy ones. */
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
 /* Charges the store `bytes` more, or less. */
 int cache_charge(vm_cache *cache, int64_t bytes);
 
-/* A page that stays while no lock is held. => cache: locked */
-void cache_hold_page(struct vm_page *page);
+/* Ends a vm_page_use that kept a page while no lock was held. */
 void cache_unhold_page(struct vm_page *page);
 
 /* ---- chains (chain.c) --------------------------------------------------------------------------- */

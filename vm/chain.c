@@ -180,7 +180,7 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
 static bool is_mapped(const struct vm_page *page)
 {
     return page && page != VM_CACHE_SKIP &&
-           (__atomic_load_n(&page->map_count, __ATOMIC_ACQUIRE) > 0 || page->hold_count > 0);
+           __atomic_load_n(&page->map_count, __ATOMIC_ACQUIRE) > 0;
 }
 
 /* => both locked. Moves what only the source has into the top. Stops where memory ends: each page
@@ -322,6 +322,8 @@ static void add_consumers(vm_cache_ref *ref, vm_cache_ref **list)
     }
 }
 
+/* The references given back on the way are never a file's last: consumers are temporary, and the
+ * caller has one on `ref`. */
 void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument)
 {
     vm_cache_ref *list = ref, *next;

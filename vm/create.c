@@ -63,8 +63,12 @@ static int find_and_insert_region_slot(vm_address_space *aspace, const struct re
     /* Two more for the splits of what is replaced. */
     bool replace = r->addr_type == REGION_ADDR_REPLACE;
     error = map_reserve(&aspace->virtual_map, replace ? 3 : 1);
-    if (error != VM_OK || (error = region_register(region)) != VM_OK)
+    if (error == VM_OK)
+        error = region_register(region);
+    if (error != VM_OK) {
+        map_unreserve(&aspace->virtual_map);
         return error;
+    }
     addr_t last = place.address + (r->size - 1);
     if (replace && range_isolate(aspace, place.address, last) != VM_OK) {
         region_unregister(region);
@@ -347,6 +351,12 @@ region_id vm_create_anonymous_region(aspace_id aid, const char *name, void **add
 
 /* ---- devices, and nothing ----------------------------------------------------------------------- */
 
+static bool is_translatable(addr_t last)
+{
+    const struct vm_tmap_format *format = vm_system.format;
+    return last >> VM_PAGE_SHIFT <= format->frame_mask >> format->frame_shift;
+}
+
 /* Whether a run of physical addresses touches memory of the core's. */
 static bool is_memory(addr_t base, addr_t size)
 {
@@ -374,7 +384,8 @@ region_id vm_map_physical_memory(aspace_id aid, const char *name, void **address
                         .inherit = VM_INHERIT_SHARE};
     if (size == 0)
         return ERR_INVALID_ARGS;
-    if (size > UINTPTR_MAX - within || phys_addr - within > UINTPTR_MAX - (size + within - 1))
+    if (size > UINTPTR_MAX - within || phys_addr - within > UINTPTR_MAX - (size + within - 1) ||
+        !is_translatable(phys_addr + (size - 1)))
         return ERR_VM_BAD_ADDRESS;
     r.size = size + within;
     int error = begin(&r, &aspace);
@@ -401,7 +412,8 @@ region_id vm_create_null_region(aspace_id aid, const char *name, void **address,
                         .address = address,
                         .addr_type = addr_type,
                         .size = size,
-                        .lock = aid == vm_get_kernel_aspace_id() ? LOCK_KERNEL : LOCK_RO,
+                        .lock = LOCK_NO_READ |
+                                (aid == vm_get_kernel_aspace_id() ? LOCK_KERNEL : LOCK_RO),
                         .inherit = VM_INHERIT_SHARE};
     int error = begin(&r, &aspace);
     if (error != VM_OK)
@@ -518,45 +530,74 @@ static int make_shared(vm_region *region)
     return error;
 }
 
+/* How a source was before its clone made it a shared one. */
+struct clone_source {
+    vm_region *region; /* with a reference */
+    bool was_shared, was_charged;
+    uint8_t inherit;
+};
+
 /* => the source's map: write-locked. Fills in what the clone takes from its source. */
-static int take_source(vm_region *source, struct request *r, vm_cache_ref **ref)
+static int take_source(struct clone_source *source, struct request *r, vm_cache_ref **ref)
 {
+    vm_region *region = source->region;
+    vm_cache_ref *of = region->cache_ref;
     int error = VM_OK;
     bool shared = r->mapping == REGION_NO_PRIVATE_MAP;
-    if (shared && (r->lock & LOCK_RW) && !(source->max_lock & LOCK_RW))
+    if (shared && (r->lock & LOCK_RW) && !(region->max_lock & LOCK_RW))
         return ERR_PERMISSION_DENIED;
-    if (!shared && source->is_device)
+    if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
-    cache_lock(source->cache_ref);
+    cache_lock(of);
+    source->was_shared = of->cache->shared;
+    source->was_charged = region->charged;
+    source->inherit = region->inherit;
     if (shared)
-        error = make_shared(source);
+        error = make_shared(region);
     if (error == VM_OK) {
-        vm_cache_acquire_ref(source->cache_ref);
-        *ref = source->cache_ref;
-        r->size = source->size;
-        r->offset = source->cache_offset;
-        r->wiring = region_is_wired(source) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
-        r->max_lock = shared ? source->max_lock : LOCK_RW;
+        vm_cache_acquire_ref(of);
+        *ref = of;
+        r->size = region->size;
+        r->offset = region->cache_offset;
+        r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
+        r->max_lock = shared ? region->max_lock : LOCK_RW;
         if (shared)
-            source->inherit = VM_INHERIT_SHARE;
+            region->inherit = VM_INHERIT_SHARE;
     }
-    cache_unlock(source->cache_ref);
+    cache_unlock(of);
     return error;
 }
 
-static int find_source(region_id id, struct request *r, vm_cache_ref **ref)
+/* => the source's map: write-locked. There is no clone after all. */
+static void restore_source(struct clone_source *source)
 {
-    vm_region *source = vm_get_region_by_id(id);
-    vm_address_space *aspace = source ? region_get_aspace(source) : NULL;
-    int error = ERR_VM_INVALID_REGION;
-    if (aspace) {
-        vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-        if (source->aspace == aspace)
-            error = take_source(source, r, ref);
-        vm_write_unlock(&aspace->virtual_map.lock);
-        vm_put_aspace(aspace);
+    vm_region *region = source->region;
+    vm_cache *cache = region->cache_ref->cache;
+    cache_lock(region->cache_ref);
+    region->inherit = source->inherit;
+    if (region->charged && !source->was_charged) {
+        (void)cache_charge(cache, -(int64_t)region->size);
+        region->charged = false;
     }
-    vm_put_region(source);
+    cache->shared = source->was_shared;
+    cache_unlock(region->cache_ref);
+}
+
+/* Takes from, or restores (ref is NULL), the source, which must still be mapped. */
+static int with_source(struct clone_source *source, struct request *r, vm_cache_ref **ref)
+{
+    vm_address_space *aspace = region_get_aspace(source->region);
+    int error = ERR_VM_INVALID_REGION;
+    if (!aspace)
+        return error;
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    if (source->region->aspace == aspace) {
+        error = ref ? take_source(source, r, ref) : VM_OK;
+        if (!ref)
+            restore_source(source);
+    }
+    vm_write_unlock(&aspace->virtual_map.lock);
+    vm_put_aspace(aspace);
     return error;
 }
 
@@ -576,9 +617,16 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     int error = begin(&r, &aspace);
     if (error != VM_OK)
         return error;
-    error = find_source(source_region, &r, &ref);
-    if (error == VM_OK)
-        return finish(&r, aspace, ref);
+    struct clone_source source = {.region = vm_get_region_by_id(source_region)};
+    error = source.region ? with_source(&source, &r, &ref) : ERR_VM_INVALID_REGION;
+    if (error == VM_OK) {
+        region_id id = finish(&r, aspace, ref);
+        if (id < 0)
+            (void)with_source(&source, &r, NULL);
+        vm_put_region(source.region);
+        return id;
+    }
+    vm_put_region(source.region);
     vm_put_aspace(aspace);
     return error;
 }

@@ -48,6 +48,8 @@ struct fault {
 static int check_access(const vm_region *region, unsigned access)
 {
     unsigned lock = region->lock;
+    if (region->is_device && (lock & LOCK_NO_READ))
+        return ERR_VM_PF_FATAL; /* a null region: nothing ever will be there */
     if ((lock & LOCK_NO_READ) || ((access & VM_ACCESS_USER) && (lock & LOCK_KERNEL)) ||
         ((access & VM_ACCESS_WRITE) && !(lock & LOCK_RW)) ||
         ((access & VM_ACCESS_EXECUTE) && !(lock & LOCK_EXECUTE)))
@@ -157,7 +159,7 @@ static int zero_fill(struct fault *f)
 static bool only_top_sees(const struct fault *f)
 {
     if (!f->at->cache->temporary || f->top->cache->source != f->at ||
-        !list_is_empty(&f->at->regions) || f->page->wire_count > 0 || f->page->hold_count > 0)
+        !list_is_empty(&f->at->regions) || f->page->wire_count > 0)
         return false;
     list_for_each(link, &f->at->consumers)
     {
@@ -358,16 +360,15 @@ static bool is_user_address(addr_t address)
     return address - vm_system.user_base < vm_system.user_size;
 }
 
-static vm_address_space *aspace_of(addr_t address, unsigned access)
+static vm_address_space *aspace_of(addr_t address)
 {
-    if (is_user_address(address))
-        return vm_get_current_user_aspace();
-    return access & VM_ACCESS_USER ? NULL : vm_get_kernel_aspace();
+    /* A program's access to the kernel's space is refused there, by the region's protection. */
+    return is_user_address(address) ? vm_get_current_user_aspace() : vm_get_kernel_aspace();
 }
 
 int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip)
 {
-    vm_address_space *aspace = aspace_of(address, access);
+    vm_address_space *aspace = aspace_of(address);
     int error = ERR_VM_PF_BAD_ADDRESS;
     *newip = 0;
     if (aspace) {

@@ -9,6 +9,7 @@
 #include "pagein.h"
 #include "print.h"
 #include "system.h"
+#include "user.h"
 
 /* ---- the one cache of a vnode ------------------------------------------------------------------- */
 
@@ -83,7 +84,7 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
     if (!*page)
         error = add_clear_page(ref, offset, page);
     if (error == VM_OK)
-        cache_hold_page(*page);
+        vm_page_use(*page);
     cache_unlock(ref);
     return error;
 }
@@ -124,6 +125,8 @@ static int copy_through(vm_cache_ref *ref, off_t position, char *buffer, size_t 
     *done = 0;
     if (position < 0 || length > (size_t)INT64_MAX - (size_t)position)
         return ERR_INVALID_ARGS;
+    if (user && !user_is_range(buffer, length))
+        return ERR_VM_BAD_USER_MEMORY;
     while (*done < length && error == VM_OK) {
         struct vm_page *page;
         off_t at = position + (off_t)*done;

@@ -24,6 +24,17 @@ static bool is_inside(addr_t base, addr_t size, addr_t outer, addr_t outer_size)
     return base >= outer && base - outer < outer_size && size <= outer_size - (base - outer);
 }
 
+/* 0: the core makes its own. */
+static bool is_memory_frame(const kernel_args *ka, addr_t physical)
+{
+    bool found = physical == 0;
+    for (unsigned i = 0; i < ka->physical_memory_ranges && i < VM_MAX_PHYSICAL_RANGES; i++) {
+        const struct vm_range *range = &ka->physical_memory_range[i];
+        found |= is_inside(physical, VM_PAGE_SIZE, range->base, range->size);
+    }
+    return found && !(physical & VM_PAGE_MASK);
+}
+
 static int check_arguments(const kernel_args *ka)
 {
     if (!ka || !ka->format || ka->num_cpus == 0 || ka->num_cpus > VM_MAX_CPUS ||
@@ -33,6 +44,8 @@ static int check_arguments(const kernel_args *ka)
         is_inside(ka->kernel_base, 1, ka->user_base, ka->user_size) ||
         (ka->kernel_alloc_base != 0 &&
          !is_inside(ka->kernel_alloc_base, 1, ka->kernel_base, ka->kernel_size)))
+        return ERR_INVALID_ARGS;
+    if (!is_memory_frame(ka, ka->kernel_root))
         return ERR_INVALID_ARGS;
     for (unsigned i = 0; i < ka->boot_regions; i++) {
         const struct vm_boot_region *region = &ka->boot_region[i];
@@ -54,6 +67,7 @@ static void copy_arguments(const kernel_args *ka)
         ka->num_cpus == 64 ? UINT64_MAX : ((uint64_t)1 << ka->num_cpus) - 1;
     vm_system.next_aspace_id = 1;
     vm_system.next_region_id = 1;
+    vm_system.counters.deepest_chain = 1;
 }
 
 static int create_kernel_aspace(const kernel_args *ka)

@@ -15,23 +15,6 @@ void vm_virtual_map_init(struct vm_virtual_map *map, addr_t base, addr_t size, a
 
 /* ---- spare nodes -------------------------------------------------------------------------------- */
 
-int map_reserve(struct vm_virtual_map *map, unsigned n)
-{
-    /* Each insertion splits at most one node on each level and adds a root. */
-    uint32_t wanted = 0;
-    if (map->height == 0 || n > 1 || map->root->count == MAP_FANOUT || map->height > 1)
-        wanted = n * (map->height + 1);
-    while (map->spares < wanted) {
-        struct map_node *node = vm_meta_alloc(sizeof *node);
-        if (!node)
-            return ERR_NO_MEMORY;
-        node->entry[0].child = map->spare;
-        map->spare = node;
-        map->spares++;
-    }
-    return VM_OK;
-}
-
 static struct map_node *take_spare(struct vm_virtual_map *map)
 {
     struct map_node *node = map->spare;
@@ -40,6 +23,31 @@ static struct map_node *take_spare(struct vm_virtual_map *map)
     map->spares--;
     node->count = 0;
     return node;
+}
+
+void map_unreserve(struct vm_virtual_map *map)
+{
+    while (map->spare)
+        vm_meta_free(take_spare(map), sizeof(struct map_node));
+}
+
+int map_reserve(struct vm_virtual_map *map, unsigned n)
+{
+    /* Each insertion splits at most one node on each level and adds a root. */
+    uint32_t wanted = 0;
+    if (map->height == 0 || n > 1 || map->root->count == MAP_FANOUT || map->height > 1)
+        wanted = n * (map->height + 1);
+    while (map->spares < wanted) {
+        struct map_node *node = vm_meta_alloc(sizeof *node);
+        if (!node) {
+            map_unreserve(map);
+            return ERR_NO_MEMORY;
+        }
+        node->entry[0].child = map->spare;
+        map->spare = node;
+        map->spares++;
+    }
+    return VM_OK;
 }
 
 static void give_spare(struct vm_virtual_map *map, struct map_node *node)
@@ -56,8 +64,7 @@ static void give_spare(struct vm_virtual_map *map, struct map_node *node)
 void vm_virtual_map_destroy(struct vm_virtual_map *map)
 {
     VM_ASSERT(map->count == 0 && map->height == 0);
-    while (map->spare)
-        vm_meta_free(take_spare(map), sizeof(struct map_node));
+    map_unreserve(map);
 }
 
 /* ---- finding ------------------------------------------------------------------------------------ */

@@ -66,6 +66,8 @@ int map_find_gap(const struct vm_virtual_map *map, const struct map_wish *wish, 
 
 /* => map: write-locked, all of these. Makes sure that `n` insertions can't fail. ERR_NO_MEMORY. */
 int map_reserve(struct vm_virtual_map *map, unsigned n);
+/* Gives back what is reserved, when the insertions don't come. */
+void map_unreserve(struct vm_virtual_map *map);
 /* By region->base and ->size, which must be free; reserved before. */
 void map_insert(struct vm_virtual_map *map, vm_region *region);
 void map_remove(struct vm_virtual_map *map, vm_region *region);

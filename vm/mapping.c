@@ -31,7 +31,7 @@ static void harvest(const struct vm_tmap_format *format, struct vm_page *page, u
 
 static void count_mapping(vm_region *region, struct vm_page *page)
 {
-    __atomic_fetch_add(&page->map_count, 1, __ATOMIC_RELAXED);
+    vm_page_use(page);
     if (region_is_wired(region))
         vm_page_wire(page);
 }
@@ -46,7 +46,8 @@ static void uncount_mapping(vm_region *region, uint64_t entry)
     harvest(format, page, entry);
     if (region_is_wired(region))
         vm_page_unwire(page);
-    __atomic_fetch_sub(&page->map_count, 1, __ATOMIC_RELEASE);
+    if (vm_page_unuse(page))
+        tmap_retire(tmap_of(region), page);
 }
 
 /* => tmap: locked */

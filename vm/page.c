@@ -218,7 +218,7 @@ static bool frame_is_clear(const struct vm_page *page)
 void vm_page_free(struct vm_page *page, bool is_clear)
 {
     VM_ASSERT(page->map_count == 0 && page->wire_count == 0 && !is_free(page));
-    VM_DEBUG_ASSERT(page->cache == NULL && page->busy == 0 && page->hold_count == 0);
+    VM_DEBUG_ASSERT(page->cache == NULL && page->busy == 0);
     VM_DEBUG_ASSERT(!is_clear || frame_is_clear(page));
     page->modified = 0;
     if (!is_clear)
@@ -295,6 +295,28 @@ int vm_page_wait(struct vm_page *page)
     return error == ERR_INTERRUPTED ? error : VM_OK;
 }
 
+/* ---- users --------------------------------------------------------------------------------------- */
+
+void vm_page_use(struct vm_page *page)
+{
+    uint32_t old = __atomic_fetch_add(&page->map_count, 1, __ATOMIC_RELAXED);
+    VM_ASSERT((old & ~VM_PAGE_ORPHAN) < VM_PAGE_ORPHAN - 1);
+}
+
+bool vm_page_unuse(struct vm_page *page)
+{
+    return __atomic_sub_fetch(&page->map_count, 1, __ATOMIC_ACQ_REL) == VM_PAGE_ORPHAN;
+}
+
+void vm_page_orphan(struct vm_page *page)
+{
+    page->cache = NULL;
+    if (__atomic_fetch_or(&page->map_count, VM_PAGE_ORPHAN, __ATOMIC_ACQ_REL) == 0) {
+        page->map_count = 0;
+        vm_page_free(page, false);
+    }
+}
+
 /* ---- wiring ------------------------------------------------------------------------------------- */
 
 void vm_page_wire(struct vm_page *page)
@@ -322,15 +344,15 @@ bool vm_test_frame_is_free(uintptr_t physical)
 
 static unsigned check_page(const struct vm_page *page)
 {
-    bool idle = !page->cache && page->map_count == 0 && page->wire_count == 0 && page->busy == 0 &&
-                page->hold_count == 0;
+    bool idle =
+        !page->cache && page->map_count == 0 && page->wire_count == 0 && page->busy == 0;
     bool bad = (is_free(page) && !idle) ||
                (page->wire_count > 0 && page->state != VM_PAGE_WIRED) ||
                page->next->prev != page || page->prev->next != page;
     if (bad)
-        vm_print("check: page %x: state %s, cache %p, %u mappings, wired %u, busy %u, held %u\n",
+        vm_print("check: page %x: state %s, cache %p, %u mappings, wired %u, busy %u\n",
                  page->number, page_state_to_text(page->state), (void *)page->cache,
-                 page->map_count, page->wire_count, page->busy, page->hold_count);
+                 page->map_count, page->wire_count, page->busy);
     return bad;
 }
 

@@ -29,10 +29,9 @@ struct vm_page {
     vm_cache *cache;     /* NULL: free, a table, metadata or the host's */
     uint64_t offset;     /* in the cache, in pages */
     uint32_t busy;       /* 0; 1: a store reads or writes it; 2: and somebody waits here for the end */
-    uint32_t map_count;  /* translations to it; for a page table its entries in use */
+    uint32_t map_count;  /* translations to it, and holds; for a page table its entries in use */
     uint32_t wire_count; /* translations among them by wired regions, and the host's own wiring */
     uint32_t number;     /* physical address / VM_PAGE_SIZE */
-    uint16_t hold_count; /* users outside any lock: it leaves its cache, but isn't freed */
     uint8_t state;
     uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it */
     uint32_t checked;    /* the checker's own count of mappings */
@@ -76,6 +75,16 @@ void vm_page_set_busy(struct vm_page *page);
 void vm_page_clear_busy(struct vm_page *page);
 /* => the page's cache: locked, page busy. Announces a waiter. */
 void vm_page_will_wait(struct vm_page *page);
+
+/* In map_count: the page has left its cache, and the last user frees it. */
+#define VM_PAGE_ORPHAN 0x80000000u
+
+/* One more, or less, that uses the frame: a translation, or somebody who copies from or to it with no
+ * lock held. True: it was the last of an orphan, which the caller is to free once no TLB knows it. */
+void vm_page_use(struct vm_page *page);
+bool vm_page_unuse(struct vm_page *page);
+/* The page leaves its cache: freed now, or by its last user. => the cache: locked */
+void vm_page_orphan(struct vm_page *page);
 
 /* A mapping by a wired region, or the host, pins the frame. => the page's cache: locked, or private */
 void vm_page_wire(struct vm_page *page);

@@ -80,35 +80,29 @@ static void prune(struct radix *tree, uint64_t key)
     }
 }
 
-/* Takes back the levels that a failed insertion has put on top. */
-static void shrink(struct radix *tree, unsigned height, uint64_t base)
+/* Takes away roots with one child: the tree is as low as its keys allow. */
+static void collapse(struct radix *tree)
 {
-    while (tree->root && tree->height > height && tree->root->used == 1) {
+    while (tree->root && tree->height > 1 && tree->root->used == 1) {
         struct radix_node *root = tree->root;
-        struct radix_node *child = root->slot[radix_slot(base, tree->height)];
-        if (!child)
-            return;
-        tree->root = child;
+        uint64_t slot = 0;
+        while (!root->slot[slot])
+            slot++;
+        tree->root = root->slot[slot];
         tree->height--;
+        tree->base |= slot << (tree->height * RADIX_BITS);
         free_node(root);
     }
-    tree->base = base & ~radix_span_mask(tree->height);
 }
 
 static struct radix_node *reserve_leaf(struct radix *tree, uint64_t key)
 {
-    unsigned height = tree->height;
-    uint64_t base = tree->base;
-    bool was_empty = !tree->root;
     struct radix_node *leaf = make_leaf(tree, key);
-    if (leaf)
+    if (leaf || !tree->root)
         return leaf;
-    if (tree->root) {
-        if (((key ^ tree->base) & ~radix_span_mask(tree->height)) == 0)
-            prune(tree, key);
-        if (!was_empty)
-            shrink(tree, height, base);
-    }
+    if (((key ^ tree->base) & ~radix_span_mask(tree->height)) == 0)
+        prune(tree, key);
+    collapse(tree);
     return NULL;
 }
 
@@ -146,8 +140,10 @@ void *radix_remove(struct radix *tree, uint64_t key)
         return NULL;
     struct radix_node *node = (struct radix_node *)leaf;
     leaf[key & (RADIX_SLOTS - 1)] = NULL;
-    if (--node->used == 0)
+    if (--node->used == 0) {
         prune(tree, key);
+        collapse(tree);
+    }
     return value;
 }
 

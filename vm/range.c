@@ -120,6 +120,7 @@ int range_isolate(vm_address_space *aspace, addr_t first, addr_t last)
         map_reserve(&aspace->virtual_map, (low ? 1u : 0u) + (high ? 1u : 0u)) != VM_OK) {
         discard_piece(low_piece);
         discard_piece(high_piece);
+        map_unreserve(&aspace->virtual_map);
         return ERR_NO_MEMORY;
     }
     if (high)

@@ -210,8 +210,10 @@ int vm_find_hole(aspace_id aid, addr_t size, addr_t alignment, addr_t low, addr_
 {
     vm_address_space *aspace;
     if (!address || size == 0 || alignment < VM_PAGE_SIZE || (alignment & (alignment - 1)) ||
-        low >= high || size > UINTPTR_MAX - VM_PAGE_MASK)
+        low >= high)
         return ERR_INVALID_ARGS;
+    if (size > UINTPTR_MAX - VM_PAGE_MASK)
+        return ERR_VM_NO_REGION_SLOT;
     int error = aspace_get_read_locked(aid, &aspace);
     if (error != VM_OK)
         return error;

@@ -7,12 +7,19 @@
 #include "file.h"
 #include "region.h"
 #include "system.h"
+#include "user.h"
 
 #define PATH_LENGTH 1024
 
 static bool is_user(const void *pointer)
 {
     return (addr_t)(uintptr_t)pointer - vm_system.user_base < vm_system.user_size;
+}
+
+bool user_is_range(const void *pointer, size_t size)
+{
+    addr_t offset = (addr_t)(uintptr_t)pointer - vm_system.user_base;
+    return offset < vm_system.user_size && size <= vm_system.user_size - offset;
 }
 
 /* Whether a range that starts in user space stays in it; one that starts elsewhere is the kernel's. */

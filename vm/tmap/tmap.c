@@ -215,6 +215,12 @@ uint64_t *tmap_run(struct vm_translation_map *map, addr_t *address, addr_t last,
 
 /* ---- tables that empty -------------------------------------------------------------------------- */
 
+void tmap_retire(struct vm_translation_map *map, struct vm_page *page)
+{
+    page->cache = (vm_cache *)(void *)map->retired;
+    map->retired = page;
+}
+
 /* Takes the lowest table out, if it is empty, and those above that become so. */
 static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_t **tables,
                          const addr_t *physical, unsigned depth)
@@ -228,8 +234,7 @@ static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_
         struct vm_page *parent = own_table(physical[depth - 2]);
         if (parent)
             parent->map_count--;
-        page->cache = (vm_cache *)(void *)map->retired;
-        map->retired = page;
+        tmap_retire(map, page);
         map->leaf = NULL;
     }
 }
@@ -267,7 +272,11 @@ void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
         struct vm_page *page = map->retired;
         map->retired = (vm_page *)(void *)page->cache;
         page->cache = NULL;
-        free_table(map, page, true);
+        page->map_count = 0;
+        if (page->offset == IS_TABLE)
+            free_table(map, page, true);
+        else
+            vm_page_free(page, false);
     }
 }
 
