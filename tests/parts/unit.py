@@ -36,8 +36,8 @@ def run_program(report, test):
     if passed:
         report.passed(int(passed.group(1)))
     for case in failed:
-        text = "\n".join(line for line in done.stdout.splitlines() if case in line or "rror" in line)
-        report.failed(f"{name}: {case}", text)
+        said = done.stdout.rpartition(f"[ RUN      ] {case}\n")[2]
+        report.failed(f"{name}: {case}", said.partition(f"[  FAILED  ] {case}")[0])
     if done.returncode != 0 and not failed:
         report.failed(name, f"ended with {done.returncode}\n" + done.stdout[-2500:])
     elif not passed and not failed:
