@@ -28,7 +28,7 @@ struct process *process_create(const char *name)
     struct process_block *block = vm_meta_alloc(sizeof(*block));
     if (block == NULL)
         return NULL;
-    memset(block, 0, offsetof(struct process_block, signals.infos));
+    memset(block, 0, sizeof(*block));
     struct process *process = &block->process;
     process->references = 1;
     process->signals = &block->signals;

@@ -91,7 +91,7 @@ int64_t signal_set_action(int number, const struct signal_action *action, struct
     signals->defaulted &= ~SIGNAL_BIT(number);
     if (slot->handler == SIG_IGN ||
         (slot->handler == SIG_DFL && (IGNORED_BY_DEFAULT & SIGNAL_BIT(number))))
-        signals->pending &= ~SIGNAL_BIT(number);
+        signal_forget(signals, SIGNAL_BIT(number));
     spin_unlock(&process_lock);
     return 0;
 }

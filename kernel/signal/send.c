@@ -6,14 +6,19 @@
 #include "signal/state.h"
 #include "thread/scheduler.h"
 
+static bool is_fault(const struct signal_info *info)
+{
+    return info->code > 0 &&
+           (info->number == SIGSEGV || info->number == SIGBUS || info->number == SIGFPE ||
+            info->number == SIGILL || info->number == SIGTRAP);
+}
+
 void siginfo_to_linux(const struct signal_info *info, struct linux_siginfo *linux_info)
 {
     memset(linux_info, 0, sizeof(*linux_info));
     linux_info->number = info->number;
     linux_info->code = info->code;
-    bool is_fault = info->number == SIGSEGV || info->number == SIGBUS || info->number == SIGFPE ||
-                    info->number == SIGILL || info->number == SIGTRAP;
-    if (is_fault && info->code > 0) {
+    if (is_fault(info)) {
         linux_info->address = info->address;
         return;
     }
@@ -35,7 +40,7 @@ static bool is_ignored(const struct process_signals *signals, int number)
 /* => process_lock held */
 static void continue_process(struct process *process)
 {
-    process->signals->pending &= ~STOP_SIGNALS;
+    signal_forget(process->signals, STOP_SIGNALS);
     if (process->state != PROCESS_STOPPED)
         return;
     process->state = PROCESS_RUNNING;
@@ -58,6 +63,31 @@ bool signals_end_process(const struct process_signals *signals)
     return false;
 }
 
+void signal_forget(struct process_signals *signals, uint64_t set)
+{
+    if ((signals->pending & set) == 0)
+        return;
+    signals->pending &= ~set;
+    for (unsigned i = 0; i < SIGNAL_INFOS; i++)
+        if (signals->infos[i].number != 0 && (set & SIGNAL_BIT(signals->infos[i].number)))
+            signals->infos[i].number = 0;
+}
+
+void signal_note(struct process_signals *signals, const struct signal_info *info)
+{
+    struct signal_info *slot = NULL;
+    if (signals->pending & SIGNAL_BIT(info->number))
+        return;
+    signals->pending |= SIGNAL_BIT(info->number);
+    for (unsigned i = 0; i < SIGNAL_INFOS && slot == NULL; i++)
+        if (signals->infos[i].number == 0)
+            slot = &signals->infos[i];
+    if (slot == NULL && is_fault(info))
+        slot = &signals->infos[0];
+    if (slot != NULL)
+        *slot = *info;
+}
+
 static void notify_thread(struct process *process)
 {
     __atomic_or_fetch(&process->thread->work, WORK_SIGNAL, __ATOMIC_SEQ_CST);
@@ -73,13 +103,11 @@ void signal_send_locked(struct process *process, const struct signal_info *info)
     if (info->number == SIGCONT || info->number == SIGKILL)
         continue_process(process);
     else if (bit & STOP_SIGNALS)
-        signals->pending &= ~SIGNAL_BIT(SIGCONT);
+        signal_forget(signals, SIGNAL_BIT(SIGCONT));
     bool blocked = (signals->blocked & bit) != 0;
     if (!blocked && !(signals->waited & bit) && is_ignored(signals, info->number))
         return;
-    if (!(signals->pending & bit))
-        signals->infos[info->number - 1] = *info;
-    signals->pending |= bit;
+    signal_note(signals, info);
     if (blocked)
         return;
     process->killed = signals_end_process(signals);
@@ -110,7 +138,7 @@ void signal_force(const struct signal_info *info)
         signals->defaulted |= bit;
         signals->blocked &= ~bit;
     }
-    signals->pending &= ~bit;
+    signal_forget(signals, bit);
     signal_send_locked(process, info);
     spin_unlock(&process_lock);
 }

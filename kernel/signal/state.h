@@ -11,6 +11,10 @@ struct signal_actions {
     struct signal_action action[SIGNAL_MAX];
 };
 
+/* How many pending signals keep who sent them and why. What comes when all are taken is delivered
+ * all the same, as one from the kernel. */
+#define SIGNAL_INFOS 8
+
 /* Guarded by process_lock. What another process may read is also changed under it by the process
  * itself. */
 struct process_signals {
@@ -25,7 +29,7 @@ struct process_signals {
     struct signal_stack stack;
     struct timer alarm;
     uint64_t alarm_interval;
-    struct signal_info infos[SIGNAL_MAX]; /* of those pending; not set up otherwise. Last. */
+    struct signal_info infos[SIGNAL_INFOS]; /* of those pending; number 0: free */
 };
 
 #define SS_ONSTACK 1
@@ -58,6 +62,11 @@ void signals_set_blocked(struct process *process, uint64_t mask);
 
 /* Takes one of `set` out of what is pending: its number, or 0. => process_lock held */
 int signal_take(struct process_signals *signals, uint64_t set, struct signal_info *info);
+
+/* Notes a signal as pending; the first of a number counts. => process_lock held */
+void signal_note(struct process_signals *signals, const struct signal_info *info);
+/* Those of `set` aren't pending any more. => process_lock held */
+void signal_forget(struct process_signals *signals, uint64_t set);
 
 /* Makes the program run its handler when it goes on. False: no room on its stack. */
 bool signal_frame_push(struct trap_frame *frame, const struct signal_info *info,

@@ -16,8 +16,11 @@ int signal_take(struct process_signals *signals, uint64_t set, struct signal_inf
     else if (ready & faults)
         ready &= faults;
     int number = __builtin_ctzll(ready) + 1;
-    *info = signals->infos[number - 1];
-    signals->pending &= ~SIGNAL_BIT(number);
+    *info = (struct signal_info){.number = number, .code = SI_KERNEL};
+    for (unsigned i = 0; i < SIGNAL_INFOS; i++)
+        if (signals->infos[i].number == number)
+            *info = signals->infos[i];
+    signal_forget(signals, SIGNAL_BIT(number));
     return number;
 }
 

@@ -94,9 +94,11 @@ struct signal_info {
     int32_t number, code;
     int32_t pid; /* of the sender or child */
     uint32_t uid;
-    int32_t status;   /* SIGCHLD; the value for SI_QUEUE's lower half */
-    uint64_t address; /* faults */
-    uint64_t value;   /* sigqueue */
+    int32_t status; /* SIGCHLD; the value for SI_QUEUE's lower half */
+    union {
+        uint64_t address; /* faults */
+        uint64_t value;   /* sigqueue */
+    };
 };
 
 /* Linux's 128 bytes. */
