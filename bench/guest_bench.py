@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 # As the quire command starts it. Without "erms" Linux clears and copies pages by words, as Quire does.
-QEMU = ["qemu-system-x86_64", "-nodefaults", "-nographic", "-no-reboot", "-accel", "tcg", "-cpu",
+QEMU = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu",
         "max,-erms",
         "-m", "512M", "-smp", "1", "-icount", "shift=0,sleep=off",
         "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]

@@ -142,7 +142,7 @@ def check_figures(report):
                      and figures.get("forks", 0) >= 3, str(figures))
         report.check("--stats", "page faults" in done.stderr and "free before" in done.stderr,
                      done.stderr)
-        report.check("--debug help", "dump_aspace" in done.stderr, done.stderr)
+        report.check("--debug help", "aspaces" in done.stderr, done.stderr)
         refuses(report, "--json nowhere", 125, ["--json"], "boot", "--json", "/is/not/there", "--",
                 "busybox", "true")
 

@@ -50,4 +50,4 @@ const char help_boot[] =
     "  quire boot\n"
     "  quire boot --stats -- busybox sh -c 'ls -l / | sort'\n"
     "  quire boot --file notes.txt:/tmp/notes -- busybox wc /tmp/notes\n"
-    "  quire boot --debug 'dump_aspace_list' -- ./my-static-program\n";
+    "  quire boot --debug aspaces -- ./my-static-program\n";

@@ -126,10 +126,18 @@ static void add_socket(struct argument_list *list, const char *name, int end)
 
 static void add_devices(struct argument_list *list, const int ends[3])
 {
-    static const char *const machine[] = {
-        QEMU,  "-nodefaults", "-nographic", "-no-reboot", "-accel",
-        "tcg", "-cpu",        "max,-erms",  "-device",    "isa-debug-exit,iobase=0xf4,iosize=4",
-        NULL};
+    static const char *const machine[] = {QEMU,
+                                          "-nodefaults",
+                                          "-display",
+                                          "none",
+                                          "-no-reboot",
+                                          "-accel",
+                                          "tcg",
+                                          "-cpu",
+                                          "max,-erms",
+                                          "-device",
+                                          "isa-debug-exit,iobase=0xf4,iosize=4",
+                                          NULL};
     static const char *const ports[] = {"-serial", "chardev:console",
                                         "-serial", "chardev:errors",
                                         "-device", "isa-debugcon,iobase=0xe9,chardev=words",
