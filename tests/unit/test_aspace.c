@@ -42,7 +42,7 @@ static void test_vm_create_aspace_errors(void)
 {
     REFUSED(ERR_INVALID_ARGS, vm_create_aspace("k", SIM_KERNEL_BASE, PAGES(100), true));
     REFUSED(ERR_INVALID_ARGS, vm_create_aspace(NULL, SIM_USER_BASE, PAGE, false));
-    REFUSED(ERR_VM_BAD_ADDRESS, create(SIM_USER_BASE, 0));
+    REFUSED(ERR_INVALID_ARGS, create(SIM_USER_BASE, 0));
     REFUSED(ERR_VM_BAD_ADDRESS, create(SIM_USER_BASE - PAGE, PAGES(2)));
     REFUSED(ERR_VM_BAD_ADDRESS, create(0, PAGE));
     REFUSED(ERR_VM_BAD_ADDRESS, create(SIM_USER_BASE, SIM_USER_END));

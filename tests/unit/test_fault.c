@@ -43,8 +43,8 @@ static void test_vm_handle_fault_every_protection(void)
 
 static void test_vm_handle_fault_programs_may_not_touch_the_kernel(void)
 {
-    assert_int_equal(fault(SIM_BOOT_BASE, VM_ACCESS_READ | VM_ACCESS_USER), ERR_VM_PF_BAD_ADDRESS);
-    assert_int_equal(fault(SIM_BOOT_BASE, VM_ACCESS_WRITE | VM_ACCESS_USER), ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(fault(SIM_BOOT_BASE, VM_ACCESS_READ | VM_ACCESS_USER), ERR_VM_PF_BAD_PERM);
+    assert_int_equal(fault(SIM_BOOT_BASE, VM_ACCESS_WRITE | VM_ACCESS_USER), ERR_VM_PF_BAD_PERM);
     assert_true(fault(SIM_KERNEL_BASE, VM_ACCESS_READ | VM_ACCESS_USER) < 0);
 }
 

@@ -329,7 +329,8 @@ static void test_vm_find_hole_errors(void)
     REFUSED(ERR_INVALID_ARGS, vm_find_hole(program, PAGE, 3 * PAGE, SPOT, SIM_USER_END, &a));
     REFUSED(ERR_INVALID_ARGS, vm_find_hole(program, PAGE, PAGE / 2, SPOT, SIM_USER_END, &a));
     REFUSED(ERR_INVALID_ARGS, vm_find_hole(program, PAGE, 0, SPOT, SIM_USER_END, &a));
-    REFUSED(ERR_INVALID_ARGS, vm_find_hole(program, UINTPTR_MAX, PAGE, SPOT, SIM_USER_END, &a));
+    REFUSED(ERR_VM_NO_REGION_SLOT,
+            vm_find_hole(program, UINTPTR_MAX, PAGE, SPOT, SIM_USER_END, &a));
     REFUSED(ERR_VM_NO_REGION_SLOT,
             vm_find_hole(program, PAGE, (addr_t)1 << 63, 0, UINTPTR_MAX, &a));
 }

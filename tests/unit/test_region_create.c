@@ -364,7 +364,7 @@ static void test_vm_create_anonymous_region_in_the_kernel(void)
     OK(sim_kernel_write((addr_t)at + 100, &byte, 1));
     OK(sim_kernel_read((addr_t)at + 100, &back, 1));
     assert_int_equal(back, 5);
-    assert_int_equal(sim_read_byte((addr_t)at + 100), ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(sim_read_byte((addr_t)at + 100), ERR_VM_PF_BAD_PERM);
     OK(vm_delete_region(kernel, id));
 }
 
