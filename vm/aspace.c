@@ -112,7 +112,7 @@ int aspace_get_locked(aspace_id aid, vm_address_space **aspace)
 
 void aspace_put_locked(vm_address_space *aspace)
 {
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     vm_put_aspace(aspace);
 }
 
@@ -176,7 +176,7 @@ int vm_delete_aspace(aspace_id aid)
     range_removed_init(&removed);
     aspace->state = VM_ASPACE_DELETION;
     range_remove(aspace, aspace->virtual_map.base, aspace->virtual_map.last, &removed);
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     vm_put_aspace(aspace); /* ours */
     vm_put_aspace(aspace); /* the creator's */

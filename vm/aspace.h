@@ -30,6 +30,15 @@ int aspace_create_struct(const char *name, addr_t base, addr_t size, bool kernel
 int aspace_register(vm_address_space *aspace);
 void aspace_destroy(vm_address_space *aspace);
 
+/* => map: write-locked, and let go. A small map keeps no spare nodes. */
+static inline void aspace_write_unlock(vm_address_space *aspace)
+{
+    struct vm_virtual_map *map = &aspace->virtual_map;
+    if (map->spares > 0 && map->height <= 1)
+        map_unreserve(map);
+    vm_write_unlock(&map->lock);
+}
+
 /* An address space found by id, with a reference and its map write-locked. ERR_VM_INVALID_ASPACE. */
 int aspace_get_locked(aspace_id aid, vm_address_space **aspace);
 void aspace_put_locked(vm_address_space *aspace);

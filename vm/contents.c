@@ -211,7 +211,7 @@ static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, int
         (void)for_each_part(aspace, address, last, set_wiring_part, &wiring);
         range_join(aspace, address, last);
     }
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     return error;
 }
 

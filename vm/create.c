@@ -150,7 +150,7 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref, const 
             *id = region->id;
             *r->address = (void *)region->base;
         }
-        vm_write_unlock(&aspace->virtual_map.lock);
+        aspace_write_unlock(aspace);
         range_removed_release(&removed);
     }
     if (error == VM_OK)
@@ -514,22 +514,6 @@ region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_
 
 /* ---- clones ------------------------------------------------------------------------------------- */
 
-/* What two regions share is promised as a whole, by the cache. => cache: locked */
-static int make_shared(vm_region *region)
-{
-    vm_cache *cache = region->cache_ref->cache;
-    int error = VM_OK;
-    if (!cache->temporary)
-        return VM_OK;
-    if (!region->charged && !cache->shared && !(region->lock & REGION_OVERCOMMIT)) {
-        error = cache_charge(cache, (int64_t)region->size);
-        region->charged = error == VM_OK;
-    }
-    if (error == VM_OK)
-        cache->shared = true;
-    return error;
-}
-
 /* How a source was before its clone made it a shared one. */
 struct clone_source {
     vm_region *region; /* with a reference */
@@ -553,7 +537,7 @@ static int take_source(struct clone_source *source, struct request *r, vm_cache_
     source->was_charged = region->charged;
     source->inherit = region->inherit;
     if (shared)
-        error = make_shared(region);
+        error = region_make_shared(region);
     if (error == VM_OK) {
         vm_cache_acquire_ref(of);
         *ref = of;
@@ -596,7 +580,7 @@ static int with_source(struct clone_source *source, struct request *r, vm_cache_
         if (!ref)
             restore_source(source);
     }
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     vm_put_aspace(aspace);
     return error;
 }

@@ -344,7 +344,8 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
         result = try_fault(&f);
         if (result == ERR_VM_PF_BAD_ADDRESS && !grown) {
             grown = true;
-            if (range_grow_stack(aspace, f.address) == VM_OK)
+            result = range_grow_stack(aspace, f.address);
+            if (result == VM_OK)
                 result = TRY_AGAIN;
         }
     } while (result == TRY_AGAIN);

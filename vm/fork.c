@@ -11,12 +11,17 @@
 static int copy_cache(vm_region *source, vm_cache_ref **ref)
 {
     vm_cache_ref *of = source->cache_ref;
+    int error = VM_OK;
     if (source->inherit == VM_INHERIT_SHARE || !of->cache->temporary) {
-        vm_cache_acquire_ref(of);
+        cache_lock(of);
+        error = region_make_shared(source);
+        cache_unlock(of);
+        if (error == VM_OK)
+            vm_cache_acquire_ref(of);
         *ref = of;
-        return VM_OK;
+        return error;
     }
-    int error = chain_snapshot(of, ref);
+    error = chain_snapshot(of, ref);
     if (error != VM_OK || !source->charged)
         return error;
     cache_lock(*ref);
@@ -76,7 +81,7 @@ static int copy_regions(const vm_address_space *from, vm_address_space *to)
     for (; region && error == VM_OK; region = map_next(&cursor))
         if (region->inherit != VM_INHERIT_NONE)
             error = copy_region(region, to);
-    vm_write_unlock(&to->virtual_map.lock);
+    aspace_write_unlock(to);
     return error;
 }
 
@@ -86,7 +91,7 @@ static void abandon(vm_address_space *aspace)
     range_removed_init(&removed);
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
     range_remove(aspace, aspace->virtual_map.base, aspace->virtual_map.last, &removed);
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     aspace_destroy(aspace);
 }

@@ -145,7 +145,7 @@ static void delete_kernel_aspace(void)
     range_removed_init(&removed);
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
     range_remove(aspace, aspace->virtual_map.base, aspace->virtual_map.last, &removed);
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     vm_system.kernel_aspace = NULL;
     vm_put_aspace(aspace);

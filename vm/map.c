@@ -33,10 +33,11 @@ void map_unreserve(struct vm_virtual_map *map)
 
 int map_reserve(struct vm_virtual_map *map, unsigned n)
 {
-    /* Each insertion splits at most one node on each level and adds a root. */
-    uint32_t wanted = 0;
-    if (map->height == 0 || n > 1 || map->root->count == MAP_FANOUT || map->height > 1)
-        wanted = n * (map->height + 1);
+    /* Each insertion splits at most one node on each level and adds a root; but in a lonely leaf
+     * there may be room. */
+    uint32_t wanted = n * (map->height + 1);
+    if (map->height == 1 && map->root->count + n <= MAP_FANOUT)
+        wanted = 0;
     while (map->spares < wanted) {
         struct map_node *node = vm_meta_alloc(sizeof *node);
         if (!node) {

@@ -207,10 +207,6 @@ void *vm_meta_alloc_clear(size_t size)
 
 void vm_trim(void)
 {
-    vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
-    radix_compact(&vm_system.aspace_table);
-    radix_compact(&vm_system.region_table);
-    vm_mutex_unlock(&vm_system.table_lock);
     vm_mutex_lock(&META->lock, VM_RANK_META);
     while (META->empty) {
         struct vm_slab *slab = META->empty;

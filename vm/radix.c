@@ -173,20 +173,6 @@ void *radix_next(const struct radix *tree, uint64_t *key)
     return NULL;
 }
 
-void radix_compact(struct radix *tree)
-{
-    uint64_t key = 0;
-    if (!radix_next(tree, &key))
-        return;
-    while (tree->height > 1 && tree->root->used == 1) {
-        struct radix_node *root = tree->root;
-        tree->root = root->slot[radix_slot(key, tree->height)];
-        tree->height--;
-        tree->base = key & ~radix_span_mask(tree->height);
-        free_node(root);
-    }
-}
-
 /* Depth first without recursion: always into the first child left, and back up when none is. */
 void radix_clear(struct radix *tree)
 {

@@ -59,8 +59,6 @@ void *radix_replace(struct radix *tree, uint64_t key, void *value);
 void *radix_remove(struct radix *tree, uint64_t key);
 /* The first value at or behind *key, which is set to its key. NULL: none. */
 void *radix_next(const struct radix *tree, uint64_t *key);
-/* Takes levels off the top that the keys don't need any more. */
-void radix_compact(struct radix *tree);
 /* Frees the nodes; the values are the caller's. */
 void radix_clear(struct radix *tree);
 

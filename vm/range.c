@@ -207,7 +207,7 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
         error = range_isolate(aspace, address, last);
     if (error == VM_OK)
         range_remove(aspace, address, last, &removed);
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     vm_put_aspace(aspace);
     return error;
@@ -293,6 +293,6 @@ int range_grow_stack(vm_address_space *aspace, addr_t address)
         }
         cache_unlock(region->cache_ref);
     }
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     return error;
 }

@@ -40,6 +40,24 @@ void region_free_struct(vm_region *region)
     vm_meta_free(region, sizeof *region);
 }
 
+/* ---- sharing ------------------------------------------------------------------------------------ */
+
+/* What two regions share is promised as a whole, by the cache. => cache: locked */
+int region_make_shared(vm_region *region)
+{
+    vm_cache *cache = region->cache_ref->cache;
+    int error = VM_OK;
+    if (!cache->temporary)
+        return VM_OK;
+    if (!region->charged && !cache->shared && !(region->lock & REGION_OVERCOMMIT)) {
+        error = cache_charge(cache, (int64_t)region->size);
+        region->charged = error == VM_OK;
+    }
+    if (error == VM_OK)
+        cache->shared = true;
+    return error;
+}
+
 /* ---- the table of ids --------------------------------------------------------------------------- */
 
 static void table_lock(void)
@@ -140,7 +158,7 @@ int vm_delete_region(aspace_id aid, region_id rid)
         return error;
     range_removed_init(&removed);
     error = _vm_delete_region(aspace, rid, &removed);
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     vm_put_aspace(aspace);
     return error;

@@ -50,6 +50,9 @@ vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, 
                                     unsigned lock);
 void region_free_struct(vm_region *region);
 
+/* Another region is to show the same memory. => cache: locked. ERR_VM_WOULD_OVERCOMMIT */
+int region_make_shared(vm_region *region);
+
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);
 void region_unregister(vm_region *region);

@@ -20,30 +20,113 @@ static bool others_show(const vm_region *region, off_t first, off_t last)
     return false;
 }
 
-/* => map: write-locked. Regions never grow over what a neighbour cut from the same cache. */
+/* A growth: by how much, over which offsets, and what it is promised. */
+struct growth {
+    addr_t more;
+    off_t from, to;
+    off_t promise; /* charged to the region's cache already */
+};
+
+/* What a cut has left in a source below must not come back. => nothing of it is mapped */
+static int hide(vm_cache_ref *ref, const struct growth *g)
+{
+    cache_lock(ref);
+    int error = contents_hide(ref, g->from, g->to);
+    cache_unlock(ref);
+    return error;
+}
+
+/* => map: write-locked. A piece of what was one region gets a cache of its own, with what it shows
+ * now: it is to grow over offsets that other pieces show. */
+static int separate(vm_region *region, const struct growth *g)
+{
+    vm_cache_ref *old = region->cache_ref, *own;
+    off_t promise = g->promise + (region->charged ? (off_t)region->size : 0);
+    int error = chain_snapshot(old, &own);
+    if (error != VM_OK)
+        return error;
+    error = hide(own, g);
+    if (error != VM_OK) {
+        vm_cache_release_ref(own);
+        return error;
+    }
+    mapping_remove(region, region->base, region_last(region));
+    cache_lock(old);
+    vm_cache_remove_region(old, region);
+    old->cache->store->committed_size -= promise;
+    cache_unlock(old);
+    cache_lock(own);
+    vm_cache_insert_region(own, region);
+    own->cache->store->committed_size += promise;
+    region->cache_ref = own;
+    cache_unlock(own);
+    vm_cache_release_ref(old);
+    return VM_OK;
+}
+
+/* => cache: locked */
+static int charge_growth(const vm_region *region, struct growth *g)
+{
+    vm_cache *cache = region->cache_ref->cache;
+    if (!cache->temporary || !(region->charged || cache->shared))
+        return VM_OK;
+    int error = cache_charge(cache, (int64_t)g->more);
+    g->promise = error == VM_OK ? (off_t)g->more : 0;
+    return error;
+}
+
+/* => map: write-locked. Makes the cache ready for the offsets that the region grows over. */
+static int grow_cache(vm_region *region, struct growth *g)
+{
+    vm_cache_ref *ref = region->cache_ref;
+    cache_lock(ref);
+    int error = charge_growth(region, g);
+    bool own = ref->cache->temporary && !ref->cache->shared;
+    bool in_the_way = own && others_show(region, g->from, g->to);
+    cache_unlock(ref);
+    if (error == VM_OK && own)
+        error = in_the_way ? separate(region, g) : hide(ref, g);
+    if (error != VM_OK && g->promise > 0) {
+        cache_lock(ref);
+        (void)cache_charge(ref->cache, -(int64_t)g->promise);
+        cache_unlock(ref);
+    }
+    return error;
+}
+
+/* All that can fail. => map: write-locked */
+static int prepare_growth(vm_region *region, addr_t size, struct growth *g)
+{
+    *g = (struct growth){.more = size - region->size,
+                         .from = region->cache_offset + (off_t)region->size};
+    if ((off_t)g->more > INT64_MAX - g->from)
+        return ERR_VM_NO_REGION_SLOT;
+    g->to = g->from + (off_t)(g->more - 1);
+    return grow_cache(region, g);
+}
+
+/* => map: write-locked; the addresses are free */
+static void finish_growth(vm_address_space *aspace, vm_region *region, const struct growth *g)
+{
+    vm_cache_ref *ref = region->cache_ref;
+    cache_lock(ref);
+    if (ref->cache->temporary && ref->cache->virtual_size <= g->to)
+        ref->cache->virtual_size = g->to + 1;
+    map_change(&aspace->virtual_map, region, region->base, region->size + g->more);
+    cache_unlock(ref);
+}
+
+/* => map: write-locked */
 static int grow(vm_address_space *aspace, vm_region *region, addr_t size)
 {
     const struct vm_virtual_map *map = &aspace->virtual_map;
     addr_t more = size - region->size, last = region_last(region);
+    struct growth g;
     if (more > map->last - last || !map_is_free(map, last + 1, last + more))
         return ERR_VM_NO_REGION_SLOT;
-    vm_cache *cache = region->cache_ref->cache;
-    off_t from = region->cache_offset + (off_t)region->size, to = from + (off_t)(more - 1);
-    int error = VM_OK;
-    cache_lock(region->cache_ref);
-    if (cache->temporary && !cache->source && others_show(region, from, to))
-        error = ERR_VM_NO_REGION_SLOT;
-    /* A cut has left nothing in the cache, but it may have in a source below. */
-    if (error == VM_OK && cache->temporary && !cache->shared)
-        error = contents_hide(region->cache_ref, from, to);
-    if (error == VM_OK && (region->charged || cache->shared) && cache->temporary)
-        error = cache_charge(cache, (int64_t)more);
-    if (error == VM_OK) {
-        if (cache->virtual_size <= to)
-            cache->virtual_size = to + 1;
-        map_change(&aspace->virtual_map, region, region->base, size);
-    }
-    cache_unlock(region->cache_ref);
+    int error = prepare_growth(region, size, &g);
+    if (error == VM_OK)
+        finish_growth(aspace, region, &g);
     return error;
 }
 
@@ -92,7 +175,7 @@ int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size)
     vm_region *region = vm_get_region_by_id(rid);
     addr_t old_size = region ? region->size : 0;
     error = region ? resize(aspace, region, new_size, &removed) : ERR_VM_INVALID_REGION;
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     if (error == VM_OK)
         error = wire_growth(aid, region, old_size, new_size);
@@ -128,34 +211,46 @@ static void carry(vm_address_space *aspace, vm_region *region, addr_t to)
     cache_unlock(region->cache_ref);
 }
 
-/* => map: write-locked. All that can fail comes before the region moves; then it grows or has
- * shrunk before. */
+/* => map: write-locked. All that can fail: boundaries around what moves and around what it replaces,
+ * a reserved place in the index, and the growth. */
+static int prepare_move(vm_address_space *aspace, const struct move *m, addr_t kept,
+                        struct growth *g)
+{
+    addr_t to_last = m->place.address + (m->new_size - 1);
+    int error = range_isolate(aspace, m->first, m->first + (kept - 1));
+    if (error == VM_OK && kept < m->last - m->first + 1)
+        error = range_isolate(aspace, m->first + kept, m->last);
+    if (error == VM_OK && m->place.addr_type == REGION_ADDR_REPLACE)
+        error = range_isolate(aspace, m->place.address, to_last);
+    if (error == VM_OK)
+        error = map_reserve(&aspace->virtual_map, 1);
+    if (error == VM_OK && kept < m->new_size)
+        error = prepare_growth(vm_virtual_map_lookup(&aspace->virtual_map, m->first), m->new_size,
+                               g);
+    return error;
+}
+
+/* => map: write-locked */
 static int move_region(vm_address_space *aspace, struct move *m, struct range_removed *removed)
 {
+    struct growth g = {.more = 0};
     addr_t old_size = m->last - m->first + 1;
     addr_t kept = m->new_size < old_size ? m->new_size : old_size;
     addr_t to_last = m->place.address + (m->new_size - 1);
-    int error = map_reserve(&aspace->virtual_map, 3);
-    if (error == VM_OK)
-        error = range_isolate(aspace, m->first, m->first + (kept - 1));
-    if (error == VM_OK && m->place.addr_type == REGION_ADDR_REPLACE) {
-        error = range_isolate(aspace, m->place.address, to_last);
-        if (error == VM_OK)
-            range_remove(aspace, m->place.address, to_last, removed);
-    }
-    if (error == VM_OK)
-        error = map_reserve(&aspace->virtual_map, 1);
-    if (error != VM_OK)
+    int error = prepare_move(aspace, m, kept, &g);
+    if (error != VM_OK) {
+        range_join(aspace, m->first, m->last);
         return error;
+    }
     vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, m->first);
+    if (m->place.addr_type == REGION_ADDR_REPLACE)
+        range_remove(aspace, m->place.address, to_last, removed);
     carry(aspace, region, m->place.address);
-    if (m->new_size > old_size)
-        error = grow(aspace, region, m->new_size);
-    if (error != VM_OK)
-        carry(aspace, region, m->first);
-    else if (m->new_size < old_size && range_isolate(aspace, m->first, m->last) == VM_OK)
+    if (g.more > 0)
+        finish_growth(aspace, region, &g);
+    if (kept < old_size)
         range_remove(aspace, m->first + kept, m->last, removed);
-    return error;
+    return VM_OK;
 }
 
 /* Whether the two ranges have a byte in common. */
@@ -199,7 +294,7 @@ int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, v
         error = move_locked(aspace, &m, &removed);
     if (error == VM_OK)
         *new_address = (void *)m.place.address;
-    vm_write_unlock(&aspace->virtual_map.lock);
+    aspace_write_unlock(aspace);
     range_removed_release(&removed);
     vm_put_aspace(aspace);
     return error;
