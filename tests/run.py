@@ -19,6 +19,7 @@ PARTS = {
     "sanitized": ("the unit tests with address and undefined-behaviour checks", unit.run_sanitized),
     "tool": ("the quire command: what it refuses, what it passes on", tool.run),
     "cases": ("programs' cases in the reference kernel, against this host", guest.run_cases),
+    "user-vm": ("the user_vm_* calls from a program", guest.run_user_vm),
     "scripts": ("busybox scripts in the reference kernel, against this host", guest.run_scripts),
 }
 

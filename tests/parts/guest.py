@@ -80,6 +80,14 @@ def run_cases(report):
             compare(report, f"{library} {name}", lines, there.get(name, []))
 
 
+def run_user_vm(report):
+    """A program that checks the user_vm_* calls by itself: a line for each case."""
+    done = boot("--", os.path.abspath("build/tests/guest/user-vm"))
+    check_end(report, "user-vm", done)
+    for line in done.stdout.splitlines():
+        report.check(f"user-vm: {line}", line.startswith("ok "), "")
+
+
 def by_script(text):
     scripts, current = {}, None
     for line in text.splitlines():

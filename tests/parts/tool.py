@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+import pty
+import select
 import signal
 import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 from parts.guest import QUIRE, boot
@@ -170,11 +173,77 @@ def check_small_memory(report):
                  f"{done.returncode}\n{done.stdout}{done.stderr}")
 
 
+class Terminal:
+    """The command on a terminal of its own, typed at and read from."""
+
+    def __init__(self, *arguments):
+        self.ours, self.theirs = pty.openpty()
+        self.before = termios.tcgetattr(self.theirs)
+        self.text = ""
+        self.process = subprocess.Popen([QUIRE, "boot", *arguments], stdin=self.theirs,
+                                        stdout=self.theirs, stderr=self.theirs,
+                                        start_new_session=True)
+
+    def type(self, text):
+        os.write(self.ours, text.encode())
+
+    def waits_for(self, words, seconds=20):
+        """Reads on until the words have come; false if they don't."""
+        deadline = time.monotonic() + seconds
+        while words not in self.text:
+            ready, _, _ = select.select([self.ours], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                return False
+            self.text += os.read(self.ours, 65536).decode(errors="replace")
+        self.text = self.text.partition(words)[2]
+        return True
+
+    def end(self):
+        """The status, and whether the terminal is as it was."""
+        try:
+            status = self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        same = termios.tcgetattr(self.theirs) == self.before
+        os.close(self.ours)
+        os.close(self.theirs)
+        return status, same
+
+
+def check_terminal(report):
+    terminal = Terminal()
+    report.check("a shell on a terminal", terminal.waits_for("# "), terminal.text)
+    terminal.type("echo $((6 * 7)) is it\r")
+    report.check("it answers", terminal.waits_for("42 is it"), terminal.text)
+    terminal.type("sleep 1000\r")
+    report.check("it echoes", terminal.waits_for("sleep 1000"), terminal.text)
+    terminal.type("\x1d")
+    time.sleep(0.5)
+    terminal.type("help\r")
+    report.check("Ctrl-] enters the debugger", terminal.waits_for("aspaces"), terminal.text)
+    terminal.type("continue\r")
+    time.sleep(0.5)
+    terminal.type("\x03")
+    terminal.type("echo back $((7 * 7))\r")
+    report.check("and back; Ctrl-C ends a program", terminal.waits_for("back 49"), terminal.text)
+    terminal.type("exit 3\r")
+    status, same = terminal.end()
+    report.check("the shell's status", status == 3, str(status))
+    report.check("the terminal is as it was", same)
+    terminal = Terminal("--", "busybox", "sleep", "1000")
+    time.sleep(1.5)
+    terminal.type("\x1d\x1d\x1d")
+    status, same = terminal.end()
+    report.check("three times Ctrl-] ends the machine", status == 128 + 2 and same, str(status))
+
+
 def run(report):
     check_usage(report)
     check_programs(report)
     check_status(report)
     check_streams(report)
     check_figures(report)
+    check_terminal(report)
     check_end(report)
     check_small_memory(report)
