@@ -13,15 +13,48 @@ void vm_virtual_map_init(struct vm_virtual_map *map, addr_t base, addr_t size, a
         .base = base, .last = base + (size - 1), .alloc_base = alloc_base};
 }
 
+static struct map_entry get_entry(const struct map_node *node, uint32_t at)
+{
+    return (struct map_entry){node->first[at], node->last[at], node->gap[at], node->child[at]};
+}
+
+static void set_entry(struct map_node *node, uint32_t at, struct map_entry entry)
+{
+    node->first[at] = entry.first;
+    node->last[at] = entry.last;
+    node->gap[at] = entry.gap;
+    node->child[at] = entry.child;
+}
+
+static uint32_t count_of(const struct map_node *node)
+{
+    return (uint32_t)node->count;
+}
+
+static void append(struct map_node *node, struct map_entry entry)
+{
+    set_entry(node, count_of(node), entry);
+    node->count++;
+}
+
+/* Entries from `count` on are none. */
+static void cut(struct map_node *node, uint32_t count)
+{
+    for (uint32_t i = count; i < count_of(node); i++)
+        node->last[i] = UINTPTR_MAX;
+    node->count = count;
+}
+
 /* ---- spare nodes -------------------------------------------------------------------------------- */
 
 static struct map_node *take_spare(struct vm_virtual_map *map)
 {
     struct map_node *node = map->spare;
     VM_ASSERT(node != NULL);
-    map->spare = node->entry[0].child;
+    map->spare = node->child[0];
     map->spares--;
-    node->count = 0;
+    node->count = MAP_FANOUT;
+    cut(node, 0);
     return node;
 }
 
@@ -44,7 +77,7 @@ int map_reserve(struct vm_virtual_map *map, unsigned n)
             map_unreserve(map);
             return ERR_NO_MEMORY;
         }
-        node->entry[0].child = map->spare;
+        node->child[0] = map->spare;
         map->spare = node;
         map->spares++;
     }
@@ -57,7 +90,7 @@ static void give_spare(struct vm_virtual_map *map, struct map_node *node)
         vm_meta_free(node, sizeof *node);
         return;
     }
-    node->entry[0].child = map->spare;
+    node->child[0] = map->spare;
     map->spare = node;
     map->spares++;
 }
@@ -70,18 +103,14 @@ void vm_virtual_map_destroy(struct vm_virtual_map *map)
 
 /* ---- finding ------------------------------------------------------------------------------------ */
 
-/* The first entry that ends at or behind `address`; count: none does. */
+/* The first entry that ends at or behind `address`; count or more: none does. In five steps without a
+ * branch: halves, always of the same lengths. */
 static uint32_t search(const struct map_node *node, addr_t address)
 {
-    uint32_t low = 0, high = node->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (node->entry[middle].last < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    uint32_t at = 0;
+    for (uint32_t half = MAP_FANOUT / 2; half > 0; half /= 2)
+        at += node->last[at + half - 1] < address ? half : 0;
+    return at + (node->last[at] < address);
 }
 
 /* The cursor's way down to the first entry that ends at or behind `address`. Where there is none,
@@ -95,20 +124,20 @@ static bool descend(const struct vm_virtual_map *map, addr_t address, struct map
     cursor->at[0] = 0;
     for (uint32_t level = map->height; level-- > 0;) {
         uint32_t at = search(node, address);
-        if (at == node->count) {
+        if (at >= node->count) {
             found = false;
-            at--;
+            at = count_of(node) - 1;
         }
         cursor->node[level] = node;
         cursor->at[level] = at;
-        node = node->entry[at].child;
+        node = node->child[at];
     }
     return found;
 }
 
 static vm_region *cursor_region(const struct map_cursor *cursor)
 {
-    return cursor->node[0]->entry[cursor->at[0]].child;
+    return cursor->node[0]->child[cursor->at[0]];
 }
 
 vm_region *vm_virtual_map_lookup(struct vm_virtual_map *map, addr_t address)
@@ -117,18 +146,21 @@ vm_region *vm_virtual_map_lookup(struct vm_virtual_map *map, addr_t address)
     if (hint && address - hint->base < hint->size)
         return hint;
     const struct map_node *node = map->root;
-    const struct map_entry *entry = NULL;
-    for (uint32_t level = map->height; level > 0; level--) {
-        uint32_t at = search(node, address);
-        if (at == node->count)
-            return NULL;
-        entry = &node->entry[at];
-        node = entry->child;
-    }
-    if (!entry || entry->first > address)
+    uint32_t at = 0;
+    if (!node)
         return NULL;
-    __atomic_store_n(&map->hint, entry->child, __ATOMIC_RELAXED);
-    return entry->child;
+    for (uint32_t level = map->height;;) {
+        at = search(node, address);
+        if (at >= node->count)
+            return NULL;
+        if (--level == 0)
+            break;
+        node = node->child[at];
+    }
+    if (node->first[at] > address)
+        return NULL;
+    __atomic_store_n(&map->hint, node->child[at], __ATOMIC_RELAXED);
+    return node->child[at];
 }
 
 vm_region *map_first(const struct vm_virtual_map *map, addr_t address, struct map_cursor *cursor)
@@ -145,7 +177,7 @@ vm_region *map_next(struct map_cursor *cursor)
         return NULL;
     cursor->at[level]++;
     for (; level > 0; level--) {
-        cursor->node[level - 1] = cursor->node[level]->entry[cursor->at[level]].child;
+        cursor->node[level - 1] = cursor->node[level]->child[cursor->at[level]];
         cursor->at[level - 1] = 0;
     }
     return cursor_region(cursor);
@@ -163,12 +195,12 @@ vm_region *map_before(const struct vm_virtual_map *map, addr_t address)
         level++;
     if (level == cursor.height)
         return NULL;
-    const struct map_entry *entry = &cursor.node[level]->entry[cursor.at[level] - 1];
+    void *child = cursor.node[level]->child[cursor.at[level] - 1];
     for (; level > 0; level--) {
-        const struct map_node *node = entry->child;
-        entry = &node->entry[node->count - 1];
+        const struct map_node *node = child;
+        child = node->child[node->count - 1];
     }
-    return entry->child;
+    return child;
 }
 
 bool map_is_free(const struct vm_virtual_map *map, addr_t base, addr_t last)
@@ -203,23 +235,22 @@ static addr_t guard_below(const vm_region *region)
 }
 
 /* The first region of a subtree of `height` levels. */
-static const vm_region *leftmost(const struct map_entry *entry, uint32_t height)
+static const vm_region *leftmost(const void *child, uint32_t height)
 {
     for (; height > 0; height--)
-        entry = ((const struct map_node *)entry->child)->entry;
-    return entry->child;
+        child = ((const struct map_node *)child)->child[0];
+    return child;
 }
 
 /* The hole before entry `at` (which may be `count`: behind the last) of a node on `level`. */
 static bool fits_before(const struct map_node *node, uint32_t level, uint32_t at,
                         const struct map_wish *wish, addr_t *base)
 {
-    const struct map_entry *entry = &node->entry[at];
-    addr_t hole = entry->first - node->entry[at - 1].last - 1;
-    if (hole < wish->size)
+    addr_t before = node->last[at - 1], behind = node->first[at];
+    if (behind - before - 1 < wish->size)
         return false;
-    addr_t guard = guard_below(leftmost(entry, level));
-    return fits(wish, node->entry[at - 1].last + 1, entry->first - 1, guard, base);
+    addr_t guard = guard_below(leftmost(node->child[at], level));
+    return fits(wish, before + 1, behind - 1, guard, base);
 }
 
 /* The lowest hole between two regions, or the highest: depth first into subtrees with a large enough
@@ -233,21 +264,20 @@ static bool find_between(const struct vm_virtual_map *map, const struct map_wish
     step[level] = 0;
     for (;;) {
         const struct map_node *node = c.node[level];
-        uint32_t steps = 2 * node->count - 1;
+        uint32_t steps = 2 * count_of(node) - 1;
         if (step[level] == steps) {
             if (++level == map->height)
                 return false;
             continue;
         }
-        uint32_t now = wish->top ? steps - 1 - step[level] : step[level];
-        const struct map_entry *entry = &node->entry[now / 2];
+        uint32_t now = wish->top ? steps - 1 - step[level] : step[level], at = now / 2;
         step[level]++;
         if (now % 2 == 1) {
-            if (fits_before(node, level, now / 2 + 1, wish, base))
+            if (fits_before(node, level, at + 1, wish, base))
                 return true;
-        } else if (level > 0 && entry->gap >= wish->size && entry->last >= wish->low &&
-                   entry->first <= wish->high) {
-            c.node[--level] = entry->child;
+        } else if (level > 0 && node->gap[at] >= wish->size && node->last[at] >= wish->low &&
+                   node->first[at] <= wish->high) {
+            c.node[--level] = node->child[at];
             step[level] = 0;
         }
     }
@@ -257,11 +287,11 @@ static bool find_at_end(const struct vm_virtual_map *map, const struct map_wish 
                         addr_t *base)
 {
     const struct map_node *root = map->root;
-    const struct map_entry *first = &root->entry[0], *last = &root->entry[root->count - 1];
+    addr_t first = root->first[0], last = root->last[root->count - 1];
     if (top)
-        return last->last < map->last && fits(wish, last->last + 1, map->last, 0, base);
-    addr_t guard = guard_below(leftmost(first, map->height - 1));
-    return first->first > map->base && fits(wish, map->base, first->first - 1, guard, base);
+        return last < map->last && fits(wish, last + 1, map->last, 0, base);
+    addr_t guard = guard_below(leftmost(root->child[0], map->height - 1));
+    return first > map->base && fits(wish, map->base, first - 1, guard, base);
 }
 
 int map_find_gap(const struct vm_virtual_map *map, const struct map_wish *wish, addr_t *base)
@@ -279,97 +309,94 @@ int map_find_gap(const struct vm_virtual_map *map, const struct map_wish *wish, 
 
 static addr_t largest_gap(const struct map_node *node)
 {
-    addr_t gap = node->entry[0].gap;
+    addr_t gap = node->gap[0];
     for (uint32_t i = 1; i < node->count; i++) {
-        addr_t hole = node->entry[i].first - node->entry[i - 1].last - 1;
-        if (node->entry[i].gap > gap)
-            gap = node->entry[i].gap;
+        addr_t hole = node->first[i] - node->last[i - 1] - 1;
+        if (node->gap[i] > gap)
+            gap = node->gap[i];
         if (hole > gap)
             gap = hole;
     }
     return gap;
 }
 
-static void summarise(struct map_entry *entry, struct map_node *node)
+static struct map_entry summary(struct map_node *node)
 {
-    entry->first = node->entry[0].first;
-    entry->last = node->entry[node->count - 1].last;
-    entry->gap = largest_gap(node);
-    entry->child = node;
+    return (struct map_entry){node->first[0], node->last[node->count - 1], largest_gap(node), node};
 }
 
 /* The node on `level` has changed: tells the levels above, until one sees no difference. */
 static void propagate(struct map_cursor *cursor, uint32_t level)
 {
     for (; level + 1 < cursor->height; level++) {
-        struct map_entry *entry = &cursor->node[level + 1]->entry[cursor->at[level + 1]];
-        struct map_entry old = *entry;
-        summarise(entry, cursor->node[level]);
-        if (entry->first == old.first && entry->last == old.last && entry->gap == old.gap)
+        struct map_node *parent = cursor->node[level + 1];
+        uint32_t at = cursor->at[level + 1];
+        struct map_entry old = get_entry(parent, at), new = summary(cursor->node[level]);
+        set_entry(parent, at, new);
+        if (new.first == old.first && new.last == old.last && new.gap == old.gap)
             return;
     }
 }
 
-static void insert_entry(struct map_node *node, uint32_t at, const struct map_entry *entry)
+static void insert_entry(struct map_node *node, uint32_t at, struct map_entry entry)
 {
-    for (uint32_t i = node->count; i > at; i--)
-        node->entry[i] = node->entry[i - 1];
-    node->entry[at] = *entry;
+    for (uint32_t i = count_of(node); i > at; i--)
+        set_entry(node, i, get_entry(node, i - 1));
+    set_entry(node, at, entry);
     node->count++;
 }
 
 static void remove_entry(struct map_node *node, uint32_t at)
 {
-    node->count--;
-    for (uint32_t i = at; i < node->count; i++)
-        node->entry[i] = node->entry[i + 1];
+    for (uint32_t i = at; i + 1 < node->count; i++)
+        set_entry(node, i, get_entry(node, i + 1));
+    cut(node, count_of(node) - 1);
 }
 
-/* The upper half of a full node in a new one. When new entries come at the end, as they do for
+/* The upper part of a full node in a new one. When new entries come at the end, as they do for
  * addresses that only grow, the old node stays nearly full. */
 static struct map_node *split(struct vm_virtual_map *map, struct map_node *node, uint32_t at)
 {
     struct map_node *right = take_spare(map);
     uint32_t keep = at == MAP_FANOUT ? MAP_FANOUT - FEW : at == 0 ? FEW : MAP_FANOUT / 2;
     for (uint32_t i = keep; i < MAP_FANOUT; i++)
-        right->entry[right->count++] = node->entry[i];
-    node->count = keep;
+        append(right, get_entry(node, i));
+    cut(node, keep);
     return right;
 }
 
 static void add_root(struct vm_virtual_map *map, struct map_node *left, struct map_node *right)
 {
     struct map_node *root = take_spare(map);
-    summarise(&root->entry[0], left);
-    summarise(&root->entry[1], right);
-    root->count = 2;
+    append(root, summary(left));
+    append(root, summary(right));
     map->root = root;
     map->height++;
 }
 
-/* Puts `entry` before position `at` on `level`, splitting full nodes on the way up. */
+/* Puts `entry` before position `at` on the lowest level, splitting full nodes on the way up. */
 static void insert_at(struct vm_virtual_map *map, struct map_cursor *cursor, uint32_t at,
                       struct map_entry entry)
 {
     for (uint32_t level = 0;; level++) {
         struct map_node *node = cursor->node[level];
         if (node->count < MAP_FANOUT) {
-            insert_entry(node, at, &entry);
+            insert_entry(node, at, entry);
             propagate(cursor, level);
             return;
         }
         struct map_node *right = split(map, node, at);
         if (at <= node->count)
-            insert_entry(node, at, &entry);
+            insert_entry(node, at, entry);
         else
-            insert_entry(right, at - node->count, &entry);
+            insert_entry(right, at - count_of(node), entry);
         if (level + 1 == cursor->height) {
             add_root(map, node, right);
             return;
         }
-        summarise(&cursor->node[level + 1]->entry[cursor->at[level + 1]], node);
-        summarise(&entry, right);
-        at = cursor->at[level + 1] + 1;
+        at = cursor->at[level + 1];
+        set_entry(cursor->node[level + 1], at++, summary(node));
+        entry = summary(right);
     }
 }
 
@@ -381,8 +408,8 @@ void map_insert(struct vm_virtual_map *map, vm_region *region)
     map->count++;
     if (map->height == 0) {
         map->root = take_spare(map);
-        map->root->entry[0] = entry;
-        map->root->count = map->height = 1;
+        append(map->root, entry);
+        map->height = 1;
         return;
     }
     bool behind_all = !descend(map, region->base, &cursor);
@@ -393,28 +420,28 @@ void map_insert(struct vm_virtual_map *map, vm_region *region)
 /* Moves all entries of the node on the right of `at` in `parent` into the one on its left. */
 static void join(struct vm_virtual_map *map, struct map_node *parent, uint32_t at)
 {
-    struct map_node *left = parent->entry[at - 1].child, *right = parent->entry[at].child;
+    struct map_node *left = parent->child[at - 1], *right = parent->child[at];
     for (uint32_t i = 0; i < right->count; i++)
-        left->entry[left->count++] = right->entry[i];
+        append(left, get_entry(right, i));
     remove_entry(parent, at);
-    summarise(&parent->entry[at - 1], left);
+    set_entry(parent, at - 1, summary(left));
     give_spare(map, right);
 }
 
 /* Evens out the nodes on both sides of `at` in `parent`. */
 static void share(struct map_node *parent, uint32_t at)
 {
-    struct map_node *left = parent->entry[at - 1].child, *right = parent->entry[at].child;
+    struct map_node *left = parent->child[at - 1], *right = parent->child[at];
     while (left->count > right->count + 1) {
-        insert_entry(right, 0, &left->entry[left->count - 1]);
-        left->count--;
+        insert_entry(right, 0, get_entry(left, count_of(left) - 1));
+        cut(left, count_of(left) - 1);
     }
     while (right->count > left->count + 1) {
-        left->entry[left->count++] = right->entry[0];
+        append(left, get_entry(right, 0));
         remove_entry(right, 0);
     }
-    summarise(&parent->entry[at - 1], left);
-    summarise(&parent->entry[at], right);
+    set_entry(parent, at - 1, summary(left));
+    set_entry(parent, at, summary(right));
 }
 
 /* A node with few entries joins a neighbour, or gets some of its entries. */
@@ -423,8 +450,7 @@ static void refill(struct vm_virtual_map *map, struct map_cursor *cursor, uint32
     struct map_node *parent = cursor->node[level + 1];
     uint32_t at = cursor->at[level + 1];
     uint32_t right = at + 1 < parent->count ? at + 1 : at;
-    const struct map_node *one = parent->entry[right - 1].child;
-    const struct map_node *other = parent->entry[right].child;
+    const struct map_node *one = parent->child[right - 1], *other = parent->child[right];
     if (one->count + other->count <= MAP_FANOUT - FEW)
         join(map, parent, right);
     else
@@ -435,7 +461,7 @@ static void drop_roots(struct vm_virtual_map *map)
 {
     while (map->height > 0 && (map->root->count == 0 || (map->root->count == 1 && map->height > 1))) {
         struct map_node *root = map->root;
-        map->root = root->count == 0 ? NULL : root->entry[0].child;
+        map->root = root->count == 0 ? NULL : root->child[0];
         map->height--;
         give_spare(map, root);
     }
@@ -463,10 +489,10 @@ void map_change(struct vm_virtual_map *map, vm_region *region, addr_t base, addr
     struct map_cursor cursor;
     bool found = descend(map, region->base, &cursor);
     VM_ASSERT(found && cursor_region(&cursor) == region);
-    struct map_entry *entry = &cursor.node[0]->entry[cursor.at[0]];
-    region->base = entry->first = base;
+    region->base = base;
     region->size = size;
-    entry->last = base + (size - 1);
+    set_entry(cursor.node[0], cursor.at[0],
+              (struct map_entry){base, base + (size - 1), 0, region});
     map->change_count++;
     propagate(&cursor, 0);
 }
@@ -477,13 +503,18 @@ void map_change(struct vm_virtual_map *map, vm_region *region, addr_t base, addr
 static unsigned check_path(const struct vm_virtual_map *map, const struct map_cursor *cursor)
 {
     unsigned wrong = 0;
-    for (uint32_t level = 0; level + 1 < map->height; level++) {
-        struct map_entry entry;
-        const struct map_entry *kept = &cursor->node[level + 1]->entry[cursor->at[level + 1]];
-        summarise(&entry, cursor->node[level]);
-        if (cursor->at[level] == 0)
-            wrong += entry.first != kept->first || entry.last != kept->last ||
-                     entry.gap != kept->gap || entry.child != kept->child;
+    for (uint32_t level = 0; level < map->height; level++) {
+        struct map_node *node = cursor->node[level];
+        if (cursor->at[level] != 0)
+            continue;
+        for (uint32_t i = count_of(node); i < MAP_FANOUT; i++)
+            wrong += node->last[i] != UINTPTR_MAX;
+        if (level + 1 == map->height)
+            continue;
+        struct map_entry sum = summary(node);
+        struct map_entry kept = get_entry(cursor->node[level + 1], cursor->at[level + 1]);
+        wrong += sum.first != kept.first || sum.last != kept.last || sum.gap != kept.gap ||
+                 sum.child != kept.child || node->count < FEW;
     }
     return wrong;
 }
@@ -495,8 +526,8 @@ unsigned map_check(const struct vm_virtual_map *map)
     size_t count = 0;
     const vm_region *before = NULL;
     for (vm_region *region = map_first(map, 0, &cursor); region; region = map_next(&cursor)) {
-        const struct map_entry *entry = &cursor.node[0]->entry[cursor.at[0]];
-        wrong += entry->first != region->base || entry->last != region_last(region);
+        struct map_entry entry = get_entry(cursor.node[0], cursor.at[0]);
+        wrong += entry.first != region->base || entry.last != region_last(region);
         wrong += region->base < map->base || region_last(region) > map->last;
         wrong += before && region_last(before) >= region->base;
         wrong += check_path(map, &cursor);

@@ -9,16 +9,22 @@
 
 #include "lock.h"
 
-#define MAP_FANOUT 16
-#define MAP_MAX_HEIGHT 16 /* nodes below the root are at least a quarter full: 4^16 regions */
+#define MAP_FANOUT 32     /* a power of two */
+#define MAP_MAX_HEIGHT 16 /* nodes below the root are at least a quarter full: 8^16 regions */
 
+/* Arrays rather than an array of entries: a search reads only `last`, in few cache lines. Behind
+ * `count` it is UINTPTR_MAX, so a search needs no bounds. */
 struct map_node {
-    uint32_t count;
-    struct map_entry {
-        addr_t first, last; /* of the region, or of all regions below */
-        addr_t gap;         /* bytes of the largest hole between regions below; 0 in a leaf */
-        void *child;        /* vm_region in a leaf, else map_node */
-    } entry[MAP_FANOUT];
+    addr_t last[MAP_FANOUT];  /* of the region, or of all regions below */
+    addr_t first[MAP_FANOUT];
+    void *child[MAP_FANOUT];  /* vm_region in a leaf, else map_node */
+    addr_t gap[MAP_FANOUT];   /* bytes of the largest hole between regions below; 0 in a leaf */
+    uint64_t count;
+};
+
+struct map_entry {
+    addr_t first, last, gap;
+    void *child;
 };
 
 /* Guarded by `lock`; vm_region.base and .size change only with it write-locked, too. */

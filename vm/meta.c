@@ -17,9 +17,9 @@ struct vm_slab {
     uint32_t unused;
 };
 
-/* 528 is a node of the radix tree and of the range index; the others keep waste under a third. */
-static const uint16_t class_size[VM_META_CLASSES] = {32,  64,  96,  128, 176, 256,
-                                                     336, 528, 672, 1008, 1344, LARGEST};
+/* 520 is a node of the radix tree, 1032 one of the range index; the others keep waste under a third. */
+static const uint16_t class_size[VM_META_CLASSES] = {32,  64,  96,  128,  176,  256,
+                                                     336, 520, 672, 1032, 1344, LARGEST};
 
 static unsigned class_of(size_t size)
 {
