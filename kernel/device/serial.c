@@ -33,6 +33,7 @@ static struct {
     uint8_t bytes[4096];
 } input;
 
+extern struct event poll_event; /* kernel/fs's: who polls looks again */
 struct event console_event;
 bool console_is_tty;
 unsigned console_rows = 24, console_columns = 80;
@@ -127,6 +128,7 @@ void serial_interrupt(void)
         wanted = take_input();
         spin_unlock(&input.lock);
         event_signal(&console_event);
+        event_signal(&poll_event);
         if (wanted)
             debugger_enter("asked for");
     } while (wanted);

@@ -3,6 +3,7 @@
 #include "fs.h"
 #include "ramfs.h"
 #include <kernel/string.h>
+#include <quire/host.h>
 
 /* Where a walk is. */
 struct walk {
@@ -301,5 +302,28 @@ int path_open(struct vnode *start, const char *path, unsigned flags, unsigned mo
     if (error == 0)
         error = file_open_vnode(end.vnode, flags, file);
     path_end_release(&end);
+    return error;
+}
+
+int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **result)
+{
+    struct vnode *cwd = kernel ? NULL : file_state_cwd(file_state_current());
+    struct vnode *vnode;
+    int error = path_lookup(kernel ? fs_root : cwd, path, true, &vnode);
+    vnode_release(cwd);
+    if (error == -ENOMEM)
+        return ERR_NO_MEMORY;
+    if (error != 0)
+        return ERR_NOT_FOUND;
+    error = VM_OK;
+    if (vnode->ops != &ramfs_file_ops)
+        error = ERR_INVALID_ARGS;
+    else if (vnode_keep_cache(vnode) != 0)
+        error = ERR_NO_MEMORY;
+    else if ((access & VM_ACCESS_WRITE) != 0 && vnode_commit_all(vnode) != 0)
+        error = ERR_NO_MEMORY;
+    if (error != VM_OK)
+        vnode_release(vnode);
+    *result = vnode;
     return error;
 }
