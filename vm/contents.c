@@ -83,11 +83,11 @@ int contents_hide(vm_cache_ref *ref, off_t first, off_t last)
 static int discard_part(vm_region *region, addr_t first, addr_t last, void *unused)
 {
     (void)unused;
-    vm_cache *cache = region->cache_ref->cache;
     int error = VM_OK;
     if (region_is_wired(region))
         return ERR_INVALID_ARGS;
     cache_lock(region->cache_ref);
+    const vm_cache *cache = region->cache_ref->cache;
     mapping_remove(region, first, last);
     if (cache->temporary && !cache->shared && list_is_empty(&region->cache_ref->consumers))
         error = contents_hide(region->cache_ref, region_offset(region, first),

@@ -556,8 +556,8 @@ static int take_source(struct clone_source *source, struct request *r, vm_cache_
 static void restore_source(struct clone_source *source)
 {
     vm_region *region = source->region;
-    vm_cache *cache = region->cache_ref->cache;
     cache_lock(region->cache_ref);
+    vm_cache *cache = region->cache_ref->cache;
     region->inherit = source->inherit;
     if (region->charged && !source->was_charged) {
         (void)cache_charge(cache, -(int64_t)region->size);

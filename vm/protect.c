@@ -35,14 +35,16 @@ static int survey(const vm_address_space *aspace, unsigned lock, struct plan *pl
 /* A private region that gets writable is promised its memory from now on. */
 static int charge_for(vm_region *region, unsigned lock)
 {
-    vm_cache *cache = region->cache_ref->cache;
-    if (!(lock & LOCK_RW) || region->charged || !cache->temporary || cache->shared ||
-        (region->lock & REGION_OVERCOMMIT))
+    int error = VM_OK;
+    if (!(lock & LOCK_RW) || region->charged || (region->lock & REGION_OVERCOMMIT))
         return VM_OK;
     cache_lock(region->cache_ref);
-    int error = cache_charge(cache, (int64_t)region->size);
+    vm_cache *cache = region->cache_ref->cache;
+    if (cache->temporary && !cache->shared) {
+        error = cache_charge(cache, (int64_t)region->size);
+        region->charged = error == VM_OK;
+    }
     cache_unlock(region->cache_ref);
-    region->charged = error == VM_OK;
     return error;
 }
 
