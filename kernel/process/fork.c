@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <kernel/errno.h>
 #include <kernel/string.h>
+#include "fs/user_copy.h"
 #include "process/tree.h"
 #include "signal/state.h"
 #include "thread/scheduler.h"
@@ -30,7 +31,7 @@ static void child_run(void)
         return;
     /* clone(2) doesn't report a pointer that is bad in the child. */
     interrupts_on();
-    (void)user_memcpy(thread->argument, &thread->process->pid, sizeof(int32_t));
+    (void)copy_to_user(thread->argument, &thread->process->pid, sizeof(int32_t));
 }
 
 static void copy_thread(struct process *child, const struct trap_frame *frame,
@@ -115,7 +116,7 @@ int64_t process_fork(const struct trap_frame *frame, const struct fork_request *
     process_publish(child, parent);
     int32_t pid = child->pid;
     if (request->flags & CLONE_PARENT_SETTID)
-        (void)user_memcpy((void *)request->parent_tid, &pid, sizeof(pid));
+        (void)copy_to_user((void *)request->parent_tid, &pid, sizeof(pid));
     thread_make_ready(child->thread);
     if (request->flags & CLONE_VFORK)
         wait_for_vfork(child);

@@ -2,6 +2,7 @@
 /* A signal handler's frame on the program's stack, exactly as Linux lays it out: programs read it. */
 #include <kernel/errno.h>
 #include <kernel/string.h>
+#include "fs/user_copy.h"
 #include "process/tree.h"
 #include "signal/state.h"
 #include "thread/scheduler.h"
@@ -162,8 +163,8 @@ bool signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
     fill(&to, frame, info, action, old_mask);
     to.context.registers.fpu = fpu_at;
     fpu_save(thread);
-    if (user_memcpy((void *)fpu_at, thread->fpu, FPU_SIZE) != VM_OK ||
-        user_memcpy((void *)frame_at, &to, sizeof(to)) != VM_OK)
+    if (copy_to_user((void *)fpu_at, thread->fpu, FPU_SIZE) != 0 ||
+        copy_to_user((void *)frame_at, &to, sizeof(to)) != 0)
         return false;
     frame->rdi = (uint64_t)info->number;
     frame->rsi = frame_at + offsetof(struct signal_frame, info);
@@ -186,7 +187,7 @@ static bool restore_fpu(uint64_t from)
         fpu_load(thread);
         return true;
     }
-    if (user_memcpy(state, (const void *)from, FPU_SIZE) != VM_OK)
+    if (copy_from_user(state, (const void *)from, FPU_SIZE) != 0)
         return false;
     memset(state + FPU_RESERVED, 0, FPU_SIZE - FPU_RESERVED);
     memcpy(&mxcsr, state + FPU_MXCSR, sizeof(mxcsr));
@@ -202,7 +203,7 @@ int64_t signal_return(struct trap_frame *frame)
     struct process *process = process_current();
     struct ucontext context;
     uint64_t from = frame->rsp - sizeof(uint64_t) + offsetof(struct signal_frame, context);
-    if (user_memcpy(&context, (const void *)from, sizeof(context)) != VM_OK ||
+    if (copy_from_user(&context, (const void *)from, sizeof(context)) != 0 ||
         context.registers.rip >= USER_TOP || !restore_fpu(context.registers.fpu)) {
         struct signal_info failed = {.number = SIGSEGV, .code = SI_KERNEL};
         signal_force(&failed);
