@@ -49,7 +49,7 @@ vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary)
     vm_cache_ref *ref = cache ? vm_cache_ref_create(cache) : NULL;
     if (ref) {
         cache->virtual_size = size;
-        cache->temporary = temporary;
+        ref->temporary = temporary;
         return ref;
     }
     if (cache)
@@ -61,13 +61,18 @@ vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary)
 
 /* ---- references --------------------------------------------------------------------------------- */
 
+/* A vnode's reference keeps its cache, so that can be looked at without the lock. */
+static void note_acquired(vm_cache_ref *ref)
+{
+    if (ref->is_vnode)
+        ref->cache->store->ops->acquire_ref(ref->cache->store);
+}
+
 void vm_cache_acquire_ref(vm_cache_ref *ref)
 {
     uint32_t old = __atomic_fetch_add(&ref->ref_count, 1, __ATOMIC_RELAXED);
     VM_ASSERT(old != 0 && old < UINT32_MAX / 2);
-    vm_cache *cache = ref->cache;
-    if (cache->is_vnode && cache->store->ops->acquire_ref)
-        cache->store->ops->acquire_ref(cache->store);
+    note_acquired(ref);
 }
 
 bool cache_try_acquire_ref(vm_cache_ref *ref)
@@ -78,9 +83,7 @@ bool cache_try_acquire_ref(vm_cache_ref *ref)
             return false;
     } while (!__atomic_compare_exchange_n(&ref->ref_count, &count, count + 1, false,
                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-    vm_cache *cache = ref->cache;
-    if (cache->is_vnode && cache->store->ops->acquire_ref)
-        cache->store->ops->acquire_ref(cache->store);
+    note_acquired(ref);
     return true;
 }
 
@@ -164,14 +167,12 @@ static vm_cache_ref *release_temporary_ref(vm_cache_ref *ref)
     for (;;) {
         if (count == 2 && !tried && !list_is_empty(&ref->consumers)) {
             tried = true;
-            if (chain_try_merge(ref)) {
-                __atomic_store_n(&ref->ref_count, 0, __ATOMIC_RELAXED);
+            if (chain_try_merge(ref))
                 return destroy(ref);
-            }
             count = __atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE);
         }
-        if (__atomic_compare_exchange_n(&ref->ref_count, &count, count - 1, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        if (__atomic_compare_exchange_n(&ref->ref_count, &count, count - 1, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
             return count == 1 ? destroy(ref) : NULL;
     }
 }
@@ -180,7 +181,7 @@ void vm_cache_release_ref(vm_cache_ref *ref)
 {
     while (ref) {
         VM_ASSERT(ref->magic == VM_CACHE_REF_MAGIC);
-        ref = ref->cache->is_vnode ? release_vnode_ref(ref) : release_temporary_ref(ref);
+        ref = ref->is_vnode ? release_vnode_ref(ref) : release_temporary_ref(ref);
     }
 }
 

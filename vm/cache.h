@@ -19,13 +19,17 @@
 #define VM_CACHE_MAGIC 0x766d6361u     /* 'vmca' */
 #define VM_STORE_MAGIC 0x766d7374u     /* 'vmst' */
 
-/* Everything but ref_count (atomic) and the walk's fields is guarded by `lock`, which also guards
+/* Everything but ref_count (atomic) and what says otherwise is guarded by `lock`, which also guards
  * the cache below it. */
 struct vm_cache_ref {
     uint32_t magic;
     uint32_t ref_count; /* regions, consumers, and whoever holds one meanwhile */
     struct vm_mutex lock;
-    bool visited; /* by the walk under way; guarded by the walk lock */
+    /* Of all caches that will ever be under this reference, so readable without the lock: */
+    bool temporary; /* their pages have no other home: anonymous memory */
+    bool is_vnode;
+    bool shared;  /* mapped by regions that may overlap: nothing is freed by a partial unmap */
+    bool visited; /* the checker's */
     vm_cache *cache;
     struct list_link regions;   /* that map this cache */
     struct list_link consumers; /* caches whose source this is */
@@ -34,17 +38,14 @@ struct vm_cache_ref {
 
 struct vm_cache {
     uint32_t magic;
-    uint32_t busy_count; /* pages that a store reads or writes */
-    vm_cache_ref *ref;
+    uint32_t busy_count;  /* pages that a store reads or writes */
+    vm_cache_ref *ref;    /* changes with both that and the source locked */
     vm_cache_ref *source; /* what shows through where this one has no page; a reference */
     struct list_link consumer_link;
     vm_store *store;
     struct radix pages; /* by offset / VM_PAGE_SIZE: vm_page, or VM_CACHE_SKIP */
     size_t page_count;
     off_t virtual_size;
-    bool temporary; /* its pages have no other home: anonymous memory */
-    bool is_vnode;
-    bool shared;    /* mapped by regions that may overlap: nothing is freed by a partial unmap */
 };
 
 /* In `pages`: here is no page, and no temporary cache below may show through, either. What discarding
@@ -103,7 +104,7 @@ void chain_link(vm_cache *cache, vm_cache_ref *source);
 int chain_private(vm_cache_ref *ref, vm_cache_ref **copy);
 int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy);
 /* If `ref` is a middle that, but for the caller's reference, only its one consumer knows, the two
- * become one, and the caller's reference is the last, on an empty cache. => nothing locked */
+ * become one: `ref` has no reference left then, and an empty cache. => nothing locked */
 bool chain_try_merge(vm_cache_ref *ref);
 /* => top and at locked. Locks the source of `at` and lets `at` go, unless it is the top; so nothing
  * below can merge or go away meanwhile. NULL: there is no source, and `at` is unlocked likewise. */

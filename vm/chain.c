@@ -37,7 +37,7 @@ unsigned chain_depth(vm_cache_ref *ref, void **bottom_vnode)
     for (vm_cache_ref *at = ref; at; at = chain_step(ref, at)) {
         const vm_cache *cache = at->cache;
         if (bottom_vnode)
-            *bottom_vnode = cache->is_vnode ? cache->store->data : NULL;
+            *bottom_vnode = cache->ref->is_vnode ? cache->store->data : NULL;
         depth++;
     }
     return depth;
@@ -53,11 +53,11 @@ static void note_depth(vm_cache_ref *ref)
 
 int chain_private(vm_cache_ref *ref, vm_cache_ref **copy)
 {
-    vm_cache_ref *top =
-        cache_create_for(vm_store_create_anonymous_noswap(), ref->cache->virtual_size, true);
+    vm_cache_ref *top = cache_create_for(vm_store_create_anonymous_noswap(), 0, true);
     if (!top)
         return ERR_NO_MEMORY;
     cache_lock(ref);
+    top->cache->virtual_size = ref->cache->virtual_size;
     chain_link(top->cache, ref);
     cache_unlock(ref);
     cache_lock(top);
@@ -71,7 +71,7 @@ int chain_private(vm_cache_ref *ref, vm_cache_ref **copy)
 static bool is_transparent(const vm_cache_ref *ref)
 {
     const vm_cache *cache = ref->cache;
-    return cache->temporary && cache->source && !cache->pages.root;
+    return cache->ref->temporary && cache->source && !cache->pages.root;
 }
 
 static void write_protect_regions(vm_cache_ref *ref)
@@ -83,17 +83,20 @@ static void write_protect_regions(vm_cache_ref *ref)
     }
 }
 
-/* => ref: locked. Puts `top`, new and empty, under `ref`, and what was there under `middle`. */
+/* => ref: locked. Puts `top`, new and empty, under `ref`, and what was there under `middle`. Whoever
+ * finds `old` through its source reads old->ref, so that changes with the source locked. */
 static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
 {
     vm_cache *old = ref->cache;
+    if (old->source)
+        cache_lock(old->source);
     middle->cache = old;
     old->ref = middle;
+    if (old->source)
+        cache_unlock(old->source);
     ref->cache = top;
     top->ref = ref;
     top->virtual_size = old->virtual_size;
-    top->temporary = true;
-    top->shared = old->shared;
     /* The promise goes with who may still write. */
     top->store->committed_size = old->store->committed_size;
     old->store->committed_size = 0;
@@ -108,6 +111,7 @@ static int push_new_top(vm_cache_ref *ref, vm_cache_ref **middle)
     vm_cache *top = store ? vm_cache_create(store) : NULL;
     *middle = top ? vm_cache_ref_create(top) : NULL;
     if (*middle) {
+        (*middle)->temporary = true;
         push(ref, *middle, top);
         return VM_OK;
     }
@@ -150,8 +154,7 @@ static int make_source(vm_cache_ref *ref, vm_cache_ref **source)
 int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
 {
     vm_cache_ref *source;
-    vm_cache_ref *child =
-        cache_create_for(vm_store_create_anonymous_noswap(), ref->cache->virtual_size, true);
+    vm_cache_ref *child = cache_create_for(vm_store_create_anonymous_noswap(), 0, true);
     if (!child)
         return ERR_NO_MEMORY;
     cache_lock(ref);
@@ -160,6 +163,7 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
         vm_cache_release_ref(child);
         return ERR_NO_MEMORY;
     }
+    child->cache->virtual_size = ref->cache->virtual_size;
     cache_lock(source);
     chain_link(child->cache, source);
     cache_unlock(source);
@@ -179,8 +183,7 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
 /* A hidden page that is still mapped, through a consumer of the top, keeps the two apart. */
 static bool is_mapped(const struct vm_page *page)
 {
-    return page && page != VM_CACHE_SKIP &&
-           __atomic_load_n(&page->map_count, __ATOMIC_ACQUIRE) > 0;
+    return page && page != VM_CACHE_SKIP && __atomic_load_n(&page->map_count, __ATOMIC_ACQUIRE) > 0;
 }
 
 /* => both locked. Moves what only the source has into the top. Stops where memory ends: each page
@@ -237,27 +240,22 @@ static bool move_down(vm_cache *top, vm_cache *source)
     return true;
 }
 
-/* => ref locked, and the middle below it. Makes one cache of the two, and the middle an empty
- * reference on an empty cache. Exchanges the caches when the pages went down. */
-static bool merge(vm_cache_ref *ref, vm_cache_ref *middle)
+/* => ref, middle and, if there is one, below: locked. Makes one cache of the two, and the middle an
+ * empty reference on an empty cache. Exchanges the caches when the pages went down. */
+static bool merge(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache_ref *below)
 {
     vm_cache *top = ref->cache, *source = middle->cache;
     bool down = top->page_count < source->page_count;
     if (!(down ? move_down(top, source) : move_up(top, source)))
         return false;
     vm_cache *kept = down ? source : top, *left = down ? top : source;
-    vm_cache_ref *below = source->source;
     list_remove(&top->consumer_link);
-    if (below) {
-        cache_lock(below);
-        list_remove(&source->consumer_link);
+    list_remove(&source->consumer_link);
+    if (below)
         list_add_head(&below->consumers, &kept->consumer_link);
-        cache_unlock(below);
-    }
     kept->source = below;
     left->source = NULL;
     kept->virtual_size = top->virtual_size;
-    kept->shared = top->shared;
     off_t committed = top->store->committed_size + source->store->committed_size;
     left->store->committed_size = 0;
     kept->store->committed_size = committed;
@@ -268,10 +266,30 @@ static bool merge(vm_cache_ref *ref, vm_cache_ref *middle)
     return true;
 }
 
+/* => ref and middle: locked, the two references on the middle the caller's and the consumer's. Takes
+ * both, so that nobody who finds the middle through the cache below can get one; with that locked,
+ * nobody looks meanwhile. */
+static bool claim_and_merge(vm_cache_ref *ref, vm_cache_ref *middle)
+{
+    vm_cache_ref *below = middle->cache->source;
+    uint32_t both = 2;
+    if (below)
+        cache_lock(below);
+    bool merged = __atomic_compare_exchange_n(&middle->ref_count, &both, 0, false, __ATOMIC_ACQ_REL,
+                                              __ATOMIC_RELAXED);
+    if (merged && !merge(ref, middle, below)) {
+        __atomic_store_n(&middle->ref_count, 2, __ATOMIC_RELEASE);
+        merged = false;
+    }
+    if (below)
+        cache_unlock(below);
+    return merged;
+}
+
 /* => middle: locked. Only its one consumer, and the caller, know it. */
 static bool may_merge(const vm_cache_ref *middle)
 {
-    return middle->cache->temporary && list_has_one(&middle->consumers) &&
+    return middle->temporary && list_has_one(&middle->consumers) &&
            list_is_empty(&middle->regions) &&
            __atomic_load_n(&middle->ref_count, __ATOMIC_ACQUIRE) == 2 &&
            middle->cache->busy_count == 0;
@@ -298,7 +316,7 @@ bool chain_try_merge(vm_cache_ref *middle)
     cache_lock(ref);
     cache_lock(middle);
     bool merged = ref->cache->source == middle && ref->cache->busy_count == 0 &&
-                  may_merge(middle) && merge(ref, middle);
+                  may_merge(middle) && claim_and_merge(ref, middle);
     cache_unlock(middle);
     cache_unlock(ref);
     if (merged)

@@ -47,7 +47,7 @@ static void check_promise(const vm_cache_ref *ref)
 {
     const vm_cache *cache = ref->cache;
     off_t charged = 0;
-    if (!cache->temporary || cache->shared)
+    if (!cache->ref->temporary || cache->ref->shared)
         return;
     list_for_each(link, &ref->regions)
     {
@@ -65,7 +65,8 @@ static void check_cache(const vm_cache_ref *ref)
     list_for_each(link, &ref->regions)
     {
         const vm_region *region = list_member(link, vm_region, cache_link);
-        CHECK(region->cache_ref == ref, "region %ld is on another cache's list\n", (long)region->id);
+        CHECK(region->cache_ref == ref, "region %ld is on another cache's list\n",
+              (long)region->id);
         least++;
     }
     list_for_each(link, &ref->consumers)
@@ -174,8 +175,8 @@ static void forget_count(struct vm_page *page)
 
 static void compare_count(struct vm_page *page)
 {
-    CHECK(!page->cache || page->map_count == page->checked,
-          "page %x: mapped %u times, counts %u\n", page->number, page->checked, page->map_count);
+    CHECK(!page->cache || page->map_count == page->checked, "page %x: mapped %u times, counts %u\n",
+          page->number, page->checked, page->map_count);
 }
 
 /* Calls `visit` for every cache that some region's chain leads to, perhaps more than once. */

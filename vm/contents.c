@@ -35,7 +35,8 @@ static int for_each_part(vm_address_space *aspace, addr_t first, addr_t last, vi
     return ERR_VM_PAGE_NOT_PRESENT;
 }
 
-static int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit, void *argument)
+static int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit,
+                       void *argument)
 {
     vm_address_space *aspace;
     addr_t last;
@@ -57,7 +58,7 @@ static bool next_below(vm_cache_ref *ref, uint64_t *key)
     uint64_t best = UINT64_MAX;
     for (vm_cache_ref *at = chain_step(ref, ref); at; at = chain_step(ref, at)) {
         uint64_t found = *key;
-        if (at->cache->temporary && radix_next(&at->cache->pages, &found) && found < best)
+        if (at->temporary && radix_next(&at->cache->pages, &found) && found < best)
             best = found;
     }
     *key = best;
@@ -68,7 +69,7 @@ int contents_hide(vm_cache_ref *ref, off_t first, off_t last)
 {
     uint64_t low = (uint64_t)first >> VM_PAGE_SHIFT, high = (uint64_t)last >> VM_PAGE_SHIFT, key;
     vm_cache_ref *source = ref->cache->source;
-    if (source && source->cache->temporary) {
+    if (source && source->temporary) {
         for (key = low; next_below(ref, &key) && key <= high; key++)
             if (radix_reserve(&ref->cache->pages, key) != VM_OK)
                 return ERR_NO_MEMORY;
@@ -89,7 +90,8 @@ static int discard_part(vm_region *region, addr_t first, addr_t last, void *unus
     cache_lock(region->cache_ref);
     const vm_cache *cache = region->cache_ref->cache;
     mapping_remove(region, first, last);
-    if (cache->temporary && !cache->shared && list_is_empty(&region->cache_ref->consumers))
+    if (cache->ref->temporary && !cache->ref->shared &&
+        list_is_empty(&region->cache_ref->consumers))
         error = contents_hide(region->cache_ref, region_offset(region, first),
                               region_offset(region, last));
     cache_unlock(region->cache_ref);
@@ -114,7 +116,7 @@ struct sync {
 static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     struct sync *sync = argument;
-    if (last < sync->at || !region->cache_ref->cache->is_vnode)
+    if (last < sync->at || !region->cache_ref->is_vnode)
         return VM_OK;
     if (first < sync->at)
         first = sync->at;

@@ -85,7 +85,7 @@ static int find_and_insert_region_slot(vm_address_space *aspace, const struct re
 /* Whether pages of this region can come to need memory that nobody has promised yet. */
 static bool needs_charge(const vm_region *region, const vm_cache *cache)
 {
-    if (!cache->temporary || cache->shared || (region->lock & REGION_OVERCOMMIT))
+    if (!cache->ref->temporary || cache->ref->shared || (region->lock & REGION_OVERCOMMIT))
         return false;
     return (region->lock & LOCK_RW) || region_is_wired(region);
 }
@@ -119,7 +119,7 @@ static vm_region *make_region(const struct request *r, vm_address_space *aspace,
     region->mapping = (uint8_t)r->mapping;
     region->inherit = (uint8_t)r->inherit;
     region->max_lock = r->max_lock;
-    region->is_device = ref->cache->store->ops->fault != NULL;
+    region->is_device = !ref->temporary && ref->cache->store->ops->fault;
     return region;
 }
 
@@ -299,7 +299,7 @@ static int prepare_anonymous(const struct request *r, vm_cache_ref *ref)
     int error = VM_OK;
     if (r->lock & REGION_SHARED) {
         cache_lock(ref);
-        ref->cache->shared = true;
+        ref->shared = true;
         if (!(r->lock & REGION_OVERCOMMIT))
             error = cache_charge(ref->cache, (int64_t)r->size);
         cache_unlock(ref);
@@ -533,7 +533,7 @@ static int take_source(struct clone_source *source, struct request *r, vm_cache_
     if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
     cache_lock(of);
-    source->was_shared = of->cache->shared;
+    source->was_shared = of->shared;
     source->was_charged = region->charged;
     source->inherit = region->inherit;
     if (shared)
@@ -563,7 +563,7 @@ static void restore_source(struct clone_source *source)
         (void)cache_charge(cache, -(int64_t)region->size);
         region->charged = false;
     }
-    cache->shared = source->was_shared;
+    cache->ref->shared = source->was_shared;
     cache_unlock(region->cache_ref);
 }
 

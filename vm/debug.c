@@ -171,9 +171,8 @@ static void dump_cache_ref(int argc, char **argv)
         vm_print("  region 0x%lx: 0x%016lx, size 0x%lx\n", (long)region->id,
                  (unsigned long)region->base, (unsigned long)region->size);
     }
-    list_for_each(link, &ref->consumers)
-        vm_print("  is the source of cache %p\n",
-                 (void *)list_member(link, vm_cache, consumer_link));
+    list_for_each(link, &ref->consumers) vm_print(
+        "  is the source of cache %p\n", (void *)list_member(link, vm_cache, consumer_link));
 }
 
 static void dump_pages(const vm_cache *cache)
@@ -203,7 +202,8 @@ static void dump_cache(int argc, char **argv)
     }
     vm_print("cache %p: reference %p, source %p, store %p, %s%s\n", (const void *)cache,
              (void *)cache->ref, (void *)cache->source, (void *)cache->store,
-             cache->temporary ? "temporary" : "permanent", cache->is_vnode ? ", a file's" : "");
+             cache->ref->temporary ? "temporary" : "permanent",
+             cache->ref->is_vnode ? ", a file's" : "");
     vm_print("  %zu pages (%u busy), virtual size 0x%lx, committed 0x%lx\n", cache->page_count,
              cache->busy_count, (unsigned long)cache->virtual_size,
              (unsigned long)cache->store->committed_size);
@@ -323,8 +323,8 @@ static void dump_page_stats(int argc, char **argv)
     vm_print("%-20s %10s\n", "state", "pages");
     for (int state = 0; state < VM_PAGE_STATES; state++)
         vm_print("%-20s %10zu\n", page_state_to_text(state), vm_system.pages.count[state]);
-    vm_print("%-20s %10u\n%-20s %10zu\n%-20s %10zu\n", "busy", vm_system.busy_pages,
-             "page tables", vm_system.table_pages, "all", vm_system.pages.total);
+    vm_print("%-20s %10u\n%-20s %10zu\n%-20s %10zu\n", "busy", vm_system.busy_pages, "page tables",
+             vm_system.table_pages, "all", vm_system.pages.total);
 }
 
 static void dump_free_pages(int argc, char **argv)

@@ -96,7 +96,7 @@ static void step_down(struct fault *f)
 
 static struct vm_page *look(struct fault *f)
 {
-    if (f->skipping && f->at->cache->temporary)
+    if (f->skipping && f->at->temporary)
         return NULL;
     struct vm_page *page = vm_cache_lookup_page(f->at, f->offset);
     if (page != VM_CACHE_SKIP)
@@ -147,7 +147,7 @@ static int zero_fill(struct fault *f)
     vm_cache_ref *ref = f->at;
     if (cache_is_past_end(f->at, f->offset))
         return ERR_VM_PF_PAST_END;
-    if ((f->access & VM_ACCESS_WRITE) || (f->skipping && f->at->cache->temporary))
+    if ((f->access & VM_ACCESS_WRITE) || (f->skipping && f->at->temporary))
         ref = f->top;
     else if (f->pull)
         ref = f->pull;
@@ -158,8 +158,8 @@ static int zero_fill(struct fault *f)
  * visible through the top alone. Siblings have no order among them: try, and leave it if one is busy. */
 static bool only_top_sees(const struct fault *f)
 {
-    if (!f->at->cache->temporary || f->top->cache->source != f->at ||
-        !list_is_empty(&f->at->regions) || f->page->wire_count > 0)
+    if (!f->at->temporary || f->top->cache->source != f->at || !list_is_empty(&f->at->regions) ||
+        f->page->wire_count > 0)
         return false;
     list_for_each(link, &f->at->consumers)
     {
@@ -240,12 +240,11 @@ static void map_around(struct fault *f)
 static int map_page(struct fault *f)
 {
     bool found = f->page->cache == f->at->cache;
-    if (found && f->at->cache->is_vnode && !f->paged_in)
+    if (found && f->at->is_vnode && !f->paged_in)
         VM_COUNT(file_pages_shared);
-    int error = mapping_install(f->region, f->address, f->page,
-                                f->page->cache == f->top->cache);
-    if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) &&
-        f->at->cache->page_count > 1 && shows_through(f))
+    int error = mapping_install(f->region, f->address, f->page, f->page->cache == f->top->cache);
+    if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) && f->at->cache->page_count > 1 &&
+        shows_through(f))
         map_around(f);
     return error;
 }
@@ -291,8 +290,9 @@ static int read_page(struct fault *f)
 /* ---- one try, and all of them ------------------------------------------------------------------- */
 
 /* The store resolves it. => map: read-locked */
-static int store_fault(struct fault *f, vm_store *store)
+static int store_fault(struct fault *f)
 {
+    vm_store *store = f->top->cache->store; /* a device's cache stays */
     int error = store->ops->fault(store, f->region, f->address, f->access);
     vm_read_unlock(&f->aspace->virtual_map.lock);
     return error;
@@ -309,9 +309,8 @@ static int try_fault(struct fault *f)
     f->top = f->at = f->region->cache_ref;
     f->pull = NULL;
     f->skipping = false;
-    vm_store *store = f->top->cache->store;
     if (f->region->is_device)
-        return store_fault(f, store);
+        return store_fault(f);
     walk_chain(f);
     if (f->page && f->page->busy)
         return wait_for_page(f);

@@ -31,7 +31,7 @@ int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache)
         if (!made)
             return ERR_NO_MEMORY;
         host_vnode_acquire(vnode); /* what the first reference stands for */
-        made->cache->is_vnode = true;
+        made->is_vnode = true;
         if (host_vnode_set_cache(vnode, made)) {
             *cache = made;
             return VM_OK;
@@ -155,8 +155,8 @@ int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t leng
     return copy_through(cache, position, buffer, length, user, false, done);
 }
 
-int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length, bool user,
-                   size_t *done)
+int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
+                   bool user, size_t *done)
 {
     return copy_through(cache, position, (char *)(uintptr_t)buffer, length, user, true, done);
 }
@@ -204,7 +204,7 @@ static void drop_file_pages(vm_cache_ref *ref, void *unused)
 {
     (void)unused;
     cache_unmap(ref, 0, INT64_MAX);
-    if (ref->cache->is_vnode)
+    if (ref->is_vnode)
         cache_remove_pages(ref, 0, INT64_MAX);
 }
 

@@ -12,7 +12,7 @@ static int copy_cache(vm_region *source, vm_cache_ref **ref)
 {
     vm_cache_ref *of = source->cache_ref;
     int error = VM_OK;
-    if (source->inherit == VM_INHERIT_SHARE || !of->cache->temporary) {
+    if (source->inherit == VM_INHERIT_SHARE || !of->temporary) {
         cache_lock(of);
         error = region_make_shared(source);
         cache_unlock(of);

@@ -63,8 +63,7 @@ static void copy_arguments(const kernel_args *ka)
     vm_system.kernel_alloc_base = ka->kernel_alloc_base;
     vm_system.user_base = ka->user_base;
     vm_system.user_size = ka->user_size;
-    vm_system.all_cpus =
-        ka->num_cpus == 64 ? UINT64_MAX : ((uint64_t)1 << ka->num_cpus) - 1;
+    vm_system.all_cpus = ka->num_cpus == 64 ? UINT64_MAX : ((uint64_t)1 << ka->num_cpus) - 1;
     vm_system.next_aspace_id = 1;
     vm_system.next_region_id = 1;
     vm_system.counters.deepest_chain = 1;

@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum vm_inject { VM_INJECT_METADATA, VM_INJECT_FRAME, VM_INJECT_TABLE, VM_INJECT_COMMIT, VM_INJECT_CLASSES };
+enum vm_inject {
+    VM_INJECT_METADATA,
+    VM_INJECT_FRAME,
+    VM_INJECT_TABLE,
+    VM_INJECT_COMMIT,
+    VM_INJECT_CLASSES
+};
 
 #if defined(VM_TEST)
 bool host_inject(enum vm_inject class);

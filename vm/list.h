@@ -41,7 +41,7 @@ static inline void list_remove(struct list_link *link)
     link->next = link->prev = link;
 }
 
-#define list_member(link, type, field) ((type *)(void *)((char *)(link) - offsetof(type, field)))
+#define list_member(link, type, field) ((type *)(void *)((char *)(link)-offsetof(type, field)))
 
 #define list_for_each(link, list)                                                                  \
     for (struct list_link *link = (list)->next; link != (list); link = link->next)

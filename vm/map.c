@@ -9,8 +9,8 @@
 
 void vm_virtual_map_init(struct vm_virtual_map *map, addr_t base, addr_t size, addr_t alloc_base)
 {
-    *map = (struct vm_virtual_map){
-        .base = base, .last = base + (size - 1), .alloc_base = alloc_base};
+    *map =
+        (struct vm_virtual_map){.base = base, .last = base + (size - 1), .alloc_base = alloc_base};
 }
 
 static struct map_entry get_entry(const struct map_node *node, uint32_t at)
@@ -255,7 +255,8 @@ static bool fits_before(const struct map_node *node, uint32_t level, uint32_t at
 
 /* The lowest hole between two regions, or the highest: depth first into subtrees with a large enough
  * gap, in the wished direction. */
-static bool find_between(const struct vm_virtual_map *map, const struct map_wish *wish, addr_t *base)
+static bool find_between(const struct vm_virtual_map *map, const struct map_wish *wish,
+                         addr_t *base)
 {
     struct map_cursor c = {.height = map->height};
     uint32_t level = map->height - 1;
@@ -333,7 +334,7 @@ static void propagate(struct map_cursor *cursor, uint32_t level)
         uint32_t at = cursor->at[level + 1];
         struct map_entry old = get_entry(parent, at), new = summary(cursor->node[level]);
         set_entry(parent, at, new);
-        if (new.first == old.first && new.last == old.last && new.gap == old.gap)
+        if (new.first == old.first &&new.last == old.last &&new.gap == old.gap)
             return;
     }
 }
@@ -459,7 +460,8 @@ static void refill(struct vm_virtual_map *map, struct map_cursor *cursor, uint32
 
 static void drop_roots(struct vm_virtual_map *map)
 {
-    while (map->height > 0 && (map->root->count == 0 || (map->root->count == 1 && map->height > 1))) {
+    while (map->height > 0 &&
+           (map->root->count == 0 || (map->root->count == 1 && map->height > 1))) {
         struct map_node *root = map->root;
         map->root = root->count == 0 ? NULL : root->child[0];
         map->height--;
@@ -491,8 +493,7 @@ void map_change(struct vm_virtual_map *map, vm_region *region, addr_t base, addr
     VM_ASSERT(found && cursor_region(&cursor) == region);
     region->base = base;
     region->size = size;
-    set_entry(cursor.node[0], cursor.at[0],
-              (struct map_entry){base, base + (size - 1), 0, region});
+    set_entry(cursor.node[0], cursor.at[0], (struct map_entry){base, base + (size - 1), 0, region});
     map->change_count++;
     propagate(&cursor, 0);
 }

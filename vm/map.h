@@ -15,10 +15,10 @@
 /* Arrays rather than an array of entries: a search reads only `last`, in few cache lines. Behind
  * `count` it is UINTPTR_MAX, so a search needs no bounds. */
 struct map_node {
-    addr_t last[MAP_FANOUT];  /* of the region, or of all regions below */
+    addr_t last[MAP_FANOUT]; /* of the region, or of all regions below */
     addr_t first[MAP_FANOUT];
-    void *child[MAP_FANOUT];  /* vm_region in a leaf, else map_node */
-    addr_t gap[MAP_FANOUT];   /* bytes of the largest hole between regions below; 0 in a leaf */
+    void *child[MAP_FANOUT]; /* vm_region in a leaf, else map_node */
+    addr_t gap[MAP_FANOUT];  /* bytes of the largest hole between regions below; 0 in a leaf */
     uint64_t count;
 };
 

@@ -74,9 +74,9 @@ int mapping_install(vm_region *region, addr_t address, struct vm_page *page, boo
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     uint64_t *entry = tmap_entry(tmap, address, true);
     if (entry) {
-        uint64_t new = tmap_make_entry(tmap->format, vm_page_physical(page),
-                                       protection_of(region, writable)) |
-                       tmap->format->accessed;
+        uint64_t new =
+            tmap_make_entry(tmap->format, vm_page_physical(page), protection_of(region, writable)) |
+            tmap->format->accessed;
         if (tmap_is_present(tmap->format, *entry)) {
             replace_entry(region, address, entry, page, new);
         } else {

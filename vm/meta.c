@@ -25,7 +25,7 @@ static unsigned class_of(size_t size)
 {
     unsigned class = 0;
     while (class_size[class] < size)
-        class++;
+        class ++;
     return class;
 }
 
@@ -50,7 +50,7 @@ static void fill_slab(struct vm_slab *slab, unsigned class)
     size_t size = class_size[class];
     char *at = (char *)(slab + 1);
     char *end = (char *)slab + VM_PAGE_SIZE - sizeof(void *);
-    slab->class = (uint16_t)class;
+    slab->class = (uint16_t) class;
     slab->used = 0;
     slab->free = NULL;
     for (; at + size <= end; at += size) {

@@ -13,8 +13,9 @@ struct vm_slab;
 
 struct vm_meta {
     struct vm_mutex lock;
-    struct vm_slab *partial[VM_META_CLASSES]; /* slabs with room, the fullest in front as it comes */
-    struct vm_slab *empty;                    /* kept for the next request, of any class */
+    struct vm_slab
+        *partial[VM_META_CLASSES]; /* slabs with room, the fullest in front as it comes */
+    struct vm_slab *empty;         /* kept for the next request, of any class */
     size_t empty_count;
     size_t bytes; /* given out */
 };

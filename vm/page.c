@@ -254,14 +254,10 @@ struct vm_page *vm_page_at(addr_t physical)
 const char *page_state_to_text(int state)
 {
     static const char *const texts[VM_PAGE_STATES] = {
-        [VM_PAGE_FREE] = "FREE",
-        [VM_PAGE_CLEAR] = "CLEAR",
-        [VM_PAGE_ACTIVE] = "ACTIVE",
-        [VM_PAGE_INACTIVE] = "INACTIVE",
-        [VM_PAGE_MODIFIED] = "MODIFIED",
-        [VM_PAGE_MODIFIED_TEMPORARY] = "MODIFIED_TEMPORARY",
-        [VM_PAGE_WIRED] = "WIRED",
-        [VM_PAGE_UNUSED] = "UNUSED",
+        [VM_PAGE_FREE] = "FREE",         [VM_PAGE_CLEAR] = "CLEAR",
+        [VM_PAGE_ACTIVE] = "ACTIVE",     [VM_PAGE_INACTIVE] = "INACTIVE",
+        [VM_PAGE_MODIFIED] = "MODIFIED", [VM_PAGE_MODIFIED_TEMPORARY] = "MODIFIED_TEMPORARY",
+        [VM_PAGE_WIRED] = "WIRED",       [VM_PAGE_UNUSED] = "UNUSED",
     };
     return state >= 0 && state < VM_PAGE_STATES ? texts[state] : "unknown";
 }
@@ -344,10 +340,8 @@ bool vm_test_frame_is_free(uintptr_t physical)
 
 static unsigned check_page(const struct vm_page *page)
 {
-    bool idle =
-        !page->cache && page->map_count == 0 && page->wire_count == 0 && page->busy == 0;
-    bool bad = (is_free(page) && !idle) ||
-               (page->wire_count > 0 && page->state != VM_PAGE_WIRED) ||
+    bool idle = !page->cache && page->map_count == 0 && page->wire_count == 0 && page->busy == 0;
+    bool bad = (is_free(page) && !idle) || (page->wire_count > 0 && page->state != VM_PAGE_WIRED) ||
                page->next->prev != page || page->prev->next != page;
     if (bad)
         vm_print("check: page %x: state %s, cache %p, %u mappings, wired %u, busy %u\n",

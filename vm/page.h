@@ -26,15 +26,15 @@ enum vm_page_state {
  * needs none), busy; map_count and wire_count are atomic. */
 struct vm_page {
     struct vm_page *next, *prev;
-    vm_cache *cache;     /* NULL: free, a table, metadata or the host's */
-    uint64_t offset;     /* in the cache, in pages */
-    uint32_t busy;       /* 0; 1: a store reads or writes it; 2: and somebody waits here for the end */
+    vm_cache *cache; /* NULL: free, a table, metadata or the host's */
+    uint64_t offset; /* in the cache, in pages */
+    uint32_t busy;   /* 0; 1: a store reads or writes it; 2: and somebody waits here for the end */
     uint32_t map_count;  /* translations to it, and holds; for a page table its entries in use */
     uint32_t wire_count; /* translations among them by wired regions, and the host's own wiring */
     uint32_t number;     /* physical address / VM_PAGE_SIZE */
     uint8_t state;
-    uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it */
-    uint32_t checked;    /* the checker's own count of mappings */
+    uint8_t modified; /* since it was read; the hardware's dirty bits are harvested into it */
+    uint32_t checked; /* the checker's own count of mappings */
 };
 
 struct vm_page_range {

@@ -92,10 +92,9 @@ static void format_text(struct text *t, const char *format, va_list arguments)
             break;
         case 'u':
         case 'x':
-            put_number(t,
-                       c.is_long ? va_arg(arguments, unsigned long)
-                                 : va_arg(arguments, unsigned int),
-                       *format == 'u' ? 10 : 16, false, &c);
+            put_number(
+                t, c.is_long ? va_arg(arguments, unsigned long) : va_arg(arguments, unsigned int),
+                *format == 'u' ? 10 : 16, false, &c);
             break;
         case 'p':
             put(t, '0');

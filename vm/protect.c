@@ -40,7 +40,7 @@ static int charge_for(vm_region *region, unsigned lock)
         return VM_OK;
     cache_lock(region->cache_ref);
     vm_cache *cache = region->cache_ref->cache;
-    if (cache->temporary && !cache->shared) {
+    if (cache->ref->temporary && !cache->ref->shared) {
         error = cache_charge(cache, (int64_t)region->size);
         region->charged = error == VM_OK;
     }

@@ -159,7 +159,7 @@ static void shrink_cache(vm_region *region)
 {
     vm_cache_ref *ref = region->cache_ref;
     vm_cache *cache = ref->cache;
-    if (!cache->temporary || cache->shared)
+    if (!cache->ref->temporary || cache->ref->shared)
         return;
     if (region->charged)
         (void)cache_charge(cache, -(int64_t)region->size);
@@ -243,12 +243,13 @@ static void join(vm_address_space *aspace, vm_region *a, vm_region *b)
 void range_join(vm_address_space *aspace, addr_t first, addr_t last)
 {
     struct map_cursor cursor;
-    vm_region *a = first > aspace->virtual_map.base ? map_before(&aspace->virtual_map, first) : NULL;
+    vm_region *a =
+        first > aspace->virtual_map.base ? map_before(&aspace->virtual_map, first) : NULL;
     if (!a)
         a = map_first(&aspace->virtual_map, first, &cursor);
     while (a && region_last(a) <= last && region_last(a) < aspace->virtual_map.last) {
         vm_region *b = vm_virtual_map_lookup(&aspace->virtual_map, region_last(a) + 1);
-        if (b && !a->cache_ref->cache->is_vnode && could_be_one(a, b))
+        if (b && !a->cache_ref->is_vnode && could_be_one(a, b))
             join(aspace, a, b);
         else
             a = map_first(&aspace->virtual_map, region_last(a) + 1, &cursor);

@@ -47,14 +47,14 @@ int region_make_shared(vm_region *region)
 {
     vm_cache *cache = region->cache_ref->cache;
     int error = VM_OK;
-    if (!cache->temporary)
+    if (!cache->ref->temporary)
         return VM_OK;
-    if (!region->charged && !cache->shared && !(region->lock & REGION_OVERCOMMIT)) {
+    if (!region->charged && !cache->ref->shared && !(region->lock & REGION_OVERCOMMIT)) {
         error = cache_charge(cache, (int64_t)region->size);
         region->charged = error == VM_OK;
     }
     if (error == VM_OK)
-        cache->shared = true;
+        cache->ref->shared = true;
     return error;
 }
 

@@ -26,7 +26,7 @@ struct vm_region {
     unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
     bool is_device; /* maps frames of no cache: nothing is counted in them */
-    bool charged; /* its size is part of what its cache's store has committed */
+    bool charged;   /* its size is part of what its cache's store has committed */
     char name[VM_NAME_LENGTH];
 };
 

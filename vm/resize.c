@@ -68,7 +68,7 @@ static int separate(vm_region *region, const struct growth *g)
 static int charge_growth(const vm_region *region, struct growth *g)
 {
     vm_cache *cache = region->cache_ref->cache;
-    if (!cache->temporary || !(region->charged || cache->shared))
+    if (!cache->ref->temporary || !(region->charged || cache->ref->shared))
         return VM_OK;
     int error = cache_charge(cache, (int64_t)g->more);
     g->promise = error == VM_OK ? (off_t)g->more : 0;
@@ -81,7 +81,7 @@ static int grow_cache(vm_region *region, struct growth *g)
     vm_cache_ref *ref = region->cache_ref;
     cache_lock(ref);
     int error = charge_growth(region, g);
-    bool own = ref->cache->temporary && !ref->cache->shared;
+    bool own = ref->temporary && !ref->shared;
     bool in_the_way = own && others_show(region, g->from, g->to);
     cache_unlock(ref);
     if (error == VM_OK && own)
@@ -110,7 +110,7 @@ static void finish_growth(vm_address_space *aspace, vm_region *region, const str
 {
     vm_cache_ref *ref = region->cache_ref;
     cache_lock(ref);
-    if (ref->cache->temporary && ref->cache->virtual_size <= g->to)
+    if (ref->temporary && ref->cache->virtual_size <= g->to)
         ref->cache->virtual_size = g->to + 1;
     map_change(&aspace->virtual_map, region, region->base, region->size + g->more);
     cache_unlock(ref);
@@ -225,8 +225,8 @@ static int prepare_move(vm_address_space *aspace, const struct move *m, addr_t k
     if (error == VM_OK)
         error = map_reserve(&aspace->virtual_map, 1);
     if (error == VM_OK && kept < m->new_size)
-        error = prepare_growth(vm_virtual_map_lookup(&aspace->virtual_map, m->first), m->new_size,
-                               g);
+        error =
+            prepare_growth(vm_virtual_map_lookup(&aspace->virtual_map, m->first), m->new_size, g);
     return error;
 }
 

@@ -37,9 +37,9 @@ struct vm_store_ops {
 struct vm_store {
     uint32_t magic;
     const struct vm_store_ops *ops;
-    vm_cache *cache;        /* NULL until vm_cache_create */
-    void *data;             /* the store's own */
-    off_t committed_size;   /* bytes promised; guarded by the cache's lock */
+    vm_cache *cache;      /* NULL until vm_cache_create */
+    void *data;           /* the store's own */
+    off_t committed_size; /* bytes promised; guarded by the cache's lock */
 };
 
 /* The four of NewOS; NULL when there is no memory. */

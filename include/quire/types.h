@@ -28,25 +28,25 @@ typedef int64_t region_id;
 enum vm_error {
     VM_OK = 0,
     ERR_VM_GENERAL = -4096,
-    ERR_VM_INVALID_ASPACE = -4097,     /* no address space has this id, or it is being deleted */
-    ERR_VM_INVALID_REGION = -4098,     /* no region has this id in this address space */
-    ERR_VM_BAD_ADDRESS = -4099,        /* outside the address space, wraps, or not page aligned */
-    ERR_VM_PF_FATAL = -4100,           /* a fault that nothing may resolve (null region, guard) */
-    ERR_VM_PF_BAD_ADDRESS = -4101,     /* a fault where no region is */
-    ERR_VM_PF_BAD_PERM = -4102,        /* a fault that the region's protection forbids */
-    ERR_VM_PAGE_NOT_PRESENT = -4103,   /* nothing is mapped there */
-    ERR_VM_NO_REGION_SLOT = -4104,     /* the range is taken, or no hole is large enough */
-    ERR_VM_WOULD_OVERCOMMIT = -4105,   /* more memory would be promised than there is */
-    ERR_VM_BAD_USER_MEMORY = -4106,    /* a pointer from a user program can't be used */
-    ERR_VM_PF_PAST_END = -4107,        /* a fault beyond the end of the mapped object */
-    ERR_NO_MEMORY = -4108,             /* no frame left now */
+    ERR_VM_INVALID_ASPACE = -4097,   /* no address space has this id, or it is being deleted */
+    ERR_VM_INVALID_REGION = -4098,   /* no region has this id in this address space */
+    ERR_VM_BAD_ADDRESS = -4099,      /* outside the address space, wraps, or not page aligned */
+    ERR_VM_PF_FATAL = -4100,         /* a fault that nothing may resolve (null region, guard) */
+    ERR_VM_PF_BAD_ADDRESS = -4101,   /* a fault where no region is */
+    ERR_VM_PF_BAD_PERM = -4102,      /* a fault that the region's protection forbids */
+    ERR_VM_PAGE_NOT_PRESENT = -4103, /* nothing is mapped there */
+    ERR_VM_NO_REGION_SLOT = -4104,   /* the range is taken, or no hole is large enough */
+    ERR_VM_WOULD_OVERCOMMIT = -4105, /* more memory would be promised than there is */
+    ERR_VM_BAD_USER_MEMORY = -4106,  /* a pointer from a user program can't be used */
+    ERR_VM_PF_PAST_END = -4107,      /* a fault beyond the end of the mapped object */
+    ERR_NO_MEMORY = -4108,           /* no frame left now */
     ERR_INVALID_ARGS = -4109,
     ERR_NOT_FOUND = -4110,
-    ERR_IO = -4111,                    /* a store failed */
+    ERR_IO = -4111, /* a store failed */
     ERR_TIMED_OUT = -4112,
-    ERR_INTERRUPTED = -4113,           /* the waiting thread was killed */
+    ERR_INTERRUPTED = -4113, /* the waiting thread was killed */
     ERR_PERMISSION_DENIED = -4114,
-    ERR_UNSUPPORTED = -4115,           /* this store can't do that */
+    ERR_UNSUPPORTED = -4115, /* this store can't do that */
 };
 
 /* A sentence for an error, without a full stop; never NULL. */

@@ -25,9 +25,9 @@ struct vm_range {
 /* A part of the kernel's address space that the boot code has mapped already. */
 struct vm_boot_region {
     const char *name;
-    addr_t base;      /* page aligned */
-    addr_t size;      /* a multiple of the page size */
-    unsigned lock;    /* LOCK_KERNEL and what else holds */
+    addr_t base;   /* page aligned */
+    addr_t size;   /* a multiple of the page size */
+    unsigned lock; /* LOCK_KERNEL and what else holds */
 };
 
 /* What the boot code hands over. The tables at `kernel_root` must have all top-level entries of the
@@ -141,14 +141,14 @@ enum {
 /* lock: who may do what. LOCK_RO is a readable page. */
 #define LOCK_RO 0x0u
 #define LOCK_RW 0x1u
-#define LOCK_KERNEL 0x2u  /* not for programs; needed for regions in the kernel's space */
+#define LOCK_KERNEL 0x2u /* not for programs; needed for regions in the kernel's space */
 #define LOCK_EXECUTE 0x4u
 #define LOCK_NO_READ 0x8u /* alone: a guard, nothing may touch it */
 #define LOCK_MASK 0xfu
 /* and, or-ed in when the region is created, what it is: */
-#define REGION_SHARED 0x10u      /* forks share it, they don't copy it (anonymous regions) */
-#define REGION_GROWS_DOWN 0x20u  /* a stack: a fault below it, up to the limit, extends it */
-#define REGION_OVERCOMMIT 0x40u  /* nothing is charged for it */
+#define REGION_SHARED 0x10u     /* forks share it, they don't copy it (anonymous regions) */
+#define REGION_GROWS_DOWN 0x20u /* a stack: a fault below it, up to the limit, extends it */
+#define REGION_OVERCOMMIT 0x40u /* nothing is charged for it */
 #define REGION_FLAGS_MASK 0x70u
 /* for vm_map_vnode: the file isn't open for writing, so a shared mapping may never be writable */
 #define REGION_NO_WRITE 0x80u
@@ -208,15 +208,15 @@ typedef struct vm_region_info {
     region_id id;
     addr_t base;
     addr_t size;
-    unsigned lock;          /* with the REGION_* flags */
+    unsigned lock; /* with the REGION_* flags */
     int wiring;
     char name[VM_NAME_LENGTH];
     int mapping;
     int inherit;
-    off_t cache_offset;     /* of `base` in the object */
-    void *vnode;            /* the file at the bottom of the chain, not referenced, or NULL */
-    size_t resident_pages;  /* mapped now */
-    unsigned chain_depth;   /* caches from the region down; 1: no copy-on-write */
+    off_t cache_offset;    /* of `base` in the object */
+    void *vnode;           /* the file at the bottom of the chain, not referenced, or NULL */
+    size_t resident_pages; /* mapped now */
+    unsigned chain_depth;  /* caches from the region down; 1: no copy-on-write */
 } vm_region_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_REGION. */
@@ -303,8 +303,8 @@ void vm_put_cache(vm_cache_ref *cache);
  * past it gives zeros. ERR_VM_BAD_USER_MEMORY, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED. */
 int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t length, bool user,
                   size_t *done);
-int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length, bool user,
-                   size_t *done);
+int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
+                   bool user, size_t *done);
 /* The file's length is now `size`: pages behind it leave every mapping and the cache, and the rest of
  * the last page is cleared. Call it after the host's own length has changed. */
 int vm_cache_truncate(vm_cache_ref *cache, off_t size);
@@ -328,11 +328,11 @@ typedef struct vm_info {
     size_t active_pages, inactive_pages, modified_pages, modified_temporary_pages, free_pages,
         clear_pages, wired_pages, unused_pages, busy_pages;
     /* what has happened since vm_init */
-    uint64_t page_faults;            /* all */
+    uint64_t page_faults; /* all */
     uint64_t read_faults, write_faults, execute_faults;
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges;
-    uint64_t file_pages_shared;      /* times a page of a file was mapped that was there already */
+    uint64_t file_pages_shared; /* times a page of a file was mapped that was there already */
     size_t aspaces, regions, caches, most_regions, most_aspaces;
     unsigned deepest_chain;
     size_t metadata_bytes, table_pages;

@@ -262,8 +262,8 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
 
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
 {
-    uint64_t cpus = map->kernel ? vm_system.all_cpus
-                                : __atomic_load_n(&map->cpus, __ATOMIC_ACQUIRE);
+    uint64_t cpus =
+        map->kernel ? vm_system.all_cpus : __atomic_load_n(&map->cpus, __ATOMIC_ACQUIRE);
     if (cpus && count > 0) {
         VM_COUNT(tlb_flushes);
         host_tlb_flush(map->root, cpus, address, count);

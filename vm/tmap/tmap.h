@@ -19,15 +19,15 @@
 
 struct vm_tmap_format {
     const char *name;
-    unsigned levels;            /* of tables, the root included */
-    unsigned bits;              /* of the address that each level takes; 2^bits entries a table */
-    unsigned kernel_first;      /* root entries from this one on are the kernel's, in every space */
-    unsigned frame_shift;       /* where the page number stands in an entry */
+    unsigned levels;       /* of tables, the root included */
+    unsigned bits;         /* of the address that each level takes; 2^bits entries a table */
+    unsigned kernel_first; /* root entries from this one on are the kernel's, in every space */
+    unsigned frame_shift;  /* where the page number stands in an entry */
     uint64_t frame_mask;
-    uint64_t present;           /* all set: the entry counts */
-    uint64_t large;             /* set above the lowest level: a leaf, not a table */
+    uint64_t present; /* all set: the entry counts */
+    uint64_t large;   /* set above the lowest level: a leaf, not a table */
     uint64_t writable, accessed, dirty;
-    uint64_t table;             /* the bits of an entry that leads to a table */
+    uint64_t table;                  /* the bits of an entry that leads to a table */
     uint64_t leaf[TMAP_PROTECTIONS]; /* the bits of a leaf, by what it allows */
 };
 
