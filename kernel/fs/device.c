@@ -33,9 +33,14 @@ static int64_t read_made(void *buffer, size_t length, bool user,
     while (done < length) {
         size_t size = length - done < sizeof(part) ? length - done : sizeof(part);
         fill(part, size);
-        if (copy_out((uint8_t *)buffer + done, part, size, user) != 0)
+        size_t copied = size;
+        if (user)
+            copied = copy_some_to_user((uint8_t *)buffer + done, part, size);
+        else
+            memcpy((uint8_t *)buffer + done, part, size);
+        done += copied;
+        if (copied < size)
             return done > 0 ? (int64_t)done : -EFAULT;
-        done += size;
     }
     return (int64_t)done;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The data of regular files: it lives in the vnode's cache, which Quire fills from the archive. */
+#include "user_copy.h"
 #include "vnode.h"
 #include <kernel/string.h>
 #include <quire/host.h>
@@ -62,6 +63,36 @@ void vnode_give_back_commitment(struct vnode *vnode)
     commit_down_to(vnode, 0);
 }
 
+/* A program's buffer may be good only up to a page's edge: then what lies before it is copied, page by
+ * page, once the copy of all has failed. */
+static int read_some(struct vnode *vnode, off_t position, uint8_t *buffer, size_t length, bool user,
+                     size_t *done)
+{
+    int error = vm_cache_read(vnode->kept, position, buffer, length, user, done);
+    while (error == ERR_VM_BAD_USER_MEMORY && *done < length) {
+        size_t copied, part = page_rest(buffer + *done, length - *done);
+        if (vm_cache_read(vnode->kept, position + (off_t)*done, buffer + *done, part, user,
+                          &copied) != VM_OK)
+            break;
+        *done += copied;
+    }
+    return errno_from_vm(error);
+}
+
+static int write_some(struct vnode *vnode, off_t position, const uint8_t *buffer, size_t length,
+                      bool user, size_t *done)
+{
+    int error = vm_cache_write(vnode->kept, position, buffer, length, user, done);
+    while (error == ERR_VM_BAD_USER_MEMORY && *done < length) {
+        size_t copied, part = page_rest(buffer + *done, length - *done);
+        if (vm_cache_write(vnode->kept, position + (off_t)*done, buffer + *done, part, user,
+                           &copied) != VM_OK)
+            break;
+        *done += copied;
+    }
+    return errno_from_vm(error);
+}
+
 int64_t vnode_read(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user)
 {
     off_t size = host_vnode_size(vnode);
@@ -74,7 +105,7 @@ int64_t vnode_read(struct vnode *vnode, off_t position, void *buffer, size_t len
         length = (size_t)(size - position);
     int error = vnode->kept != NULL ? 0 : vnode_keep_cache(vnode);
     if (error == 0)
-        error = errno_from_vm(vm_cache_read(vnode->kept, position, buffer, length, user, &done));
+        error = read_some(vnode, position, buffer, length, user, &done);
     return done > 0 ? (int64_t)done : error;
 }
 
@@ -89,7 +120,7 @@ static int64_t write_locked(struct vnode *vnode, off_t position, const void *buf
         error = commit_up_to(vnode, end > vnode->size ? end : vnode->size);
     if (error != 0)
         return error;
-    error = errno_from_vm(vm_cache_write(vnode->kept, position, buffer, length, user, &done));
+    error = write_some(vnode, position, buffer, length, user, &done);
     end = position + (off_t)done;
     if (done > 0 && end > vnode->size)
         __atomic_store_n(&vnode->size, end, __ATOMIC_RELEASE);

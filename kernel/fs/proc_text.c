@@ -113,6 +113,11 @@ void proc_write_system_stat(struct proc_text *text, struct process *process)
 
 /* ---- a process ------------------------------------------------------------------------------------- */
 
+static bool is_heap(const struct user_memory *memory, const vm_region_info *info)
+{
+    return info->base < memory->brk_end && info->base + info->size > memory->brk_start;
+}
+
 static void write_region(struct proc_text *text, const struct user_memory *memory,
                          const vm_region_info *info)
 {
@@ -126,7 +131,7 @@ static void write_region(struct proc_text *text, const struct user_memory *memor
         name = vnode_path_locked(vnode, path, sizeof(path)) >= 0 ? path : "(deleted)";
     else if ((info->lock & REGION_GROWS_DOWN) != 0)
         name = "[stack]";
-    else if (info->id == memory->brk_region)
+    else if (is_heap(memory, info))
         name = "[heap]";
     int length = format_text(line, sizeof(line), "%08lx-%08lx %c%c%c%c %08lx 00:%02x %lu ",
                              info->base, info->base + info->size, readable ? 'r' : '-',

@@ -23,6 +23,13 @@ static inline bool user_buffer_ok(const void *address, size_t size)
     return base <= USER_TOP && size <= USER_TOP - base;
 }
 
+/* How much of `size` bytes from `address` on lies in its page. */
+static inline size_t page_rest(const void *address, size_t size)
+{
+    size_t rest = VM_PAGE_SIZE - ((addr_t)address & VM_PAGE_MASK);
+    return size < rest ? size : rest;
+}
+
 /* 0 or -EFAULT. A copy of nothing always works. */
 static inline int copy_to_user(void *to, const void *from, size_t size)
 {
@@ -36,6 +43,21 @@ static inline int copy_from_user(void *to, const void *from, size_t size)
     if (size == 0)
         return 0;
     return user_range_ok(from, size) && user_memcpy(to, from, size) == VM_OK ? 0 : -EFAULT;
+}
+
+/* How much of that can be copied: what can be reached and what can't meet at the edge of a page. */
+static inline size_t copy_some_to_user(void *to, const void *from, size_t size)
+{
+    size_t done = 0;
+    if (copy_to_user(to, from, size) == 0)
+        return size;
+    while (done < size) {
+        size_t part = page_rest((uint8_t *)to + done, size - done);
+        if (copy_to_user((uint8_t *)to + done, (const uint8_t *)from + done, part) != 0)
+            break;
+        done += part;
+    }
+    return done;
 }
 
 /* The same where the buffer may be the kernel's. */

@@ -64,13 +64,16 @@ int arguments_add_array(struct arguments *arguments, addr_t array, unsigned skip
         return 0;
     for (addr_t i = 0;; i++) {
         const char *text;
-        if (user_memcpy(&text, (const void *)(array + i * sizeof(text)), sizeof(text)) != VM_OK)
+        addr_t entry = array + i * sizeof(text);
+        /* user_memcpy would take what lies outside user space for the kernel's. */
+        if (entry < USER_BASE || entry > USER_TOP - sizeof(text) ||
+            user_memcpy(&text, (const void *)entry, sizeof(text)) != VM_OK)
             return -EFAULT;
         if (text == NULL)
             return 0;
         if (i < skip)
             continue;
-        if ((addr_t)text >= USER_TOP)
+        if ((addr_t)text < USER_BASE || (addr_t)text >= USER_TOP)
             return -EFAULT;
         int error = arguments_add_user(arguments, text);
         if (error != 0)

@@ -65,6 +65,38 @@ static int check_range(addr_t address, addr_t *size, int wraps)
     return 0;
 }
 
+/* What is done to a part of a region. */
+typedef int64_t (*region_function)(const vm_region_info *info, addr_t start, addr_t length,
+                                   unsigned argument);
+
+/* Calls `function` for each part of the range that is mapped, as Linux does; -ENOMEM where a part of
+ * it isn't, once the rest is done. */
+static int64_t for_each_region(addr_t address, addr_t size, region_function function,
+                               unsigned argument)
+{
+    addr_t end = address + size, cookie = address;
+    vm_region_info info;
+    int64_t result = 0;
+    while (address < end && vm_get_next_region_info(current_space(), &cookie, &info) == VM_OK &&
+           info.base < end) {
+        addr_t start = info.base > address ? info.base : address;
+        addr_t stop = info.base + info.size < end ? info.base + info.size : end;
+        if (start > address)
+            result = -ENOMEM;
+        int64_t error = function(&info, start, stop - start, argument);
+        if (error != 0)
+            return error;
+        address = stop;
+    }
+    return address < end ? -ENOMEM : result;
+}
+
+static int64_t protect(const vm_region_info *info, addr_t start, addr_t length, unsigned lock)
+{
+    (void)info;
+    return range_error(vm_protect_range(current_space(), start, length, lock));
+}
+
 int64_t sys_mprotect(struct trap_frame *frame)
 {
     addr_t address = ARGUMENT(0), size = SIZE(1);
@@ -88,8 +120,11 @@ int64_t sys_mprotect(struct trap_frame *frame)
         size += address - info.base;
         address = info.base;
     }
-    return range_error(
-        vm_protect_range(current_space(), address, size, lock_of_protection(protection)));
+    unsigned lock = lock_of_protection(protection);
+    error = vm_protect_range(current_space(), address, size, lock);
+    if (error == ERR_PERMISSION_DENIED) /* Linux has done what comes before it */
+        return for_each_region(address, size, protect, lock);
+    return range_error(error);
 }
 
 /* ---- madvise ------------------------------------------------------------------------------------------ */
@@ -100,76 +135,64 @@ static bool advice_is_known(int advice)
            (advice >= MADV_FREE && advice <= MADV_POPULATE_WRITE);
 }
 
-/* Calls `function` for each part of the range that is mapped, as Linux does; -ENOMEM where a part of
- * it isn't, once the rest is done. */
-static int64_t for_each_region(addr_t address, addr_t size,
-                               int64_t (*function)(const vm_region_info *info, addr_t start,
-                                                   addr_t length))
-{
-    addr_t end = address + size, cookie = address;
-    vm_region_info info;
-    int64_t result = 0;
-    while (address < end && vm_get_next_region_info(current_space(), &cookie, &info) == VM_OK &&
-           info.base < end) {
-        addr_t start = info.base > address ? info.base : address;
-        addr_t stop = info.base + info.size < end ? info.base + info.size : end;
-        if (start > address)
-            result = -ENOMEM;
-        int64_t error = function(&info, start, stop - start);
-        if (error != 0)
-            return error;
-        address = stop;
-    }
-    return address < end ? -ENOMEM : result;
-}
-
 static bool is_private_anonymous(const vm_region_info *info)
 {
     return info->vnode == NULL && (info->lock & REGION_SHARED) == 0;
 }
 
-static int64_t do_nothing(const vm_region_info *info, addr_t start, addr_t length)
+static int64_t do_nothing(const vm_region_info *info, addr_t start, addr_t length,
+                          unsigned argument)
 {
+    (void)argument;
     (void)info, (void)start, (void)length;
     return 0;
 }
 
-static int64_t discard(const vm_region_info *info, addr_t start, addr_t length)
+static int64_t discard(const vm_region_info *info, addr_t start, addr_t length, unsigned argument)
 {
+    (void)argument;
     (void)info;
     int error = vm_discard_range(current_space(), start, length);
     return error == ERR_INVALID_ARGS ? -EINVAL : errno_from_vm(error);
 }
 
 /* The pages may go, or stay: they stay. */
-static int64_t release_lazily(const vm_region_info *info, addr_t start, addr_t length)
+static int64_t release_lazily(const vm_region_info *info, addr_t start, addr_t length,
+                              unsigned argument)
 {
+    (void)argument;
     (void)start, (void)length;
     return is_private_anonymous(info) ? 0 : -EINVAL;
 }
 
-static int64_t refuse(const vm_region_info *info, addr_t start, addr_t length)
+static int64_t refuse(const vm_region_info *info, addr_t start, addr_t length, unsigned argument)
 {
+    (void)argument;
     (void)info, (void)start, (void)length;
     return -EINVAL;
 }
 
-static int64_t leave_out_of_forks(const vm_region_info *info, addr_t start, addr_t length)
+static int64_t leave_out_of_forks(const vm_region_info *info, addr_t start, addr_t length,
+                                  unsigned argument)
 {
+    (void)argument;
     (void)info;
     return errno_from_vm(vm_set_inheritance(current_space(), start, length, VM_INHERIT_NONE));
 }
 
-static int64_t keep_in_forks(const vm_region_info *info, addr_t start, addr_t length)
+static int64_t keep_in_forks(const vm_region_info *info, addr_t start, addr_t length,
+                             unsigned argument)
 {
+    (void)argument;
     int inherit = is_private_anonymous(info) || info->mapping == REGION_PRIVATE_MAP
                       ? VM_INHERIT_COPY
                       : VM_INHERIT_SHARE;
     return errno_from_vm(vm_set_inheritance(current_space(), start, length, inherit));
 }
 
-static int64_t bring_in(addr_t start, addr_t length, unsigned access)
+static int64_t bring_in(const vm_region_info *info, addr_t start, addr_t length, unsigned access)
 {
+    (void)info;
     for (addr_t offset = 0; offset < length; offset += VM_PAGE_SIZE) {
         int error = vm_fault_aspace(current_space(), start + offset, access | VM_ACCESS_USER);
         if (error == ERR_VM_PF_BAD_PERM || error == ERR_VM_PF_FATAL)
@@ -180,38 +203,26 @@ static int64_t bring_in(addr_t start, addr_t length, unsigned access)
     return 0;
 }
 
-static int64_t bring_in_to_read(const vm_region_info *info, addr_t start, addr_t length)
-{
-    (void)info;
-    return bring_in(start, length, VM_ACCESS_READ);
-}
-
-static int64_t bring_in_to_write(const vm_region_info *info, addr_t start, addr_t length)
-{
-    (void)info;
-    return bring_in(start, length, VM_ACCESS_WRITE);
-}
-
 static int64_t advise(int advice, addr_t address, addr_t size)
 {
     switch (advice) {
     case MADV_DONTNEED:
-        return for_each_region(address, size, discard);
+        return for_each_region(address, size, discard, 0);
     case MADV_FREE:
-        return for_each_region(address, size, release_lazily);
+        return for_each_region(address, size, release_lazily, 0);
     case MADV_DONTFORK:
-        return for_each_region(address, size, leave_out_of_forks);
+        return for_each_region(address, size, leave_out_of_forks, 0);
     case MADV_DOFORK:
-        return for_each_region(address, size, keep_in_forks);
+        return for_each_region(address, size, keep_in_forks, 0);
     case MADV_POPULATE_READ:
-        return for_each_region(address, size, bring_in_to_read);
+        return for_each_region(address, size, bring_in, VM_ACCESS_READ);
     case MADV_POPULATE_WRITE:
-        return for_each_region(address, size, bring_in_to_write);
+        return for_each_region(address, size, bring_in, VM_ACCESS_WRITE);
     case MADV_REMOVE:
     case MADV_WIPEONFORK:
-        return for_each_region(address, size, refuse);
+        return for_each_region(address, size, refuse, 0);
     default:
-        return for_each_region(address, size, do_nothing);
+        return for_each_region(address, size, do_nothing, 0);
     }
 }
 
@@ -284,6 +295,13 @@ static int64_t wire_error(int error)
     return error == VM_OK ? 0 : -ENOMEM;
 }
 
+static int64_t check_readable(const vm_region_info *info, addr_t start, addr_t length,
+                              unsigned argument)
+{
+    (void)start, (void)length, (void)argument;
+    return (info->lock & LOCK_NO_READ) != 0 ? -ENOMEM : 0;
+}
+
 static int64_t lock_range(addr_t address, addr_t size, bool lock)
 {
     addr_t start = address & ~VM_PAGE_MASK, end;
@@ -292,8 +310,10 @@ static int64_t lock_range(addr_t address, addr_t size, bool lock)
         return -EINVAL;
     if (size == 0)
         return 0;
-    if (lock)
-        return wire_error(vm_wire_range(current_space(), start, size));
+    if (lock) {
+        int error = vm_wire_range(current_space(), start, size);
+        return error != VM_OK ? wire_error(error) : for_each_region(start, size, check_readable, 0);
+    }
     return range_error(vm_unwire_range(current_space(), start, size));
 }
 

@@ -67,6 +67,8 @@ static int check_address(const struct mapping *mapping)
 static int check_file(struct mapping *mapping)
 {
     const struct vnode *vnode = mapping->file->vnode;
+    if (mapping->offset < 0 || mapping->offset > INT64_MAX - (off_t)mapping->size)
+        return -EOVERFLOW;
     if (mapping->shared && (mapping->protection & PROT_WRITE) != 0 && !file_writable(mapping->file))
         return -EACCES;
     if (!file_readable(mapping->file))
@@ -187,14 +189,11 @@ static int prepare_file(const struct mapping *mapping)
 static int64_t check_and_map(struct mapping *mapping)
 {
     const struct user_memory *memory = process_current()->memory;
-    off_t end;
     if (mapping->size == 0)
         return -EINVAL;
     mapping->size = page_round_up(mapping->size);
     if (mapping->size == 0)
         return -ENOMEM;
-    if (__builtin_add_overflow(mapping->offset, (off_t)mapping->size, &end))
-        return -EOVERFLOW;
     int error = check_address(mapping);
     if (error == 0)
         error = check_type(mapping);

@@ -41,7 +41,7 @@ static int check(struct remap *remap)
         return -EINVAL;
     remap->old_size = page_round_up(remap->old_size);
     remap->new_size = page_round_up(remap->new_size);
-    if (remap->new_size == 0)
+    if (remap->new_size == 0 || remap->new_size > USER_TOP)
         return -EINVAL;
     if (!region_at(remap->space, remap->old, &remap->info))
         return -EFAULT;

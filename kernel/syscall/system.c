@@ -46,9 +46,10 @@ int64_t sys_getrandom(struct trap_frame *frame)
     while (done < length) {
         size_t size = length - done < sizeof(part) ? length - done : sizeof(part);
         random_bytes(part, size);
-        if (copy_to_user(user + done, part, size) != 0)
+        size_t copied = copy_some_to_user(user + done, part, size);
+        done += copied;
+        if (copied < size)
             return done > 0 ? (int64_t)done : -EFAULT;
-        done += size;
         if (thread_interrupted(WAIT_KILLABLE))
             break;
     }
