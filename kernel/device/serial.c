@@ -45,7 +45,7 @@ static void port_init(uint16_t port)
     out8(port + DATA, 1);
     out8(port + INTERRUPT_ENABLE, 0);
     out8(port + LINE_CONTROL, 0x03);
-    out8(port + FIFO_CONTROL, 0x07);
+    out8(port + FIFO_CONTROL, 0xc7); /* empty, and an interrupt for 14 bytes, or after a while */
     out8(port + MODEM_CONTROL, 0x0b);
 }
 
