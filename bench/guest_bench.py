@@ -43,7 +43,7 @@ def get_linux():
         raise SystemExit("bench: apt knows no linux-image-amd64; try apt-get update")
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
-        run(["apt-get", "download", package.group(1)], cwd=directory)
+        run(["apt-get", "-o", "APT::Sandbox::User=root", "download", package.group(1)], cwd=directory)
         (archive,) = glob.glob(os.path.join(directory, "*.deb"))
         run(["dpkg-deb", "-x", archive, os.path.join(directory, "root")])
         (image,) = glob.glob(os.path.join(directory, "root/boot/vmlinuz-*"))

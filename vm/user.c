@@ -120,7 +120,7 @@ region_id user_vm_create_anonymous_region(char *uname, void **uaddress, int addr
                                           int wiring, unsigned lock)
 {
     struct user_request r;
-    if (wiring != REGION_WIRING_LAZY && wiring != REGION_WIRING_WIRED)
+    if (wiring == REGION_WIRING_WIRED_ALREADY || wiring == REGION_WIRING_WIRED_CONTIG)
         return ERR_PERMISSION_DENIED;
     int error = get_request(&r, uname, uaddress, lock);
     if (error != VM_OK)
