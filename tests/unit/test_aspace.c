@@ -280,6 +280,25 @@ static void test_vm_enter_aspace_gives_the_root(void)
     vm_put_aspace(aspace);
 }
 
+static void test_vm_leave_aspace_ends_the_flushes(void)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    (void)vm_enter_aspace(aspace, 1);
+    vm_leave_aspace(aspace, 1);
+    OK(vm_unmap_range(program, SPOT, PAGES(4)));
+    assert_int_equal(sim_stale_accesses(), 0);
+    vm_put_aspace(aspace);
+}
+
+static void test_vm_aspace_id(void)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    assert_int_equal(vm_aspace_id(aspace), program);
+    vm_put_aspace(aspace);
+}
+
 static void test_vm_enter_aspace_decides_who_is_flushed(void)
 {
     region_at(SPOT, 1, LOCK_RW);
@@ -309,4 +328,5 @@ UNIT_MAIN("address spaces", TEST(test_vm_create_aspace_is_empty),
           TEST(test_vm_put_aspace_many), TEST(test_vm_aspace_walk_in_order),
           TEST(test_vm_aspace_walk_next_while_spaces_go), TEST(test_vm_aspace_walk_start_errors),
           TEST_ON(test_vm_enter_aspace_gives_the_root, .cpus = 4),
+          TEST_ON(test_vm_leave_aspace_ends_the_flushes, .cpus = 2), TEST(test_vm_aspace_id),
           TEST_ON(test_vm_enter_aspace_decides_who_is_flushed, .cpus = 2))

@@ -208,6 +208,40 @@ static void test_vm_clone_region_of_a_clone(void)
     assert_byte((addr_t)c, 20);
 }
 
+/* The fork puts a new cache under the source's reference: its private clone must look again. */
+static void test_vm_clone_region_private_and_fork(void)
+{
+    addr_t a;
+    void *at = NULL;
+    region_id source = new_region(&a, 3);
+    number_pages(a, 3, 1);
+    assert_true(clone(program, &at, source, REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    addr_t b = (addr_t)at;
+    assert_numbered(b, 3, 1);
+    aspace_id child = vm_copy_aspace(program, "child");
+    SIM_CHECK();
+    OK(sim_write_byte(a, 50));
+    assert_byte(b, 50);
+    OK(sim_write_byte(b + PAGE, 60));
+    OK(sim_write_byte(a + PAGE, 51));
+    assert_byte(b + PAGE, 60);
+    SIM_CHECK();
+    sim_set_aspace(child);
+    assert_numbered(a, 3, 1);
+    assert_byte(b, 50); /* still a private mapping of the parent's object, as of a file */
+    assert_byte(b + PAGE, 51);
+    OK(sim_write_byte(a + PAGES(2), 70));
+    sim_set_aspace(program);
+    assert_byte(b + PAGES(2), 3);
+    OK(sim_delete_aspace(child));
+    SIM_CHECK();
+    sim_set_aspace(program);
+    assert_byte(a, 50);
+    assert_byte(b, 50);
+    OK(vm_discard_range(program, a, PAGE));
+    SIM_CHECK();
+}
+
 UNIT_MAIN("clones", TEST(test_vm_clone_region_shared_sees_both_ways),
           TEST(test_vm_clone_region_private_is_no_snapshot),
           TEST(test_vm_clone_region_private_before_source_is_touched),
@@ -215,4 +249,5 @@ UNIT_MAIN("clones", TEST(test_vm_clone_region_shared_sees_both_ways),
           TEST(test_vm_clone_region_of_file), TEST(test_vm_clone_region_of_device),
           TEST(test_vm_clone_region_may_not_gain_writing),
           TEST(test_vm_clone_region_charges_private_only), TEST(test_vm_clone_region_errors),
-          TEST(test_vm_clone_region_of_a_fork), TEST(test_vm_clone_region_of_a_clone))
+          TEST(test_vm_clone_region_of_a_fork), TEST(test_vm_clone_region_of_a_clone),
+          TEST(test_vm_clone_region_private_and_fork))

@@ -227,6 +227,66 @@ static void test_fault_waiter_is_killed(void)
     assert_int_equal(sim_fiber_result(reader), 1);
 }
 
+static vm_cache_ref *shared_cache;
+
+static int read_through(void *unused)
+{
+    (void)unused;
+    uint8_t byte = 0;
+    size_t done;
+    int error = vm_cache_read(shared_cache, 5, &byte, 1, false, &done);
+    return error == VM_OK ? byte : error;
+}
+
+static void test_vm_cache_read_waits_for_a_read_under_way(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    sim_fiber *reader[3];
+    OK(vm_get_vnode_cache(file, &shared_cache));
+    sim_file_block_reads(file, true);
+    for (unsigned i = 0; i < 3; i++) {
+        reader[i] = sim_spawn("reader", read_through, NULL);
+        sim_run_until_blocked();
+    }
+    sim_kill(reader[2]);
+    assert_int_equal(sim_run_until_blocked(), 2);
+    assert_int_equal(sim_fiber_result(reader[2]), ERR_INTERRUPTED);
+    sim_file_block_reads(file, false);
+    sim_run();
+    assert_int_equal(sim_fiber_result(reader[0]), 1);
+    assert_int_equal(sim_fiber_result(reader[1]), 1);
+    assert_int_equal(sim_file_reads(file), 1);
+    vm_put_cache(shared_cache);
+}
+
+static int truncate_to_nothing(void *file)
+{
+    sim_file_set_size(file, 0);
+    (void)vm_cache_truncate(shared_cache, 0);
+    return VM_OK;
+}
+
+static void test_vm_cache_truncate_during_fault(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    addr_t a;
+    map_pages(&a, file, 2, LOCK_RW, REGION_PRIVATE_MAP, 0);
+    OK(vm_get_vnode_cache(file, &shared_cache));
+    sim_file_block_reads(file, true);
+    sim_fiber *reader = sim_spawn("reader", read_at, PTR(a + PAGE));
+    sim_run_until_blocked();
+    sim_fiber *truncater = sim_spawn("truncater", truncate_to_nothing, file);
+    sim_run_until_blocked();
+    sim_file_block_reads(file, false);
+    sim_run();
+    OK(sim_fiber_result(truncater));
+    int seen = sim_fiber_result(reader);
+    assert_true(seen == ERR_VM_PF_PAST_END || seen == 2 || seen == 0);
+    assert_int_equal(sim_read_byte(a + PAGE), ERR_VM_PF_PAST_END);
+    assert_int_equal(sim_read_byte(a), ERR_VM_PF_PAST_END);
+    vm_put_cache(shared_cache);
+}
+
 /* ---- one cache for each file ---- */
 
 static int map_file(void *file)
@@ -498,7 +558,8 @@ UNIT_MAIN("races", TEST(test_vm_delete_region_waits_for_fault),
           TEST(test_fault_looks_again_after_sleeping),
           TEST(test_fault_sees_protection_taken_while_it_slept), TEST(test_fork_during_file_fault),
           TEST(test_fault_waiters_share_one_read), TEST(test_fault_waiters_all_hear_of_the_error),
-          TEST(test_fault_waiter_is_killed), TEST(test_vm_map_file_race_installs_one_cache),
+          TEST(test_fault_waiter_is_killed), TEST(test_vm_cache_read_waits_for_a_read_under_way),
+          TEST(test_vm_cache_truncate_during_fault), TEST(test_vm_map_file_race_installs_one_cache),
           TEST(test_vm_map_file_race_with_last_unmap), TEST(test_race_of_writers_and_forks),
           TEST(test_race_of_writers_and_protection), TEST(test_race_of_a_family_on_shared_pages),
           TEST(test_race_of_exit_and_writers), TEST(test_race_of_faults_and_truncation))

@@ -99,6 +99,36 @@ static void test_vm_resize_region_of_file(void)
     assert_int_equal(sim_read_byte(a + PAGE), ERR_VM_PF_BAD_ADDRESS);
 }
 
+static void test_vm_resize_region_wired(void)
+{
+    void *at = PTR(SPOT);
+    region_id id = vm_create_anonymous_region(program, "w", &at, REGION_ADDR_EXACT_ADDRESS,
+                                              PAGES(2), REGION_WIRING_WIRED, LOCK_RW);
+    number_pages(SPOT, 2, 1);
+    OK(vm_resize_region(program, id, PAGES(6)));
+    SIM_CHECK();
+    assert_int_equal(region_info(id).resident_pages, 6);
+    assert_numbered(SPOT, 2, 1);
+    OK(vm_resize_region(program, id, PAGE));
+    SIM_CHECK();
+    assert_byte(SPOT, 1);
+}
+
+static void test_vm_resize_region_piece_of_another(void)
+{
+    region_at(SPOT, 6, LOCK_RW);
+    number_pages(SPOT, 6, 1);
+    OK(vm_unmap_range(program, SPOT + PAGES(2), PAGES(2)));
+    void *to = PTR(SPOT + PAGES(100));
+    OK(vm_move_range(program, SPOT + PAGES(4), PAGES(2), PAGES(2), &to, REGION_ADDR_EXACT_ADDRESS));
+    OK(vm_resize_region(program, find_region(SPOT), PAGES(6)));
+    SIM_CHECK();
+    assert_numbered(SPOT, 2, 1);
+    assert_true(sim_is_filled(SPOT + PAGES(2), 0, PAGES(4)));
+    number_pages(SPOT, 6, 40);
+    assert_numbered(SPOT + PAGES(100), 2, 5);
+}
+
 /* ---- vm_move_range ---- */
 
 static int move(addr_t from, addr_t size, addr_t new_size, addr_t *to, int addr_type)
@@ -258,6 +288,7 @@ UNIT_MAIN("resizing and moving", TEST(test_vm_resize_region_grows),
           TEST(test_vm_resize_region_shrinks), TEST(test_vm_resize_region_rounds_up),
           TEST(test_vm_resize_region_no_room), TEST(test_vm_resize_region_errors),
           TEST(test_vm_resize_region_after_fork), TEST(test_vm_resize_region_of_file),
+          TEST(test_vm_resize_region_wired), TEST(test_vm_resize_region_piece_of_another),
           TEST(test_vm_move_range_whole_region), TEST(test_vm_move_range_grows),
           TEST(test_vm_move_range_shrinks), TEST(test_vm_move_range_part_of_region),
           TEST(test_vm_move_range_replaces), TEST(test_vm_move_range_errors),

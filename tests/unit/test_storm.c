@@ -23,6 +23,7 @@ struct life {
 
 static sim_file *file;
 static vm_cache_ref *file_cache;
+static bool starving; /* allocations fail now and then */
 
 static unsigned pick(struct life *life, unsigned limit)
 {
@@ -38,28 +39,42 @@ static void expect(bool condition, const struct life *life, const char *what)
         sim_fail("fiber %u: %s", life->number, what);
 }
 
+/* An answer that means that nothing has happened, for want of memory. */
+static bool is_hunger(int error)
+{
+    return starving && (error == ERR_NO_MEMORY || error == ERR_VM_WOULD_OVERCOMMIT);
+}
+
+static void check_byte(struct life *life, unsigned page, uint8_t expected, const char *what)
+{
+    int byte = sim_read_byte(life->own + PAGES(page));
+    expect(byte == expected || is_hunger(byte), life, what);
+}
+
 static void check_own(struct life *life)
 {
     unsigned page = pick(life, OWN);
-    int byte = sim_read_byte(life->own + PAGES(page));
-    expect(byte == life->bytes[page], life, "its own page has another's byte");
+    check_byte(life, page, life->bytes[page], "its own page has another's byte");
 }
 
 static void write_own(struct life *life)
 {
     unsigned page = pick(life, OWN);
     uint8_t byte = (uint8_t)pick(life, 256);
-    expect(sim_write_byte(life->own + PAGES(page), byte) == VM_OK, life, "can't write to its own");
-    life->bytes[page] = byte;
-    expect(sim_read_byte(life->own + PAGES(page)) == byte, life, "its own write is lost");
+    int error = sim_write_byte(life->own + PAGES(page), byte);
+    expect(error == VM_OK || is_hunger(error), life, "can't write to its own");
+    if (error == VM_OK)
+        life->bytes[page] = byte;
+    check_byte(life, page, life->bytes[page], "its own write is lost");
 }
 
 static void discard_own(struct life *life)
 {
     unsigned page = pick(life, OWN);
-    expect(vm_discard_range(program, life->own + PAGES(page), PAGE) == VM_OK, life,
-           "can't discard its own");
-    life->bytes[page] = 0;
+    int error = vm_discard_range(program, life->own + PAGES(page), PAGE);
+    expect(error == VM_OK || is_hunger(error), life, "can't discard its own");
+    if (error == VM_OK)
+        life->bytes[page] = 0;
     check_own(life);
 }
 
@@ -144,13 +159,13 @@ static void fork_and_exit(struct life *life)
         return;
     sim_set_aspace(child);
     for (unsigned i = 0; i < OWN; i++)
-        expect(sim_read_byte(life->own + PAGES(i)) == then[i], life, "its child sees another byte");
+        check_byte(life, i, then[i], "its child sees another byte");
     (void)sim_write_byte(life->own, 0xee);
     touch_common(life);
     sim_set_aspace(program);
     write_own(life);
     sim_set_aspace(child);
-    expect(sim_read_byte(life->own + PAGES(1)) == then[1], life, "its child sees a later byte");
+    check_byte(life, 1, then[1], "its child sees a later byte");
     sim_set_aspace(program);
     expect(vm_delete_aspace(child) == VM_OK, life, "its child is gone");
 }
@@ -176,12 +191,18 @@ static void use_file(struct life *life)
     }
 }
 
+static void starve(struct life *life)
+{
+    if (starving)
+        sim_fail_at(pick(life, 4), 1 + pick(life, 20), false);
+}
+
 static int live(void *argument)
 {
     struct life *life = argument;
     static void (*const deeds[])(struct life *) = {
-        check_own,    write_own,    discard_own,  map_common,    change_common,
-        touch_common, touch_common, clone_common, fork_and_exit, use_file};
+        check_own,    write_own,    discard_own,   map_common, change_common, touch_common,
+        touch_common, clone_common, fork_and_exit, use_file,   starve};
     for (unsigned i = 0; i < STEPS; i++) {
         deeds[pick(life, sizeof(deeds) / sizeof(deeds[0]))](life);
         check_own(life);
@@ -203,6 +224,8 @@ static void storm(uint64_t seed)
         sim_spawn_on(i % 3, program, "life", live, &lives[i]);
     }
     sim_run();
+    for (enum sim_failure class = 0; class < SIM_FAILURES; class ++)
+        sim_fail_at(class, 0, false);
     SIM_CHECK();
     sim_set_aspace(program);
     for (unsigned i = 0; i < FIBERS; i++)
@@ -233,8 +256,10 @@ static void storms(uint64_t first, uint64_t count)
     program = sim_new_aspace();
 }
 
-static void test_storm_of_fibers(void)
+static void storms_of_choice(bool with_failures)
 {
+    starving = with_failures;
+
     const char *range = getenv("QUIRE_STORM_SEEDS"); /* FIRST,COUNT */
     unsigned long first = 1, count = 60;
     if (range != NULL)
@@ -242,4 +267,14 @@ static void test_storm_of_fibers(void)
     storms(first, count);
 }
 
-UNIT_MAIN("storms", TEST(test_storm_of_fibers))
+static void test_storm_of_fibers(void)
+{
+    storms_of_choice(false);
+}
+
+static void test_storm_of_starving_fibers(void)
+{
+    storms_of_choice(true);
+}
+
+UNIT_MAIN("storms", TEST(test_storm_of_fibers), TEST(test_storm_of_starving_fibers))
