@@ -14,11 +14,12 @@ static char *room(struct arguments *arguments, size_t *size, int *error)
         *error = -E2BIG;
         return NULL;
     }
-    if (arguments->pages[page] == 0 &&
-        vm_allocate_frames(1, false, &arguments->pages[page]) != VM_OK) {
-        arguments->pages[page] = 0;
-        *error = -ENOMEM;
-        return NULL;
+    if (page == arguments->page_count) {
+        if (vm_allocate_frames(1, false, &arguments->pages[page]) != VM_OK) {
+            *error = -ENOMEM;
+            return NULL;
+        }
+        arguments->page_count++;
     }
     *size = VM_PAGE_SIZE - offset;
     return (char *)host_frame_ptr(arguments->pages[page]) + offset;
@@ -84,7 +85,7 @@ int arguments_add_array(struct arguments *arguments, addr_t array, unsigned skip
 
 void arguments_free(struct arguments *arguments)
 {
-    for (unsigned i = 0; i < ARGUMENT_PAGES && arguments->pages[i] != 0; i++)
+    for (unsigned i = 0; i < arguments->page_count; i++)
         vm_free_frames(arguments->pages[i], 1);
 }
 

@@ -9,12 +9,14 @@
 #define ARGUMENT_PAGES 256   /* all strings */
 #define ARGUMENT_MAX 0x20000 /* one string */
 
-/* Strings, one behind the other with their NULs, in pages of the kernel's. All zero is empty. */
+/* Strings, one behind the other with their NULs, in pages of the kernel's. All zero up to
+ * pages is empty. */
 struct arguments {
-    addr_t pages[ARGUMENT_PAGES]; /* physical */
     size_t used;
+    unsigned page_count;
     unsigned argument_count, environment_count;
     size_t environment_start, path_start; /* where in the strings these begin */
+    addr_t pages[ARGUMENT_PAGES];         /* physical; set up as far as page_count says. Last. */
 };
 
 /* Append; -E2BIG, -ENOMEM, -EFAULT. */

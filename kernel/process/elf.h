@@ -24,7 +24,7 @@ struct elf_segment {
 
 struct elf_program {
     struct elf_header header;
-    struct elf_segment segments[ELF_MAX_SEGMENTS];
+    struct elf_segment *segments; /* a page of the caller's */
     addr_t bias;           /* what is added to all addresses: not 0 for position independent ones */
     addr_t low, high;      /* the pages it takes, before the bias */
     addr_t entry, headers; /* biased; headers 0: not in memory */

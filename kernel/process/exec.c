@@ -12,7 +12,6 @@
 #include "thread/scheduler.h"
 
 #define STACK_FIRST_SIZE 0x20000ul /* besides the arguments, as Linux has it */
-#define ENVIRONMENT_LIMIT 64u
 
 /* Where the strings come from: a program's arrays, or the kernel's. */
 struct exec_source {
@@ -25,30 +24,47 @@ struct exec_source {
 struct exec {
     struct script script;
     struct elf_program program;
-    struct arguments arguments;
     struct user_memory *memory; /* the new one */
     addr_t stack;
+    struct arguments arguments; /* last: the end of it needs no clearing */
 };
+_Static_assert(sizeof(struct exec) <= VM_PAGE_SIZE, "exec_create");
+_Static_assert(ELF_MAX_SEGMENTS * sizeof(struct elf_segment) <= VM_PAGE_SIZE, "exec_create");
 
-static struct exec *exec_create(void)
+static void *allocate_page(void)
 {
     addr_t physical;
-    size_t frames = (sizeof(struct exec) + VM_PAGE_MASK) / VM_PAGE_SIZE;
-    if (vm_allocate_frames(frames, true, &physical) != VM_OK)
-        return NULL;
-    return host_frame_ptr(physical);
+    return vm_allocate_frames(1, false, &physical) == VM_OK ? host_frame_ptr(physical) : NULL;
+}
+
+static void free_page(void *page)
+{
+    if (page != NULL)
+        vm_free_frames((addr_t)page - (addr_t)host_frame_ptr(0), 1);
 }
 
 static void exec_free(struct exec *exec)
 {
-    addr_t physical = (addr_t)exec - (addr_t)host_frame_ptr(0);
-    size_t frames = (sizeof(struct exec) + VM_PAGE_MASK) / VM_PAGE_SIZE;
     if (exec->memory != NULL)
         user_memory_put(exec->memory);
-    if (exec->script.vnode != NULL)
-        host_vnode_release(exec->script.vnode);
+    script_free(&exec->script);
     arguments_free(&exec->arguments);
-    vm_free_frames(physical, frames);
+    free_page(exec->program.segments);
+    free_page(exec);
+}
+
+static struct exec *exec_create(void)
+{
+    struct exec *exec = allocate_page();
+    if (exec == NULL)
+        return NULL;
+    memset(exec, 0, offsetof(struct exec, arguments.pages));
+    exec->program.segments = allocate_page();
+    if (exec->program.segments == NULL) {
+        exec_free(exec);
+        return NULL;
+    }
+    return exec;
 }
 
 static int read_headers(struct exec *exec)

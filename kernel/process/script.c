@@ -26,13 +26,23 @@ int script_read_file(void *vnode, off_t position, void *buffer, size_t size, siz
 static int add_prefix(struct script *script, const char *text)
 {
     size_t size = strlen(text) + 1;
-    if (size > SCRIPT_TEXT - script->text_used)
-        return -ENAMETOOLONG;
-    char *copy = script->text + script->text_used;
+    char *copy = vm_meta_alloc(size);
+    if (copy == NULL)
+        return -ENOMEM;
     memcpy(copy, text, size);
-    script->text_used += size;
     script->prefix[script->prefix_count++] = copy;
     return 0;
+}
+
+void script_free(struct script *script)
+{
+    while (script->prefix_count > 0) {
+        char *text = script->prefix[--script->prefix_count];
+        vm_meta_free(text, strlen(text) + 1);
+    }
+    if (script->vnode != NULL)
+        host_vnode_release(script->vnode);
+    script->vnode = NULL;
 }
 
 static bool is_blank(char c)
@@ -66,9 +76,9 @@ static bool end_line(struct script *script)
     return true;
 }
 
-/* From "#!interpreter argument": the arguments become interpreter, argument, path, ...; *path becomes
- * the interpreter. */
-static int take_interpreter(struct script *script, const char **path)
+/* From "#!interpreter argument": the arguments become interpreter, argument, path, ... `path` is the
+ * caller's, or the interpreter before: prefix[prefix_count - 1]. */
+static int take_interpreter(struct script *script, const char *path)
 {
     if (!end_line(script))
         return -ENOEXEC;
@@ -82,17 +92,10 @@ static int take_interpreter(struct script *script, const char **path)
         *argument = '\0';
         argument = skip_blanks(argument + 1);
     }
-    /* The interpreter's own place in argv[0] of what came before is taken by the script's path. */
-    if (script->prefix_count > 0)
-        script->prefix_count--;
-    int error = add_prefix(script, *path);
+    int error = script->prefix_count == 0 ? add_prefix(script, path) : 0;
     if (error == 0 && *argument != '\0')
         error = add_prefix(script, argument);
-    if (error == 0)
-        error = add_prefix(script, interpreter);
-    if (error == 0)
-        *path = script->prefix[script->prefix_count - 1];
-    return error;
+    return error == 0 ? add_prefix(script, interpreter) : error;
 }
 
 static int open_and_read(struct script *script, const char *path)
@@ -120,9 +123,10 @@ int script_resolve(struct script *script, const char *path)
             return 0;
         if (depth == SCRIPT_DEPTH)
             break;
-        error = take_interpreter(script, &path);
+        error = take_interpreter(script, path);
         if (error != 0)
             return error;
+        path = script->prefix[script->prefix_count - 1];
     }
     return -ELOOP;
 }

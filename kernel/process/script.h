@@ -7,21 +7,19 @@
 
 #define SCRIPT_HEAD 256 /* Linux reads as much */
 #define SCRIPT_DEPTH 5
-#define SCRIPT_TEXT 6144
 
 struct script {
     void *vnode; /* with a reference */
     size_t head_size;
     char head[SCRIPT_HEAD + 1];
-    /* Arguments to put before the program's own, the last first; they lie in text. */
+    /* Arguments to put before the program's own, the last first. */
     unsigned prefix_count;
-    const char *prefix[3 * SCRIPT_DEPTH];
-    size_t text_used;
-    char text[SCRIPT_TEXT];
+    char *prefix[3 * SCRIPT_DEPTH];
 };
 
-/* -ENOENT, -EACCES, -ENOEXEC, -ELOOP... */
+/* For an all-zero script. Give it to script_free whatever comes of it. -ENOENT, -EACCES, -ENOEXEC, -ELOOP... */
 int script_resolve(struct script *script, const char *path);
+void script_free(struct script *script);
 /* Reads from a file into the kernel's memory. */
 int script_read_file(void *vnode, off_t position, void *buffer, size_t size, size_t *done);
 
