@@ -115,7 +115,9 @@ static void retire_slab(struct vm_slab *slab)
 
 static void *alloc_frames(size_t size)
 {
-    struct vm_page *run = vm_page_allocate_run((size + VM_PAGE_MASK) >> VM_PAGE_SHIFT, false);
+    size_t count = (size + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
+    struct vm_page *run = count == 1 ? vm_page_allocate(VM_PAGE_WIRED, false, VM_INJECT_FRAME)
+                                     : vm_page_allocate_run(count, false);
     if (!run)
         return NULL;
     __atomic_fetch_add(&META->bytes, size, __ATOMIC_RELAXED);
