@@ -43,9 +43,10 @@ static int check(struct remap *remap)
     remap->new_size = page_round_up(remap->new_size);
     if (remap->new_size == 0 || remap->new_size > USER_TOP)
         return -EINVAL;
-    if (!region_at(remap->space, remap->old, &remap->info))
-        return -EFAULT;
-    return check_target(remap);
+    int error = check_target(remap);
+    if (error != 0)
+        return error;
+    return region_at(remap->space, remap->old, &remap->info) ? 0 : -EFAULT;
 }
 
 static bool is_shared(const vm_region_info *info)

@@ -37,6 +37,7 @@ extern const struct guest_case fault_cases[];
 extern const struct guest_case stack_cases[];
 extern const struct guest_case pointer_cases[];
 extern const struct guest_case exec_cases[];
+extern const struct guest_case random_cases[];
 
 /* ---- what a case says: a line each, "CASE: ..." ---- */
 
