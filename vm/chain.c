@@ -88,12 +88,11 @@ static void write_protect_regions(vm_cache_ref *ref)
 static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
 {
     vm_cache *old = ref->cache;
-    if (old->source)
-        cache_lock(old->source);
+    vm_cache_ref *below = old->source;
+    if (below)
+        cache_lock(below);
     middle->cache = old;
     old->ref = middle;
-    if (old->source)
-        cache_unlock(old->source);
     ref->cache = top;
     top->ref = ref;
     top->virtual_size = old->virtual_size;
@@ -102,6 +101,9 @@ static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
     old->store->committed_size = 0;
     top->source = middle;
     list_add_head(&middle->consumers, &top->consumer_link);
+    /* From here on `middle` and what is below may merge, and `old` may be gone. */
+    if (below)
+        cache_unlock(below);
 }
 
 /* => ref: locked */
