@@ -39,6 +39,7 @@ struct fault {
      * its own before the top shows it: its next write would otherwise leave us a stale page. */
     vm_cache_ref *pull;
     struct vm_page *page; /* found at `at`, or NULL */
+    bool found;           /* it was there already */
     bool skipping;        /* temporary caches don't show through any more */
     bool paged_in;        /* a try before this one has read from the store */
 };
@@ -239,7 +240,7 @@ static void map_around(struct fault *f)
 /* => top and at: locked, f->page found or made */
 static int map_page(struct fault *f)
 {
-    bool found = f->page->cache == f->at->cache;
+    bool found = f->found && f->page->cache == f->at->cache;
     if (found && f->at->is_vnode && !f->paged_in)
         VM_COUNT(file_pages_shared);
     int error = mapping_install(f->region, f->address, f->page, f->page->cache == f->top->cache);
@@ -252,6 +253,7 @@ static int map_page(struct fault *f)
 static int resolve(struct fault *f)
 {
     int error = VM_OK;
+    f->found = f->page != NULL;
     if (!f->page)
         error = zero_fill(f);
     else if (f->at != f->top)

@@ -194,7 +194,8 @@ void vm_meta_free(void *memory, size_t size)
     *(void **)memory = slab->free;
     slab->free = memory;
     META->bytes -= size;
-    if (--slab->used == 0)
+    /* The last slab of a class stays: what was just given back is often asked for next. */
+    if (--slab->used == 0 && (slab->prev || slab->next))
         retire_slab(slab);
     vm_mutex_unlock(&META->lock);
 }
@@ -210,6 +211,12 @@ void *vm_meta_alloc_clear(size_t size)
 void vm_trim(void)
 {
     vm_mutex_lock(&META->lock, VM_RANK_META);
+    for (unsigned class = 0; class < VM_META_CLASSES; class++)
+        for (struct vm_slab *slab = META->partial[class], *next; slab; slab = next) {
+            next = slab->next;
+            if (slab->used == 0)
+                retire_slab(slab);
+        }
     while (META->empty) {
         struct vm_slab *slab = META->empty;
         META->empty = slab->next;
