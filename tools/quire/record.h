@@ -14,7 +14,7 @@ struct record_reader {
     bool middle;              /* of a line of words */
     char line[RECORD_LENGTH]; /* the record so far */
     size_t length;
-    bool ready;                /* for input: what came before would be lost */
+    bool ready;  /* for input: what came before would be lost */
     bool exited; /* the first program has ended, with `status` */
     int status;
     bool panicked;
