@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "aspace.h"
 
+#include <quire/host.h>
+
 #include "cache.h"
 #include "meta.h"
 #include "print.h"
@@ -198,12 +200,16 @@ aspace_id vm_get_kernel_aspace_id(void)
 
 vm_address_space *vm_get_current_user_aspace(void)
 {
-    return vm_get_aspace_by_id(vm_get_current_user_aspace_id());
+    vm_address_space *aspace = host_current_aspace();
+    if (aspace)
+        __atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+    return aspace;
 }
 
 aspace_id vm_get_current_user_aspace_id(void)
 {
-    return host_current_aspace();
+    const vm_address_space *aspace = host_current_aspace();
+    return aspace ? aspace->id : ERR_VM_INVALID_ASPACE;
 }
 
 aspace_id vm_aspace_id(const vm_address_space *aspace)

@@ -201,10 +201,16 @@ int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset)
 {
     vm_cache *cache = ref->cache;
     uint64_t key = key_of(offset);
-    if (radix_lookup(&cache->pages, key) == VM_CACHE_SKIP)
-        (void)radix_replace(&cache->pages, key, page);
-    else if (radix_insert(&cache->pages, key, page) != VM_OK)
-        return ERR_NO_MEMORY;
+    void **leaf = radix_leaf(&cache->pages, key);
+    if (!leaf) {
+        if (radix_insert(&cache->pages, key, page) != VM_OK)
+            return ERR_NO_MEMORY;
+    } else if (leaf[key & (RADIX_SLOTS - 1)]) {
+        void *old = radix_replace(&cache->pages, key, page);
+        VM_ASSERT(old == VM_CACHE_SKIP);
+    } else {
+        radix_set(leaf, key, page);
+    }
     page->cache = cache;
     page->offset = key;
     cache->page_count++;

@@ -61,7 +61,7 @@ static const void *readable(addr_t address)
     addr_t physical;
     vm_address_space *aspace = vm_system.kernel_aspace;
     if (address - vm_system.user_base < vm_system.user_size)
-        aspace = radix_lookup(&vm_system.aspace_table, (uint64_t)host_current_aspace());
+        aspace = host_current_aspace();
     if (!aspace || tmap_query(&aspace->translation_map, address, &physical, NULL) != VM_OK ||
         !vm_page_at(physical))
         return NULL;

@@ -40,6 +40,7 @@ struct fault {
     vm_cache_ref *pull;
     struct vm_page *page; /* found at `at`, or NULL */
     bool found;           /* it was there already */
+    bool in_store;        /* the store of `at` has it */
     bool skipping;        /* temporary caches don't show through any more */
     bool paged_in;        /* a try before this one has read from the store */
 };
@@ -113,7 +114,8 @@ static void walk_chain(struct fault *f)
     cache_lock(f->top);
     for (;; step_down(f)) {
         f->page = look(f);
-        if (f->page || !f->at->cache->source || cache_store_has_page(f->at, f->offset))
+        f->in_store = !f->page && cache_store_has_page(f->at, f->offset);
+        if (f->page || f->in_store || !f->at->cache->source)
             return;
     }
 }
@@ -316,7 +318,7 @@ static int try_fault(struct fault *f)
     walk_chain(f);
     if (f->page && f->page->busy)
         return wait_for_page(f);
-    if (!f->page && cache_store_has_page(f->at, f->offset))
+    if (f->in_store)
         return read_page(f);
     error = resolve(f);
     unlock_all(f);
@@ -362,21 +364,18 @@ static bool is_user_address(addr_t address)
     return address - vm_system.user_base < vm_system.user_size;
 }
 
+/* Without a reference: the running thread has one on its program's, and the kernel's stays. A
+ * program's access to the kernel's space is refused there, by the region's protection. */
 static vm_address_space *aspace_of(addr_t address)
 {
-    /* A program's access to the kernel's space is refused there, by the region's protection. */
-    return is_user_address(address) ? vm_get_current_user_aspace() : vm_get_kernel_aspace();
+    return is_user_address(address) ? host_current_aspace() : vm_system.kernel_aspace;
 }
 
 int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip)
 {
     vm_address_space *aspace = aspace_of(address);
-    int error = ERR_VM_PF_BAD_ADDRESS;
+    int error = aspace ? vm_soft_fault(aspace, address, access) : ERR_VM_PF_BAD_ADDRESS;
     *newip = 0;
-    if (aspace) {
-        error = vm_soft_fault(aspace, address, access);
-        vm_put_aspace(aspace);
-    }
     if (error != VM_OK && !(access & VM_ACCESS_USER)) {
         *newip = host_fault_handler(fault_address);
         if (*newip != 0) {

@@ -82,7 +82,7 @@ int mapping_install(vm_region *region, addr_t address, struct vm_page *page, boo
         } else {
             count_mapping(region, page);
             __atomic_store_n(entry, new, __ATOMIC_RELEASE);
-            tmap_used(tmap, address, 1);
+            tmap_used_one(tmap);
         }
     }
     vm_mutex_unlock(&tmap->lock);

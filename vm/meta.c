@@ -17,16 +17,20 @@ struct vm_slab {
     uint32_t unused;
 };
 
-/* 520 is a node of the radix tree, 1032 one of the range index; the others keep waste under a third. */
-static const uint16_t class_size[VM_META_CLASSES] = {32,  64,  96,  128,  176,  256,
-                                                     336, 520, 672, 1032, 1344, LARGEST};
+/* 544 is for a node of the radix tree, 1056 for one of the range index; the others keep waste under a
+ * third. Multiples of 32, for class_of_step. */
+static const uint16_t class_size[VM_META_CLASSES] = {32,  64,  96,  128,  192,  256,
+                                                     320, 544, 704, 1056, 1344, LARGEST};
+
+/* The class of each size, in steps of 32 bytes. */
+static const uint8_t class_of_step[LARGEST / 32 + 1] = {
+    0,  0,  1,  2,  3,  4,  4,  5,  5,  6,  6,  7,  7,  7,  7,  7,  7,  7,  8,  8,  8,  8,
+    8,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  10, 10, 10, 10, 10, 10, 10, 10, 10, 11,
+    11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11};
 
 static unsigned class_of(size_t size)
 {
-    unsigned class = 0;
-    while (class_size[class] < size)
-        class ++;
-    return class;
+    return class_of_step[(size + 31) / 32];
 }
 
 static struct vm_slab *slab_of(void *object)
@@ -211,7 +215,7 @@ void *vm_meta_alloc_clear(size_t size)
 void vm_trim(void)
 {
     vm_mutex_lock(&META->lock, VM_RANK_META);
-    for (unsigned class = 0; class < VM_META_CLASSES; class++)
+    for (unsigned class = 0; class < VM_META_CLASSES; class ++)
         for (struct vm_slab *slab = META->partial[class], *next; slab; slab = next) {
             next = slab->next;
             if (slab->used == 0)

@@ -48,6 +48,13 @@ static inline void *radix_lookup(const struct radix *tree, uint64_t key)
     return leaf ? leaf[key & (RADIX_SLOTS - 1)] : NULL;
 }
 
+/* Puts a value into an empty place of a leaf that radix_leaf has found. */
+static inline void radix_set(void **leaf, uint64_t key, void *value)
+{
+    leaf[key & (RADIX_SLOTS - 1)] = value;
+    ((struct radix_node *)(void *)leaf)->used++;
+}
+
 /* Makes sure that radix_insert of this key can't fail. ERR_NO_MEMORY; the tree may then have an empty
  * node more. */
 int radix_reserve(struct radix *tree, uint64_t key);

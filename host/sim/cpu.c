@@ -42,6 +42,12 @@ static void add_space(aspace_id aid, vm_address_space *aspace)
     spaces[space_count++] = (struct space){.aid = aid, .aspace = aspace};
 }
 
+vm_address_space *cpu_aspace(aspace_id aid)
+{
+    struct space *space = find_space(aid);
+    return space != NULL ? space->aspace : NULL;
+}
+
 void cpu_know(aspace_id aid)
 {
     if (aid <= 0 || find_space(aid) != NULL)

@@ -321,9 +321,9 @@ unsigned host_cpu_id(void)
     return running->cpu;
 }
 
-aspace_id host_current_aspace(void)
+vm_address_space *host_current_aspace(void)
 {
-    return running->aid;
+    return cpu_aspace(running->aid);
 }
 
 void sim_set_cpu(unsigned cpu)

@@ -49,6 +49,8 @@ unsigned cpu_count(void);
 /* Takes a reference on a space that CPUs may be asked to load; gives back those of spaces that no CPU
  * and no fiber uses. Both may wait. */
 void cpu_know(aspace_id aid);
+/* The space of that id, which cpu_know has made known, or NULL. */
+vm_address_space *cpu_aspace(aspace_id aid);
 void cpu_forget_unused(void);
 /* Makes `cpu` translate by a space that is known, or else by the kernel's. Doesn't wait. */
 void cpu_load(unsigned cpu, aspace_id aid);

@@ -135,7 +135,7 @@ aspace_id sim_new_aspace(void)
 
 int sim_delete_aspace(aspace_id aid)
 {
-    if (host_current_aspace() == aid)
+    if (vm_get_current_user_aspace_id() == aid)
         sim_set_aspace(ERR_VM_INVALID_ASPACE);
     cpu_unload(aid);
     cpu_forget_unused();

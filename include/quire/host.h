@@ -61,8 +61,9 @@ int host_thread_create(const char *name, int (*function)(void *), void *argument
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
-/* The address space of the running thread's program, or ERR_VM_INVALID_ASPACE where it has none. */
-aspace_id host_current_aspace(void);
+/* The address space of the running thread's program, of which the thread has a reference as long as it
+ * runs there, or NULL where it has none. Doesn't sleep. */
+vm_address_space *host_current_aspace(void);
 
 /* Where the running thread goes on when the kernel instruction at `ip` faults on an address that
  * can't be resolved: the recovery of a host_user_* copy. 0: there is none. */

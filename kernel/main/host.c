@@ -43,10 +43,10 @@ void host_tlb_flush(addr_t root, uint64_t cpu_mask, addr_t start, size_t count)
     interrupts_restore(interrupts);
 }
 
-aspace_id host_current_aspace(void)
+vm_address_space *host_current_aspace(void)
 {
     const struct user_memory *memory = thread_current()->memory;
-    return memory != NULL ? memory->id : ERR_VM_INVALID_ASPACE;
+    return memory != NULL ? memory->aspace : NULL;
 }
 
 struct exception_entry {

@@ -62,6 +62,13 @@ void tmap_destroy(struct vm_translation_map *map);
 
 /* The entry for `address`; `make`: with tables made as needed. NULL: no table, or no memory. */
 uint64_t *tmap_entry(struct vm_translation_map *map, addr_t address, bool make);
+/* One entry more in the table that tmap_entry has found last. */
+static inline void tmap_used_one(struct vm_translation_map *map)
+{
+    map->mapped++;
+    if (map->leaf_page)
+        map->leaf_page->map_count++;
+}
 /* The first run of entries at or behind *address and up to `last` in one table: sets *address to
  * the first one's and *count. NULL: no tables up to `last`. Large leaves are passed over. */
 uint64_t *tmap_run(struct vm_translation_map *map, addr_t *address, addr_t last, size_t *count);
