@@ -166,12 +166,12 @@ void vm_shutdown(struct vm_leftovers *left)
     if (vm_system.thread_started)
         vm_commit_stop_thread();
     delete_kernel_aspace();
+    vm_trim();
     left->aspaces = vm_system.aspaces;
     left->regions = vm_system.regions;
     left->caches = vm_system.caches;
     left->metadata_bytes = vm_system.meta.bytes;
     left->committed = vm_system.commitment.committed;
-    vm_trim();
     left->pages = pages_in_use();
     vm_system.started = false;
 }

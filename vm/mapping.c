@@ -157,7 +157,7 @@ static bool change_range(vm_region *region, addr_t first, addr_t last, change_en
             if (new == old)
                 continue;
             old = exchange(&entry[i], new);
-            if (!region->is_device)
+            if (!region->is_device && (old & format->dirty))
                 harvest(format, vm_page_at(tmap_entry_physical(format, old)), old);
             lost |= (old ^ new) & ~(format->accessed | (format->writable & new));
         }
@@ -186,7 +186,8 @@ static uint64_t as_region_allows(const vm_region *region, uint64_t entry)
 {
     const struct vm_tmap_format *format = tmap_of(region)->format;
     addr_t physical = tmap_entry_physical(format, entry);
-    bool own = region->is_device || vm_page_at(physical)->cache == region->cache_ref->cache;
+    bool own = (region->lock & LOCK_RW) &&
+               (region->is_device || vm_page_at(physical)->cache == region->cache_ref->cache);
     uint64_t keep = entry & (format->accessed | format->dirty);
     return tmap_make_entry(format, physical, protection_of(region, own)) | keep;
 }

@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "page.h"
 #include "print.h"
+#include "region.h"
 #include "system.h"
 
 #define META (&vm_system.meta)
@@ -214,6 +215,7 @@ void *vm_meta_alloc_clear(size_t size)
 
 void vm_trim(void)
 {
+    region_tidy_table();
     vm_mutex_lock(&META->lock, VM_RANK_META);
     for (unsigned class = 0; class < VM_META_CLASSES; class ++)
         for (struct vm_slab *slab = META->partial[class], *next; slab; slab = next) {

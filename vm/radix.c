@@ -132,18 +132,31 @@ void *radix_replace(struct radix *tree, uint64_t key, void *value)
     return old;
 }
 
-void *radix_remove(struct radix *tree, uint64_t key)
+void *radix_take(struct radix *tree, uint64_t key)
 {
     void **leaf = radix_leaf(tree, key);
     void *value = leaf ? leaf[key & (RADIX_SLOTS - 1)] : NULL;
-    if (!value)
-        return NULL;
-    struct radix_node *node = (struct radix_node *)leaf;
-    leaf[key & (RADIX_SLOTS - 1)] = NULL;
-    if (--node->used == 0) {
+    if (value) {
+        leaf[key & (RADIX_SLOTS - 1)] = NULL;
+        ((struct radix_node *)(void *)leaf)->used--;
+    }
+    return value;
+}
+
+void radix_tidy(struct radix *tree, uint64_t key)
+{
+    const struct radix_node *leaf = (const struct radix_node *)(void *)radix_leaf(tree, key);
+    if (leaf && leaf->used == 0) {
         prune(tree, key);
         collapse(tree);
     }
+}
+
+void *radix_remove(struct radix *tree, uint64_t key)
+{
+    void *value = radix_take(tree, key);
+    if (value)
+        radix_tidy(tree, key);
     return value;
 }
 

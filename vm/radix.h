@@ -62,6 +62,10 @@ int radix_reserve(struct radix *tree, uint64_t key);
 int radix_insert(struct radix *tree, uint64_t key, void *value);
 /* The key must be there; returns the old value. */
 void *radix_replace(struct radix *tree, uint64_t key, void *value);
+/* As radix_remove, but its leaf stays for the next key, even empty, until radix_tidy. */
+void *radix_take(struct radix *tree, uint64_t key);
+/* Frees the leaf of `key` if it is empty, and what only led to it. */
+void radix_tidy(struct radix *tree, uint64_t key);
 /* NULL: it was not there. */
 void *radix_remove(struct radix *tree, uint64_t key);
 /* The first value at or behind *key, which is set to its key. NULL: none. */

@@ -77,6 +77,8 @@ int region_register(vm_region *region)
     int error = radix_insert(&vm_system.region_table, (uint64_t)region->id, region);
     if (error == VM_OK) {
         vm_system.next_region_id++;
+        if (region->id % RADIX_SLOTS == 0)
+            radix_tidy(&vm_system.region_table, (uint64_t)region->id - 1);
         if (++vm_system.regions > vm_system.counters.most_regions)
             vm_system.counters.most_regions = vm_system.regions;
     }
@@ -87,8 +89,20 @@ int region_register(vm_region *region)
 void region_unregister(vm_region *region)
 {
     table_lock();
-    (void)radix_remove(&vm_system.region_table, (uint64_t)region->id);
+    /* The leaf that new ids go to stays: most regions don't live long. */
+    bool newest = region->id / RADIX_SLOTS == (vm_system.next_region_id - 1) / RADIX_SLOTS;
+    if (newest)
+        (void)radix_take(&vm_system.region_table, (uint64_t)region->id);
+    else
+        (void)radix_remove(&vm_system.region_table, (uint64_t)region->id);
     vm_system.regions--;
+    table_unlock();
+}
+
+void region_tidy_table(void)
+{
+    table_lock();
+    radix_tidy(&vm_system.region_table, (uint64_t)vm_system.next_region_id - 1);
     table_unlock();
 }
 

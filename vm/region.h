@@ -56,6 +56,8 @@ int region_make_shared(vm_region *region);
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);
 void region_unregister(vm_region *region);
+/* Gives back what the table keeps for the next ids. */
+void region_tidy_table(void);
 /* The region's address space, with a reference; NULL: it is deleted. => nothing locked */
 vm_address_space *region_get_aspace(const vm_region *region);
 
