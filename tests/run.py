@@ -8,7 +8,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from parts import alone, guest, style, tool, unit  # noqa: E402
+from parts import abuse, alone, guest, style, tool, unit  # noqa: E402
 from parts.report import Report  # noqa: E402
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "sanitized": ("the unit tests with address and undefined-behaviour checks", unit.run_sanitized),
     "tool": ("the quire command: what it refuses, what it passes on", tool.run),
     "cases": ("programs' cases in the reference kernel, against this host", guest.run_cases),
+    "abuse": ("programs that want more than there is", abuse.run),
     "user-vm": ("the user_vm_* calls from a program", guest.run_user_vm),
     "scripts": ("busybox scripts in the reference kernel, against this host", guest.run_scripts),
 }

@@ -12,13 +12,21 @@ static off_t page_round(off_t size)
     return (size + (off_t)VM_PAGE_MASK) & ~(off_t)VM_PAGE_MASK;
 }
 
+/* Files can't have the last eighth of memory: it is what programs need to remove some. */
+static bool is_room_for(int64_t more)
+{
+    vm_info info;
+    vm_get_info(&info);
+    return info.max_commit - info.committed - more >= info.max_commit / 8;
+}
+
 /* => data_lock held. Promises memory for the first `size` bytes. */
 static int commit_up_to(struct vnode *vnode, off_t size)
 {
     off_t more = page_round(size) - vnode->committed;
     if (more <= 0)
         return 0;
-    if (vm_commit(more) != VM_OK)
+    if (!is_room_for(more) || vm_commit(more) != VM_OK)
         return -ENOSPC;
     vnode->committed += more;
     return 0;

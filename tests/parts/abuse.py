@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Programs that want more than there is. The kernel goes on, and has every frame back at the end:
+otherwise `quire boot` ends with a status of its own."""
+from parts.guest import STATUS, boot
+
+
+def survives(report, name, script, expected, status=0, memory="16M"):
+    """One case: a shell script prints this, and ends so."""
+    done = boot("--memory", memory, "--", "busybox", "sh", "-c", script, timeout=90)
+    said = STATUS.get(done.returncode, f"status {done.returncode}")
+    report.check(name, done.returncode == status and done.stdout == expected,
+                 f"{said}, expected {status}\n{done.stdout}{done.stderr[-1500:]}")
+    return done.stderr
+
+
+def run(report):
+    words = survives(report, "a program that takes all memory is ended",
+                     "tail /dev/zero; echo $?; seq 3 | tail -n 1", "137\n3\n")
+    report.check("a line says so", "out of memory" in words and "tail" in words, words[-1500:])
+    survives(report, "a program that is refused memory",
+             "(x=a; while true; do x=$x$x; done) 2>/dev/null; echo here", "here\n")
+    survives(report, "processes without end",
+             "b() { b | b & }; b 2>/dev/null; sleep 2; exit 5", "", status=5)
+    survives(report, "a file larger than memory",
+             "dd if=/dev/zero of=/tmp/large bs=64k count=1000 2>/dev/null; "
+             "rm /tmp/large; dd if=/dev/zero of=/tmp/small bs=64k count=10 2>/dev/null && echo room",
+             "room\n")
+    survives(report, "files without end",
+             "i=0; while : >/tmp/f$i; do i=$((i + 1)); [ $i = 3000 ] && break; done 2>/dev/null; "
+             "echo still here", "still here\n")
+    survives(report, "open files without end",
+             "cat $(yes /proc/self/maps | head -n 3000) >/dev/null 2>&1; echo here", "here\n")
+    survives(report, "a pipe that nobody reads", "(yes | sleep 1); echo here", "here\n")
+    survives(report, "many processes at once",
+             "i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i + 1)); done; wait; echo $i", "40\n",
+             memory="64M")
+    for memory in ("5200K", "6M", "7M", "8M"):
+        done = boot("--memory", memory, "--", "busybox", "echo", "hello", timeout=60)
+        report.check(f"{memory} of memory", done.returncode not in (122, 123, 124, 125),
+                     f"{done.returncode}\n{done.stderr}")
