@@ -242,46 +242,65 @@ static const vm_region *leftmost(const void *child, uint32_t height)
     return child;
 }
 
-/* The hole before entry `at` (which may be `count`: behind the last) of a node on `level`. */
-static bool fits_before(const struct map_node *node, uint32_t level, uint32_t at,
+/* The hole behind entry `at` of a node on `level`, which is not the last. */
+static bool fits_behind(const struct map_node *node, uint32_t level, uint32_t at,
                         const struct map_wish *wish, addr_t *base)
 {
-    addr_t before = node->last[at - 1], behind = node->first[at];
+    addr_t before = node->last[at], behind = node->first[at + 1];
     if (behind - before - 1 < wish->size)
         return false;
-    addr_t guard = guard_below(leftmost(node->child[at], level));
+    addr_t guard = guard_below(leftmost(node->child[at + 1], level));
     return fits(wish, before + 1, behind - 1, guard, base);
 }
 
+static bool may_fit_below(const struct map_node *node, uint32_t at, const struct map_wish *wish)
+{
+    return node->gap[at] >= wish->size && node->last[at] >= wish->low &&
+           node->first[at] <= wish->high;
+}
+
+/* Goes through a node's children and the holes between them, in the wished direction, from `*step`
+ * on: 2i is child i, 2i + 1 the hole behind it, counted from the other end when it goes down. Stops
+ * at a hole that fits (true), at a child to look into (false, *step behind it), or at the end. */
+static bool scan(const struct map_node *node, uint32_t level, uint32_t *step,
+                 const struct map_wish *wish, addr_t *base)
+{
+    uint32_t steps = 2 * count_of(node) - 1;
+    for (uint32_t at = *step; at < steps; at++) {
+        uint32_t now = wish->top ? steps - 1 - at : at;
+        if (now % 2 == 1 ? fits_behind(node, level, now / 2, wish, base)
+                         : level > 0 && may_fit_below(node, now / 2, wish)) {
+            *step = at + 1;
+            return now % 2 == 1;
+        }
+    }
+    *step = steps + 1;
+    return false;
+}
+
 /* The lowest hole between two regions, or the highest: depth first into subtrees with a large enough
- * gap, in the wished direction. */
+ * gap. */
 static bool find_between(const struct vm_virtual_map *map, const struct map_wish *wish,
                          addr_t *base)
 {
-    struct map_cursor c = {.height = map->height};
-    uint32_t level = map->height - 1;
-    uint32_t step[MAP_MAX_HEIGHT]; /* 2i: into child i; 2i+1: the hole behind child i */
-    c.node[level] = map->root;
+    const struct map_node *path[MAP_MAX_HEIGHT];
+    uint32_t step[MAP_MAX_HEIGHT], level = map->height - 1;
+    path[level] = map->root;
     step[level] = 0;
-    for (;;) {
-        const struct map_node *node = c.node[level];
+    while (level < map->height) {
+        const struct map_node *node = path[level];
         uint32_t steps = 2 * count_of(node) - 1;
-        if (step[level] == steps) {
-            if (++level == map->height)
-                return false;
+        if (scan(node, level, &step[level], wish, base))
+            return true;
+        if (step[level] > steps) {
+            level++;
             continue;
         }
-        uint32_t now = wish->top ? steps - 1 - step[level] : step[level], at = now / 2;
-        step[level]++;
-        if (now % 2 == 1) {
-            if (fits_before(node, level, at + 1, wish, base))
-                return true;
-        } else if (level > 0 && node->gap[at] >= wish->size && node->last[at] >= wish->low &&
-                   node->first[at] <= wish->high) {
-            c.node[--level] = node->child[at];
-            step[level] = 0;
-        }
+        uint32_t at = step[level] - 1;
+        path[level - 1] = node->child[(wish->top ? steps - 1 - at : at) / 2];
+        step[--level] = 0;
     }
+    return false;
 }
 
 static bool find_at_end(const struct vm_virtual_map *map, const struct map_wish *wish, bool top,
