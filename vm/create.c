@@ -556,15 +556,18 @@ static int take_source(struct clone_source *source, struct request *r, vm_cache_
 static void restore_source(struct clone_source *source)
 {
     vm_region *region = source->region;
-    cache_lock(region->cache_ref);
-    vm_cache *cache = region->cache_ref->cache;
-    region->inherit = source->inherit;
-    if (region->charged && !source->was_charged) {
-        (void)cache_charge(cache, -(int64_t)region->size);
-        region->charged = false;
+    vm_cache_ref *ref = region->cache_ref;
+    cache_lock(ref);
+    /* Unless somebody else shares it by now. */
+    if (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1) {
+        region->inherit = source->inherit;
+        if (region->charged && !source->was_charged) {
+            (void)cache_charge(ref->cache, -(int64_t)region->size);
+            region->charged = false;
+        }
+        ref->shared = source->was_shared;
     }
-    cache->ref->shared = source->was_shared;
-    cache_unlock(region->cache_ref);
+    cache_unlock(ref);
 }
 
 /* Takes from, or restores (ref is NULL), the source, which must still be mapped. */
