@@ -59,12 +59,24 @@ static region_id create_at(addr_t address)
 
 /* ---- the operations; each does `count` of its kind ---- */
 
-static void lookup(unsigned count)
+static void lookup_at_random(unsigned count)
 {
     vm_address_space *aspace = vm_get_aspace_by_id(program);
     size_t found = 0;
     for (unsigned i = 0; i < count; i++)
         found += vm_virtual_map_lookup(&aspace->virtual_map, random_region()) != NULL;
+    vm_put_aspace(aspace);
+    must(found == count, "lookup");
+}
+
+static void lookup_in_order(unsigned count)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    size_t found = 0, region = 0;
+    for (unsigned i = 0; i < count; i++) {
+        found += vm_virtual_map_lookup(&aspace->virtual_map, BASE + region * STRIDE) != NULL;
+        region = region + 1 < regions ? region + 1 : 0;
+    }
     vm_put_aspace(aspace);
     must(found == count, "lookup");
 }
@@ -126,7 +138,8 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    {"region lookup", lookup, 20000, 2000},
+    {"region lookup, in order", lookup_in_order, 20000, 2000},
+    {"region lookup, at random", lookup_at_random, 20000, 2000},
     {"create+delete", create_and_delete, 5000, 500},
     {"find a hole", find_hole, 5000, 500},
     {"fault, page present", fault_on_present, 20000, 1000},
