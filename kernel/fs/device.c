@@ -3,6 +3,7 @@
 #include "device.h"
 #include "user_copy.h"
 #include <kernel/random.h>
+#include <kernel/thread.h>
 
 static int64_t null_read(struct file *file, void *buffer, size_t length, bool user, off_t *position)
 {
@@ -30,7 +31,7 @@ static int64_t read_made(void *buffer, size_t length, bool user,
 {
     uint8_t part[256];
     size_t done = 0;
-    while (done < length) {
+    while (done < length && !thread_interrupted(WAIT_KILLABLE)) {
         size_t size = length - done < sizeof(part) ? length - done : sizeof(part);
         fill(part, size);
         size_t copied = size;

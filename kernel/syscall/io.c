@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading and writing open files. */
 #include "arguments.h"
+#include <kernel/thread.h>
 #include <quire/host.h>
 
 enum { IOV_MAX = 1024, TRANSFER_MAX = 0x7ffff000, SENDFILE_CHUNK = 4096 };
@@ -149,7 +150,7 @@ static int64_t send(struct file *out, struct file *in, off_t *position, size_t l
     char *chunk = vm_meta_alloc(SENDFILE_CHUNK);
     if (chunk == NULL)
         return -ENOMEM;
-    while ((size_t)done < length) {
+    while ((size_t)done < length && !thread_interrupted(WAIT_KILLABLE)) {
         size_t size =
             length - (size_t)done < SENDFILE_CHUNK ? length - (size_t)done : SENDFILE_CHUNK;
         off_t before = *position;

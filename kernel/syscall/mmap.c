@@ -169,7 +169,8 @@ static void populate(const struct user_memory *memory, const struct mapping *map
         return;
     access |= writes ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     for (addr_t offset = 0; offset < mapping->size; offset += VM_PAGE_SIZE) {
-        if (vm_fault_aspace(memory->id, address + offset, access) != VM_OK)
+        if (thread_interrupted(WAIT_KILLABLE) ||
+            vm_fault_aspace(memory->id, address + offset, access) != VM_OK)
             return;
     }
 }
