@@ -120,7 +120,7 @@ struct file_state *file_state_create(void)
     struct file_state *state = file_state_create_at(fs_root);
     for (int fd = 0; state != NULL && fd < 3; fd++) {
         if (open_stream(state, fd) < 0) {
-            file_state_destroy(state);
+            file_state_put(state);
             state = NULL;
         }
     }

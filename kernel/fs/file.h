@@ -5,6 +5,8 @@
 
 #include "vnode.h"
 
+struct process;
+
 struct file_ops {
     /* The number of bytes, 0 at the end, or an errno. *position moves; NULL where there is none. */
     int64_t (*read)(struct file *file, void *buffer, size_t length, bool user, off_t *position);
@@ -75,6 +77,7 @@ struct descriptor {
 
 /* A process's descriptors, working directory and file creation mask. */
 struct file_state {
+    uint32_t references;
     struct mutex lock; /* guards all of it, but umask: only its process uses that */
     struct descriptor *descriptors;
     unsigned capacity;
@@ -88,7 +91,11 @@ struct file_state *file_state_create_at(struct vnode *cwd);
 struct file_state *file_state_create(void);
 struct file_state *file_state_copy(struct file_state *from);
 void file_state_close_on_exec(struct file_state *state);
-void file_state_destroy(struct file_state *state);
+/* A process's, with a reference, or NULL; and what takes it away from the process. The last reference
+ * closes everything. They may sleep; NULL may be put. */
+struct file_state *file_state_of(struct process *process);
+void file_state_leave(struct process *process);
+void file_state_put(struct file_state *state);
 /* The running process's. */
 struct file_state *file_state_current(void);
 /* Its working directory, with a reference. */

@@ -43,6 +43,7 @@ static struct file_state *create_with_room(struct vnode *cwd, unsigned capacity)
         return NULL;
     }
     vnode_acquire(cwd);
+    state->references = 1;
     state->cwd = cwd;
     state->umask = 022;
     return state;
@@ -89,9 +90,31 @@ void file_state_close_on_exec(struct file_state *state)
     close_descriptors(state, false);
 }
 
-void file_state_destroy(struct file_state *state)
+/* Guards the pointers from processes, for those who look at other processes' files. */
+static struct spinlock owner_lock = SPINLOCK_INIT;
+
+struct file_state *file_state_of(struct process *process)
 {
-    if (state == NULL)
+    spin_lock(&owner_lock);
+    struct file_state *state = process->files;
+    if (state != NULL)
+        __atomic_add_fetch(&state->references, 1, __ATOMIC_RELAXED);
+    spin_unlock(&owner_lock);
+    return state;
+}
+
+void file_state_leave(struct process *process)
+{
+    spin_lock(&owner_lock);
+    struct file_state *state = process->files;
+    process->files = NULL;
+    spin_unlock(&owner_lock);
+    file_state_put(state);
+}
+
+void file_state_put(struct file_state *state)
+{
+    if (state == NULL || __atomic_sub_fetch(&state->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     close_descriptors(state, true);
     vnode_release(state->cwd);

@@ -118,9 +118,7 @@ static int text_open(struct file *file)
     int error = text == NULL ? -ENOMEM : 0;
     if (text != NULL) {
         *text = (struct proc_text){0};
-        mutex_lock(&namespace_lock);
         node->write(text, process);
-        mutex_unlock(&namespace_lock);
         if (text->failed) {
             proc_text_free(text);
             vm_meta_free(text, sizeof(*text));
@@ -263,8 +261,18 @@ static const struct vnode_ops process_vnode_ops = {
     .destroy = node_destroy,
 };
 
-/* What a link of a process leads to, with a reference, or NULL. Only its own process may close its
- * files meanwhile, and it isn't running: no reference of anybody else's is needed. */
+static struct vnode *vnode_of_descriptor(struct file_state *state, int fd)
+{
+    struct file *file = fd_get(state, fd);
+    struct vnode *vnode = file != NULL ? file->vnode : NULL;
+    if (file != NULL) {
+        vnode_acquire(vnode);
+        file_release(file);
+    }
+    return vnode;
+}
+
+/* What a link of a process leads to, with a reference, or NULL. */
 static struct vnode *link_target(const struct vnode *link)
 {
     const struct proc_node *node = node_of(link);
@@ -272,20 +280,17 @@ static struct vnode *link_target(const struct vnode *link)
     struct vnode *target = NULL;
     if (process == NULL)
         return NULL;
+    struct file_state *state = file_state_of(process);
     if (link->ops == &exe_vnode_ops) {
         target = process->executable;
         if (target != NULL)
             vnode_acquire(target);
-    } else if (process->files != NULL && link->ops == &cwd_vnode_ops) {
-        target = file_state_cwd(process->files);
-    } else if (process->files != NULL) {
-        struct file *file = fd_get(process->files, node->fd);
-        if (file != NULL) {
-            target = file->vnode;
-            vnode_acquire(target);
-            file_release(file);
-        }
+    } else if (state != NULL && link->ops == &cwd_vnode_ops) {
+        target = file_state_cwd(state);
+    } else if (state != NULL) {
+        target = vnode_of_descriptor(state, node->fd);
     }
+    file_state_put(state);
     process_put(process);
     return target;
 }
@@ -343,7 +348,7 @@ static int fd_lookup(struct vnode *directory, const char *name, size_t length, s
 static void fd_iterate(struct vnode *directory, off_t position, struct directory_visit *visit)
 {
     struct process *process = process_find(node_of(directory)->pid);
-    struct file_state *state = process != NULL ? process->files : NULL;
+    struct file_state *state = process != NULL ? file_state_of(process) : NULL;
     for (off_t i = position < 2 ? 2 : position; state != NULL && i - 2 < FD_MAX; i++) {
         struct file *file = fd_get(state, (int)(i - 2));
         char name[16];
@@ -354,6 +359,7 @@ static void fd_iterate(struct vnode *directory, off_t position, struct directory
         if (!visit->visit(visit, name, (size_t)length, INODE_BASE + (uint64_t)i, S_IFLNK, i + 1))
             break;
     }
+    file_state_put(state);
     if (process != NULL)
         process_put(process);
 }

@@ -145,17 +145,22 @@ static void write_region(struct proc_text *text, const struct user_memory *memor
         proc_text_add(text, "%s\n", line);
 }
 
-/* => namespace_lock held: a file that still has a name stays. */
+/* A region's file is named under the lock that keeps named files from going. */
 void proc_write_maps(struct proc_text *text, struct process *process)
 {
     struct user_memory *memory = process_get_memory(process);
     vm_region_info info;
     addr_t cookie = 0;
-    if (memory == NULL)
-        return;
-    while (!text->failed && vm_get_next_region_info(memory->id, &cookie, &info) == VM_OK)
-        write_region(text, memory, &info);
-    user_memory_put(memory);
+    bool more = memory != NULL;
+    while (more && !text->failed) {
+        mutex_lock(&namespace_lock);
+        more = vm_get_next_region_info(memory->id, &cookie, &info) == VM_OK;
+        if (more)
+            write_region(text, memory, &info);
+        mutex_unlock(&namespace_lock);
+    }
+    if (memory != NULL)
+        user_memory_put(memory);
 }
 
 static void count_memory(struct process *process, size_t *size, size_t *resident)

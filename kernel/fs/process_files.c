@@ -45,9 +45,7 @@ void fs_exec(struct process *process)
 
 void fs_exit(struct process *process)
 {
-    struct file_state *state = process->files;
-    process->files = NULL;
-    file_state_destroy(state);
+    file_state_leave(process);
     vnode_reap();
 }
 
