@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One queue of threads that are ready, in turn. Its lock is held over a switch: the thread that is
  * switched to lets it go, in finish_switch. Whoever runs is not in the queue. */
+#include <kernel/log.h>
 #include <quire/vm.h>
 #include "thread/scheduler.h"
 #include "x86/x86.h"
@@ -113,6 +114,7 @@ void schedule(void)
 {
     struct cpu *cpu = cpu_current();
     struct thread *current = cpu->current;
+    ASSERT(cpu->interrupt_depth == 0);
     queue_lock();
     if ((current->state == THREAD_RUNNING || current->state == THREAD_READY) &&
         current != cpu->idle)

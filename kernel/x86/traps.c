@@ -43,7 +43,8 @@ static void dump_frame(const struct trap_frame *f)
     log_printf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
     log_printf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
     log_printf("r13 %016lx r14 %016lx r15 %016lx\n", f->r13, f->r14, f->r15);
-    if (!frame_is_user(f) && f->rsp >= DIRECT_MAP_BASE && (f->rsp & 7) == 0)
+    /* After a double fault the stack can't be trusted: running over its end is what causes them. */
+    if (!frame_is_user(f) && f->number != VECTOR_DOUBLE_FAULT && (f->rsp & 7) == 0)
         dump_stack(f);
 }
 
