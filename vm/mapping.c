@@ -11,10 +11,11 @@ static struct vm_translation_map *tmap_of(const vm_region *region)
     return &region->aspace->translation_map;
 }
 
-static unsigned protection_of(const vm_region *region, bool writable)
+unsigned mapping_protection(const vm_region *region, bool writable)
 {
     unsigned lock = region->lock;
-    return TMAP_READ | (writable && (lock & LOCK_RW) ? TMAP_WRITE : 0u) |
+    return (region->is_device ? TMAP_UNCACHED : 0u) | TMAP_READ |
+           (writable && (lock & LOCK_RW) ? TMAP_WRITE : 0u) |
            (lock & LOCK_EXECUTE ? TMAP_EXECUTE : 0u) | (lock & LOCK_KERNEL ? 0u : TMAP_USER);
 }
 
@@ -74,9 +75,9 @@ int mapping_install(vm_region *region, addr_t address, struct vm_page *page, boo
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     uint64_t *entry = tmap_entry(tmap, address, true);
     if (entry) {
-        uint64_t new =
-            tmap_make_entry(tmap->format, vm_page_physical(page), protection_of(region, writable)) |
-            tmap->format->accessed;
+        uint64_t new = tmap_make_entry(tmap->format, vm_page_physical(page),
+                                       mapping_protection(region, writable)) |
+                       tmap->format->accessed;
         if (tmap_is_present(tmap->format, *entry)) {
             replace_entry(region, address, entry, page, new);
         } else {
@@ -96,7 +97,7 @@ size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page 
     size_t installed = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     uint64_t *entry = tmap_entry(tmap, address, false);
-    unsigned protection = protection_of(region, false);
+    unsigned protection = mapping_protection(region, false);
     for (size_t i = 0; entry && i < count; i++) {
         if (!pages[i] || entry[i] != 0)
             continue;
@@ -138,29 +139,46 @@ void mapping_remove(vm_region *region, addr_t first, addr_t last)
     vm_mutex_unlock(&tmap->lock);
 }
 
-/* Changes every entry of a range; `change` gives the new entry. Returns whether a flush was needed:
- * a right or a dirty bit has gone. */
-typedef uint64_t change_entry(const vm_region *region, uint64_t entry);
+/* What becomes of an entry: the bits of `keep` stay, and those of `own` come, or, for a page that is not
+ * of the region's own cache, those of `other`. */
+struct change {
+    uint64_t keep, own, other;
+};
 
-static bool change_range(vm_region *region, addr_t first, addr_t last, change_entry *change)
+static bool is_own(const vm_region *region, uint64_t entry)
+{
+    addr_t physical = tmap_entry_physical(tmap_of(region)->format, entry);
+    return region->is_device || vm_page_at(physical)->cache == region->cache_ref->cache;
+}
+
+/* => tmap: locked. Returns the bits that were lost. */
+static uint64_t change_entry(const vm_region *region, uint64_t *entry, const struct change *change)
+{
+    const struct vm_tmap_format *format = tmap_of(region)->format;
+    uint64_t old = *entry;
+    if (!tmap_is_present(format, old))
+        return 0;
+    bool own = change->own == change->other || is_own(region, old);
+    uint64_t new = (old & change->keep) | (own ? change->own : change->other);
+    if (new == old)
+        return 0;
+    old = exchange(entry, new);
+    if ((old & format->dirty) && !region->is_device)
+        harvest(format, vm_page_at(tmap_entry_physical(format, old)), old);
+    return (old ^ new) & ~(format->accessed | (format->writable & new));
+}
+
+/* Flushes where a right or a dirty bit has gone. */
+static bool change_range(vm_region *region, addr_t first, addr_t last, const struct change *change)
 {
     struct vm_translation_map *tmap = tmap_of(region);
-    const struct vm_tmap_format *format = tmap->format;
     addr_t at = first;
     size_t count;
     uint64_t *entry, lost = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
-        for (size_t i = 0; i < count; i++) {
-            uint64_t old = entry[i];
-            uint64_t new = tmap_is_present(format, old) ? change(region, old) : old;
-            if (new == old)
-                continue;
-            old = exchange(&entry[i], new);
-            if (!region->is_device && (old & format->dirty))
-                harvest(format, vm_page_at(tmap_entry_physical(format, old)), old);
-            lost |= (old ^ new) & ~(format->accessed | (format->writable & new));
-        }
+        for (size_t i = 0; i < count; i++)
+            lost |= change_entry(region, &entry[i], change);
         addr_t end = at + (count - 1) * VM_PAGE_SIZE;
         if (last - end < VM_PAGE_SIZE)
             break;
@@ -172,42 +190,28 @@ static bool change_range(vm_region *region, addr_t first, addr_t last, change_en
     return lost != 0;
 }
 
-static uint64_t without_writable(const vm_region *region, uint64_t entry)
-{
-    return entry & ~tmap_of(region)->format->writable;
-}
-
 bool mapping_write_protect(vm_region *region, addr_t first, addr_t last)
 {
-    return change_range(region, first, last, without_writable);
-}
-
-static uint64_t as_region_allows(const vm_region *region, uint64_t entry)
-{
-    const struct vm_tmap_format *format = tmap_of(region)->format;
-    addr_t physical = tmap_entry_physical(format, entry);
-    bool own = (region->lock & LOCK_RW) &&
-               (region->is_device || vm_page_at(physical)->cache == region->cache_ref->cache);
-    uint64_t keep = entry & (format->accessed | format->dirty);
-    return tmap_make_entry(format, physical, protection_of(region, own)) | keep;
+    struct change change = {.keep = ~tmap_of(region)->format->writable};
+    return change_range(region, first, last, &change);
 }
 
 void mapping_update(vm_region *region, addr_t first, addr_t last)
 {
+    const struct vm_tmap_format *format = tmap_of(region)->format;
+    struct change change = {.keep = format->frame_mask | format->accessed | format->dirty,
+                            .own = format->leaf[mapping_protection(region, true)],
+                            .other = format->leaf[mapping_protection(region, false)]};
     if (region->lock & LOCK_NO_READ)
         mapping_remove(region, first, last);
     else
-        (void)change_range(region, first, last, as_region_allows);
-}
-
-static uint64_t without_dirty(const vm_region *region, uint64_t entry)
-{
-    return entry & ~tmap_of(region)->format->dirty;
+        (void)change_range(region, first, last, &change);
 }
 
 void mapping_clean(vm_region *region, addr_t first, addr_t last)
 {
-    (void)change_range(region, first, last, without_dirty);
+    struct change change = {.keep = ~tmap_of(region)->format->dirty};
+    (void)change_range(region, first, last, &change);
 }
 
 struct vm_page *mapping_page(vm_region *region, addr_t address)

@@ -10,6 +10,9 @@
 #include "page.h"
 #include "region.h"
 
+/* What an entry of this region allows (TMAP_*), if it is `writable` at all. */
+unsigned mapping_protection(const vm_region *region, bool writable);
+
 /* All: => the map locked (either way) or the region's cache locked, so that the region stays. */
 
 /* Maps `page` at `address`, in place of what is there; writable only if `writable` and the region

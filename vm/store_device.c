@@ -4,6 +4,7 @@
 
 #include "aspace.h"
 #include "cache.h"
+#include "mapping.h"
 #include "meta.h"
 
 static void device_destroy(vm_store *store)
@@ -37,10 +38,7 @@ vm_store *vm_store_create_device(addr_t base)
 int vm_store_map_frame(vm_region *region, addr_t address, addr_t physical)
 {
     struct vm_translation_map *tmap = &region->aspace->translation_map;
-    unsigned lock = region->lock;
-    unsigned protection = TMAP_READ | TMAP_UNCACHED | (lock & LOCK_RW ? TMAP_WRITE : 0u) |
-                          (lock & LOCK_EXECUTE ? TMAP_EXECUTE : 0u) |
-                          (lock & LOCK_KERNEL ? 0u : TMAP_USER);
+    unsigned protection = mapping_protection(region, true);
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     uint64_t *entry = tmap_entry(tmap, address, true);
     if (entry) {
