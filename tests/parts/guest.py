@@ -86,6 +86,10 @@ def run_user_vm(report):
     check_end(report, "user-vm", done)
     for line in done.stdout.splitlines():
         report.check(f"user-vm: {line}", line.startswith("ok "), "")
+    done = boot("--", os.path.abspath("build/examples/regions"))
+    check_end(report, "the example", done)
+    report.check("the example's words", "written through one region" in done.stdout
+                 and '"ELF"' in done.stdout, done.stdout)
 
 
 def by_script(text):

@@ -5,6 +5,7 @@ import concurrent.futures
 import glob
 import os
 import re
+import shutil
 import subprocess
 
 LICENCE = "SPDX-License-Identifier: MIT"
@@ -13,10 +14,11 @@ LONGEST_FUNCTION = 60
 
 def tracked_files():
     """What belongs to the project: by git, or, in a tree without it, what isn't built."""
-    listed = subprocess.run(["git", "ls-files", "-z"], stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, text=True, check=False)
-    if listed.returncode == 0 and listed.stdout:
-        return [name for name in listed.stdout.split("\0") if name and os.path.isfile(name)]
+    if shutil.which("git") is not None:
+        listed = subprocess.run(["git", "ls-files", "-z"], stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True, check=False)
+        if listed.returncode == 0 and listed.stdout:
+            return [name for name in listed.stdout.split("\0") if name and os.path.isfile(name)]
     return [name for name in glob.glob("**/*", recursive=True)
             if os.path.isfile(name) and not name.startswith("build/")]
 

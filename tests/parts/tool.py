@@ -103,6 +103,9 @@ def check_status(report):
                      f"{done.returncode}\n{done.stderr}")
     done = boot("--", "busybox", "sh", "-c", "kill -SEGV $$")
     report.check("killed by a signal", done.returncode == 128 + 11, f"{done.returncode}")
+    done = boot("--cpus", "4", "--memory", "1G", "--", "busybox", "echo", "hello")
+    report.check("four CPUs, 1 GiB", done.returncode == 0 and done.stdout == "hello\n",
+                 f"{done.returncode}\n{done.stderr}")
     done = boot("--", "busybox", "sleep", "1000", timeout=4)
     report.check("--timeout", done.returncode == 124, f"{done.returncode}\n{done.stderr}")
 

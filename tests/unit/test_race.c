@@ -284,6 +284,9 @@ static void test_vm_cache_truncate_during_fault(void)
     assert_true(seen == ERR_VM_PF_PAST_END || seen == 2 || seen == 0);
     assert_int_equal(sim_read_byte(a + PAGE), ERR_VM_PF_PAST_END);
     assert_int_equal(sim_read_byte(a), ERR_VM_PF_PAST_END);
+    sim_file_set_size(file, PAGES(2));
+    OK(vm_cache_truncate(shared_cache, (off_t)PAGES(2)));
+    assert_true(sim_is_filled(a, 0, PAGES(2)));
     vm_put_cache(shared_cache);
 }
 

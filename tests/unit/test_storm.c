@@ -13,6 +13,7 @@
 #define COMMON (SPOT + PAGES(256))
 #define COMMON_PAGES 16
 #define FILE_PAGES 8
+#define STACKS (SPOT + PAGES(1024))
 
 struct life {
     unsigned number;
@@ -191,6 +192,48 @@ static void use_file(struct life *life)
     }
 }
 
+static void wire_common(struct life *life)
+{
+    unsigned first = pick(life, COMMON_PAGES), count = 1 + pick(life, COMMON_PAGES - first);
+    if (pick(life, 2) == 0)
+        (void)vm_wire_range(program, COMMON + PAGES(first), PAGES(count));
+    else
+        (void)vm_unwire_range(program, COMMON + PAGES(first), PAGES(count));
+}
+
+static void resize_common(struct life *life)
+{
+    vm_region_info info;
+    addr_t cookie = COMMON + PAGES(pick(life, COMMON_PAGES));
+    if (vm_get_next_region_info(program, &cookie, &info) == VM_OK && info.base < STACKS)
+        (void)vm_resize_region(program, info.id, PAGES(1 + pick(life, 6)));
+}
+
+static void look_around(struct life *life)
+{
+    uint8_t pages[COMMON_PAGES];
+    vm_region_info info;
+    addr_t cookie = 0, physical;
+    (void)vm_get_residency(program, COMMON, PAGES(COMMON_PAGES), pages);
+    (void)vm_get_page_mapping(program, COMMON + PAGES(pick(life, COMMON_PAGES)), &physical);
+    (void)vm_find_region_by_name(program, "common");
+    while (vm_get_next_region_info(program, &cookie, &info) == VM_OK)
+        expect(info.size > 0 && info.base + (info.size - 1) < cookie, life, "a region is odd");
+}
+
+/* Its stack grows, up to the limit, and keeps what was on it. */
+static void use_stack(struct life *life)
+{
+    addr_t top = STACKS + PAGES(1024 * (life->number + 1)) - 16;
+    addr_t at = top - PAGES(pick(life, 40));
+    uint64_t value = at, back = 0;
+    int error = sim_write(at, &value, sizeof(value));
+    expect(error == VM_OK || is_hunger(error) || (starving && error == ERR_VM_PF_BAD_ADDRESS), life,
+           "its stack doesn't grow");
+    if (error == VM_OK && sim_read(at, &back, sizeof(back)) == VM_OK)
+        expect(back == value, life, "its stack forgets");
+}
+
 static void starve(struct life *life)
 {
     if (starving)
@@ -201,8 +244,9 @@ static int live(void *argument)
 {
     struct life *life = argument;
     static void (*const deeds[])(struct life *) = {
-        check_own,    write_own,    discard_own,   map_common, change_common, touch_common,
-        touch_common, clone_common, fork_and_exit, use_file,   starve};
+        check_own,    write_own,     discard_own,  map_common,    change_common,
+        touch_common, touch_common,  clone_common, fork_and_exit, use_file,
+        wire_common,  resize_common, look_around,  use_stack,     starve};
     for (unsigned i = 0; i < STEPS; i++) {
         deeds[pick(life, sizeof(deeds) / sizeof(deeds[0]))](life);
         check_own(life);
@@ -218,6 +262,8 @@ static void storm(uint64_t seed)
     file = sim_file_create_numbered("/f", FILE_PAGES);
     OK(vm_get_vnode_cache(file, &file_cache));
     region_at(SPOT, FIBERS * OWN, LOCK_RW);
+    for (unsigned i = 0; i < FIBERS; i++)
+        region_at(STACKS + PAGES(1024 * (i + 1) - 2), 2, LOCK_RW | REGION_GROWS_DOWN);
     for (unsigned i = 0; i < FIBERS; i++) {
         lives[i] = (struct life){
             .number = i, .state = seed * 0x9e3779b97f4a7c15u + i + 1, .own = SPOT + PAGES(i * OWN)};

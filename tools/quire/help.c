@@ -22,7 +22,7 @@ const char help_boot[] =
     "PROGRAM: an interactive shell, busybox's (Debian: apt install busybox-static).\n"
     "\n"
     "  --memory SIZE        of the machine: 64M (the default), 1G, 65536K\n"
-    "  --cpus N             of the machine: 1\n"
+    "  --cpus N             of the machine: 1 (the kernel still parks all others)\n"
     "  --file HOST[:GUEST]  put this file, or directory with all in it, at GUEST in\n"
     "                       the kernel's file system (default: the same path)\n"
     "  --debug COMMAND      run a command of the kernel's debugger when the program\n"

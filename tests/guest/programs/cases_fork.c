@@ -137,6 +137,15 @@ static void protections_are_copied(void)
  * looks whether it stays. */
 enum { TREE_PAGES = 32, TREE_DEPTH = 3 };
 
+/* In memory that they all share: one count on each page. */
+static uint8_t *tree_counts;
+
+static void count_on_each_page(void)
+{
+    for (size_t i = 0; i < TREE_PAGES; i++)
+        __atomic_add_fetch(&tree_counts[i * PAGE], 1, __ATOMIC_RELAXED);
+}
+
 static bool write_and_check(uint8_t *memory, uint8_t value)
 {
     for (size_t i = 0; i < TREE_PAGES; i++)
@@ -160,6 +169,7 @@ static int grow_tree(uint8_t *memory, unsigned depth, unsigned number)
         if (children[i] == 0)
             _exit(grow_tree(memory, depth + 1, 2 * number + i));
     }
+    count_on_each_page();
     bool own = write_and_check(memory, (uint8_t)(number + 100));
     for (unsigned i = 0; i < 2 && depth < TREE_DEPTH; i++) {
         int status = 0;
@@ -173,7 +183,9 @@ static int grow_tree(uint8_t *memory, unsigned depth, unsigned number)
 static void tree(void)
 {
     uint8_t *memory = map_pages(TREE_PAGES);
+    tree_counts = map_shared_pages(TREE_PAGES);
     say("processes that saw only their own: %d", grow_tree(memory, 0, 1));
+    say_pages("processes that counted, on each shared page", tree_counts, TREE_PAGES);
 }
 
 /* A chain of caches as deep as the processes, while each generation dies. */

@@ -10,9 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <quire/vm.h>
-
-enum { CALL_CREATE = 1000, CALL_CLONE, CALL_MAP_FILE, CALL_DELETE, CALL_REGION_INFO, CALL_VM_INFO };
+#include "quire_syscalls.h"
 
 #define PAGE VM_PAGE_SIZE
 #define KERNEL_POINTER ((void *)0xffff800000001000)
@@ -20,38 +18,21 @@ enum { CALL_CREATE = 1000, CALL_CLONE, CALL_MAP_FILE, CALL_DELETE, CALL_REGION_I
 
 static int failures;
 
-/* The call's own value: Linux's wrapper would turn errors into -1. */
-static long call6(long number, long a, long b, long c, long d, long e, long f)
+static long create_simple(void **address, size_t size)
 {
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "+a"(number)
-                     : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return number;
+    return quire_create_anonymous_region("simple", address, REGION_ADDR_ANY_ADDRESS, size,
+                                         REGION_WIRING_LAZY, LOCK_RW);
 }
 
-static long create(const char *name, void **address, int type, size_t size, int wiring,
-                   unsigned lock)
+static long clone_region(void **address, region_id source, int mapping)
 {
-    return (int)call6(CALL_CREATE, (long)name, (long)address, type, (long)size, wiring, lock);
+    return quire_clone_region("clone", address, REGION_ADDR_ANY_ADDRESS, source, mapping, LOCK_RW);
 }
 
-static long delete (long id)
+static long map_file(void **address, const char *path, int mapping, unsigned lock)
 {
-    return (int)call6(CALL_DELETE, id, 0, 0, 0, 0, 0);
-}
-
-static long clone_region(void **address, int type, long source, int mapping, unsigned lock)
-{
-    return (int)call6(CALL_CLONE, (long)"clone", (long)address, type, source, mapping, lock);
-}
-
-static long info_of(long id, void *information)
-{
-    return (int)call6(CALL_REGION_INFO, id, (long)information, 0, 0, 0, 0);
+    return quire_map_file("file", address, REGION_ADDR_ANY_ADDRESS, 2 * PAGE, lock, mapping, path,
+                          0);
 }
 
 static void expect(const char *name, long got, long expected)
@@ -69,11 +50,6 @@ static void expect_that(const char *name, bool good)
     expect(name, good, true);
 }
 
-static long create_simple(void **address, size_t size)
-{
-    return create("simple", address, REGION_ADDR_ANY_ADDRESS, size, REGION_WIRING_LAZY, LOCK_RW);
-}
-
 /* ---- what they do ---- */
 
 static void life_of_a_region(void)
@@ -84,14 +60,14 @@ static void life_of_a_region(void)
     expect_that("create", id > 0);
     expect_that("its address is a page's", address != NULL && (addr_t)address % PAGE == 0);
     memset(address, 7, 3 * PAGE);
-    expect("its information", info_of(id, &info), VM_OK);
+    expect("its information", quire_get_region_info(id, &info), VM_OK);
     expect_that("is that of the region", info.id == id && info.base == (addr_t)address &&
                                              info.size == 3 * PAGE &&
                                              strcmp(info.name, "simple") == 0);
     expect("its pages are there", (long)info.resident_pages, 3);
-    expect("delete", delete (id), VM_OK);
-    expect("delete twice", delete (id), ERR_VM_INVALID_REGION);
-    expect("information of what has gone", info_of(id, &info), ERR_VM_INVALID_REGION);
+    expect("delete", quire_delete_region(id), VM_OK);
+    expect("delete twice", quire_delete_region(id), ERR_VM_INVALID_REGION);
+    expect("information of what has gone", quire_get_region_info(id, &info), ERR_VM_INVALID_REGION);
 }
 
 static void clones(void)
@@ -99,10 +75,8 @@ static void clones(void)
     uint8_t *one = NULL, *two = NULL, *three = NULL;
     long id = create_simple((void **)&one, PAGE);
     one[0] = 1;
-    long shared =
-        clone_region((void **)&two, REGION_ADDR_ANY_ADDRESS, id, REGION_NO_PRIVATE_MAP, LOCK_RW);
-    long private =
-        clone_region((void **)&three, REGION_ADDR_ANY_ADDRESS, id, REGION_PRIVATE_MAP, LOCK_RW);
+    long shared = clone_region((void **)&two, id, REGION_NO_PRIVATE_MAP);
+    long private = clone_region((void **)&three, id, REGION_PRIVATE_MAP);
     expect_that("clone", shared > 0 && two != one);
     expect_that("clone privately", private > 0);
     expect_that("both see the page", two[0] == 1 && three[0] == 1);
@@ -110,9 +84,10 @@ static void clones(void)
     three[1] = 3;
     expect_that("the shared one writes to it", one[0] == 2);
     expect_that("the private one doesn't", one[1] == 0 && three[1] == 3);
-    expect("delete the source", delete (id), VM_OK);
+    expect("delete the source", quire_delete_region(id), VM_OK);
     expect_that("the clone lives on", two[0] == 2);
-    expect_that("delete the clones", delete (shared) == VM_OK && delete (private) == VM_OK);
+    expect_that("delete the clones",
+                quire_delete_region(shared) == VM_OK && quire_delete_region(private) == VM_OK);
 }
 
 /* ---- what they refuse ---- */
@@ -125,39 +100,72 @@ static void bad_pointers(void)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         void *where = NULL;
         expect("create, bad name",
-               create(bad[i], &where, REGION_ADDR_ANY_ADDRESS, PAGE, REGION_WIRING_LAZY, LOCK_RW),
+               quire_create_anonymous_region(bad[i], &where, REGION_ADDR_ANY_ADDRESS, PAGE,
+                                             REGION_WIRING_LAZY, LOCK_RW),
                ERR_VM_BAD_USER_MEMORY);
         expect("create, bad address", create_simple(bad[i], PAGE), ERR_VM_BAD_USER_MEMORY);
-        expect("clone, bad address",
-               clone_region(bad[i], REGION_ADDR_ANY_ADDRESS, id, REGION_NO_PRIVATE_MAP, LOCK_RW),
+        expect("clone, bad address", clone_region(bad[i], id, REGION_NO_PRIVATE_MAP),
                ERR_VM_BAD_USER_MEMORY);
-        expect("region information, bad pointer", info_of(id, bad[i]), ERR_VM_BAD_USER_MEMORY);
-        expect("vm information, bad pointer", (int)call6(CALL_VM_INFO, (long)bad[i], 0, 0, 0, 0, 0),
+        expect("region information, bad pointer", quire_get_region_info(id, bad[i]),
                ERR_VM_BAD_USER_MEMORY);
+        expect("vm information, bad pointer", quire_get_vm_info(bad[i]), ERR_VM_BAD_USER_MEMORY);
     }
     void **read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     expect("create, address in read-only memory", create_simple(read_only, PAGE),
            ERR_VM_BAD_USER_MEMORY);
-    expect("delete", delete (id), VM_OK);
+    expect("delete", quire_delete_region(id), VM_OK);
+}
+
+static void files(void)
+{
+    static const char path[] = "/tmp/mapped";
+    uint8_t *private = NULL, *shared = NULL;
+    void *where = NULL;
+    FILE *file = fopen(path, "w");
+    expect_that("a file", file != NULL && fputs("contents", file) >= 0 && fclose(file) == 0);
+    long one = map_file((void **)&private, path, REGION_PRIVATE_MAP, LOCK_RW);
+    long two = map_file((void **)&shared, path, REGION_NO_PRIVATE_MAP, LOCK_RW);
+    expect_that("map a file", one > 0 && two > 0);
+    expect_that("its bytes", memcmp(private, "contents", 9) == 0);
+    private[0] = 'C';
+    expect_that("a private write", shared[0] == 'c');
+    shared[7] = 'S';
+    file = fopen(path, "r");
+    expect_that("a shared write", file != NULL && fseek(file, 7, SEEK_SET) == 0 &&
+                                      fgetc(file) == 'S' && fclose(file) == 0);
+    expect("no such file", map_file(&where, "/is/not/there", REGION_PRIVATE_MAP, LOCK_RO),
+           ERR_NOT_FOUND);
+    expect("a directory", map_file(&where, "/tmp", REGION_PRIVATE_MAP, LOCK_RO), ERR_INVALID_ARGS);
+    expect("an empty path", map_file(&where, "", REGION_PRIVATE_MAP, LOCK_RO), ERR_NOT_FOUND);
+    expect("an unknown mapping", map_file(&where, path, 77, LOCK_RO), ERR_INVALID_ARGS);
+    expect("a bad path", map_file(&where, KERNEL_POINTER, REGION_PRIVATE_MAP, LOCK_RO),
+           ERR_VM_BAD_USER_MEMORY);
+    expect("a bad address", map_file(KERNEL_POINTER, path, REGION_PRIVATE_MAP, LOCK_RO),
+           ERR_VM_BAD_USER_MEMORY);
+    expect("bad arguments in memory",
+           quire_call(QUIRE_MAP_FILE, (uintptr_t)path, (uintptr_t)&where, 0, PAGE, LOCK_RO,
+                      (uintptr_t)KERNEL_POINTER),
+           ERR_VM_BAD_USER_MEMORY);
+    expect_that("delete them",
+                quire_delete_region(one) == VM_OK && quire_delete_region(two) == VM_OK);
 }
 
 static void bad_ids(void)
 {
     vm_region_info info;
-    static const long ids[] = {0, -1, INT_MIN, INT_MAX, 999999};
+    static const region_id ids[] = {0, -1, INT64_MIN, INT64_MAX, INT_MAX, 999999999};
     for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
         void *where = NULL;
-        expect("delete what never was", delete (ids[i]), ERR_VM_INVALID_REGION);
-        expect("information of what never was", info_of(ids[i], &info), ERR_VM_INVALID_REGION);
-        expect(
-            "clone what never was",
-            clone_region(&where, REGION_ADDR_ANY_ADDRESS, ids[i], REGION_NO_PRIVATE_MAP, LOCK_RW),
-            ERR_VM_INVALID_REGION);
+        expect("delete what never was", quire_delete_region(ids[i]), ERR_VM_INVALID_REGION);
+        expect("information of what never was", quire_get_region_info(ids[i], &info),
+               ERR_VM_INVALID_REGION);
+        expect("clone what never was", clone_region(&where, ids[i], REGION_NO_PRIVATE_MAP),
+               ERR_VM_INVALID_REGION);
     }
     /* The first regions there were are the kernel's. */
     bool refused = true;
     for (int id = 1; id <= 3; id++)
-        refused = refused && delete (id) == ERR_VM_INVALID_REGION;
+        refused = refused && quire_delete_region(id) == ERR_VM_INVALID_REGION;
     expect_that("the kernel's regions", refused);
 }
 
@@ -176,19 +184,18 @@ static void ids_of_others(void)
     }
     expect_that("its id", read(ends[0], &id, sizeof(id)) == sizeof(id));
     vm_region_info info;
-    expect("delete another's", delete (id), ERR_VM_INVALID_REGION);
-    expect("information of another's", info_of(id, &info), ERR_VM_INVALID_REGION);
-    expect_that("clone another's", clone_region(&where, REGION_ADDR_ANY_ADDRESS, id,
-                                                REGION_NO_PRIVATE_MAP, LOCK_RW) < 0);
+    expect("delete another's", quire_delete_region(id), ERR_VM_INVALID_REGION);
+    expect("information of another's", quire_get_region_info(id, &info), ERR_VM_INVALID_REGION);
+    expect_that("clone another's", clone_region(&where, id, REGION_NO_PRIVATE_MAP) < 0);
     kill(child, 9);
     waitpid(child, NULL, 0);
-    expect("delete a dead one's", delete (id), ERR_VM_INVALID_REGION);
+    expect("delete a dead one's", quire_delete_region(id), ERR_VM_INVALID_REGION);
 }
 
 static long create_with(void *address, int type, size_t size, int wiring, unsigned lock)
 {
-    long id = create("with", &address, type, size, wiring, lock);
-    return id > 0 ? delete (id) : id;
+    long id = quire_create_anonymous_region("with", &address, type, size, wiring, lock);
+    return id > 0 ? quire_delete_region(id) : id;
 }
 
 static void bad_values(void)
@@ -224,10 +231,10 @@ static void figures(void)
 {
     vm_info info;
     memset(&info, 0, sizeof(info));
-    expect("vm information", (int)call6(CALL_VM_INFO, (long)&info, 0, 0, 0, 0, 0), VM_OK);
+    expect("vm information", quire_get_vm_info(&info), VM_OK);
     expect_that("page size", info.physical_page_size == PAGE);
     expect_that("faults and pages", info.page_faults > 0 && info.physical_pages > info.free_pages);
-    expect_that("an unknown call", call6(1999, 0, 0, 0, 0, 0, 0) == -38);
+    expect_that("an unknown call", quire_call(1999, 0, 0, 0, 0, 0, 0) == -38);
 }
 
 int main(void)
@@ -235,6 +242,7 @@ int main(void)
     life_of_a_region();
     clones();
     bad_pointers();
+    files();
     bad_ids();
     ids_of_others();
     bad_values();
