@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import struct
@@ -32,6 +33,11 @@ def refuses(report, name, status, words, *arguments, **options):
                  f"{done.stdout}{done.stderr}")
 
 
+def limit_memory():
+    """No process may have more than 8 GiB of addresses."""
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+
+
 def check_usage(report):
     refuses(report, "no command", 125, ["usage"])
     refuses(report, "unknown command", 125, ["bogus", "no such command"], "bogus")
@@ -54,6 +60,8 @@ def check_usage(report):
             "/etc/passwd:/a", "--", "busybox", "true")
     refuses(report, "memory that the files fill", 125, ["too little to boot", "--memory"], "boot",
             "--memory", "4M", "--", "busybox", "true")
+    refuses(report, "more memory than QEMU can have", 125, ["QEMU ended"], "boot", "--memory", "64G",
+            "--", "busybox", "true", preexec_fn=limit_memory)
     long = "x" * 20000
     refuses(report, "too many arguments", 125, ["too long"], "boot", "--", "busybox", "echo", long)
 

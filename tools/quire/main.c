@@ -50,6 +50,8 @@ static int status_of(const struct record_reader *reader)
 {
     if (reader->panicked)
         return STATUS_PANIC;
+    if (!reader->heard)
+        return fail(STATUS_ERROR, "QEMU ended before the kernel had begun");
     if (!reader->exited)
         return fail(STATUS_PANIC, "the machine ended before the program did");
     return reader->leaked ? STATUS_LEAK : reader->status;

@@ -71,6 +71,7 @@ static void take_record_byte(struct record_reader *reader, char byte)
 
 void record_feed(struct record_reader *reader, const char *bytes, size_t length)
 {
+    reader->heard = true;
     size_t words = 0; /* where the words not yet written begin */
     for (size_t i = 0; i < length; i++) {
         if (reader->inside) {

@@ -10,6 +10,7 @@
 #define RECORD_LENGTH 4096
 
 struct record_reader {
+    bool heard;               /* of the kernel at all */
     bool inside;              /* of a record */
     bool middle;              /* of a line of words */
     char line[RECORD_LENGTH]; /* the record so far */
