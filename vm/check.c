@@ -118,26 +118,21 @@ static void check_entry(const vm_region *region, addr_t address, uint64_t entry)
 
 static size_t check_region(const vm_region *region)
 {
-    struct vm_translation_map *tmap = &region->aspace->translation_map;
-    addr_t at = region->base, last = region_last(region);
-    size_t count, found = 0;
+    const struct vm_translation_map *tmap = &region->aspace->translation_map;
+    struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
+    size_t found = 0;
     const uint64_t *entry;
     CHECK(region->magic == VM_REGION_MAGIC, "region %p has a bad magic\n", (const void *)region);
     CHECK(!((region->base | region->size) & VM_PAGE_MASK) && region->size > 0,
           "region %ld is not page aligned\n", (long)region->id);
     CHECK(radix_lookup(&vm_system.region_table, (uint64_t)region->id) == region,
           "region %ld is not in the table of ids\n", (long)region->id);
-    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
-        for (size_t i = 0; i < count; i++)
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        for (size_t i = 0; i < walk.count; i++)
             if (tmap_is_present(tmap->format, entry[i])) {
-                check_entry(region, at + i * VM_PAGE_SIZE, entry[i]);
+                check_entry(region, walk.address + i * VM_PAGE_SIZE, entry[i]);
                 found++;
             }
-        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
-        if (last - end < VM_PAGE_SIZE)
-            break;
-        at = end + VM_PAGE_SIZE;
-    }
     for (const vm_cache_ref *ref = region->cache_ref; ref; ref = ref->cache->source)
         check_cache(ref);
     return found;

@@ -114,25 +114,21 @@ size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page 
 void mapping_remove(vm_region *region, addr_t first, addr_t last)
 {
     struct vm_translation_map *tmap = tmap_of(region);
-    addr_t at = first;
-    size_t count, removed = 0;
+    struct tmap_walk walk = {.next = first, .last = last};
+    long removed = 0;
     uint64_t *entry;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
-    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
+    while ((entry = tmap_run(tmap, &walk)) != NULL) {
         long here = 0;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < walk.count; i++) {
             if (!tmap_is_present(tmap->format, entry[i]))
                 continue;
             uncount_mapping(region, exchange(&entry[i], 0));
             here++;
         }
         if (here > 0)
-            tmap_used(tmap, at, -here);
-        removed += (size_t)here;
-        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
-        if (last - end < VM_PAGE_SIZE)
-            break;
-        at = end + VM_PAGE_SIZE;
+            tmap_used(tmap, walk.address, -here);
+        removed += here;
     }
     if (removed > 0)
         tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
@@ -172,18 +168,12 @@ static uint64_t change_entry(const vm_region *region, uint64_t *entry, const str
 static bool change_range(vm_region *region, addr_t first, addr_t last, const struct change *change)
 {
     struct vm_translation_map *tmap = tmap_of(region);
-    addr_t at = first;
-    size_t count;
+    struct tmap_walk walk = {.next = first, .last = last};
     uint64_t *entry, lost = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
-    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
-        for (size_t i = 0; i < count; i++)
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        for (size_t i = 0; i < walk.count; i++)
             lost |= change_entry(region, &entry[i], change);
-        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
-        if (last - end < VM_PAGE_SIZE)
-            break;
-        at = end + VM_PAGE_SIZE;
-    }
     if (lost)
         tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
     vm_mutex_unlock(&tmap->lock);
@@ -230,23 +220,18 @@ struct vm_page *mapping_page(vm_region *region, addr_t address)
 static size_t for_each_entry(vm_region *region, void (*visit)(struct vm_page *page))
 {
     struct vm_translation_map *tmap = tmap_of(region);
-    addr_t at = region->base, last = region_last(region);
-    size_t count, found = 0;
-    uint64_t *entry;
+    struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
+    size_t found = 0;
+    const uint64_t *entry;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
-    while (at <= last && (entry = tmap_run(tmap, &at, last, &count)) != NULL) {
-        for (size_t i = 0; i < count; i++) {
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        for (size_t i = 0; i < walk.count; i++) {
             if (!tmap_is_present(tmap->format, entry[i]))
                 continue;
             if (visit && !region->is_device)
                 visit(vm_page_at(tmap_entry_physical(tmap->format, entry[i])));
             found++;
         }
-        addr_t end = at + (count - 1) * VM_PAGE_SIZE;
-        if (last - end < VM_PAGE_SIZE)
-            break;
-        at = end + VM_PAGE_SIZE;
-    }
     vm_mutex_unlock(&tmap->lock);
     return found;
 }

@@ -186,29 +186,30 @@ uint64_t *tmap_entry(struct vm_translation_map *map, addr_t address, bool make)
     return &map->leaf[slot_of(format, address, 0)];
 }
 
-uint64_t *tmap_run(struct vm_translation_map *map, addr_t *address, addr_t last, size_t *count)
+/* The walk goes on behind `end`, if that isn't the end. */
+static void advance(struct tmap_walk *walk, addr_t end)
+{
+    walk->done = end >= walk->last;
+    walk->next = end + 1;
+}
+
+uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk)
 {
     const struct vm_tmap_format *format = map->format;
-    addr_t at = *address;
-    while (at <= last) {
-        uint64_t *table = host_frame_ptr(map->root);
+    while (!walk->done) {
+        addr_t at = walk->next;
+        uint64_t *table = host_frame_ptr(map->root), *below;
         unsigned level = format->levels - 1;
-        for (; level > 0; level--) {
-            uint64_t *below = table_below(format, load(&table[slot_of(format, at, level)]));
-            if (!below)
+        for (; level > 0; level--, table = below)
+            if (!(below = table_below(format, load(&table[slot_of(format, at, level)]))))
                 break;
-            table = below;
-        }
-        if (level == 0) {
-            addr_t end = at | span_mask(format, 1);
-            *count = ((end < last ? end : last) - at) / VM_PAGE_SIZE + 1;
-            *address = at;
-            return &table[slot_of(format, at, 0)];
-        }
-        addr_t end = at | span_mask(format, level);
-        if (end >= last)
-            return NULL;
-        at = end + 1;
+        addr_t end = at | span_mask(format, level > 0 ? level : 1);
+        advance(walk, end);
+        if (level > 0)
+            continue;
+        walk->address = at;
+        walk->count = ((end < walk->last ? end : walk->last) - at) / VM_PAGE_SIZE + 1;
+        return &table[slot_of(format, at, 0)];
     }
     return NULL;
 }

@@ -69,9 +69,16 @@ static inline void tmap_used_one(struct vm_translation_map *map)
     if (map->leaf_page)
         map->leaf_page->map_count++;
 }
-/* The first run of entries at or behind *address and up to `last` in one table: sets *address to
- * the first one's and *count. NULL: no tables up to `last`. Large leaves are passed over. */
-uint64_t *tmap_run(struct vm_translation_map *map, addr_t *address, addr_t last, size_t *count);
+/* A walk over the entries of a range, table by table; start it with {.next = first, .last = last}. */
+struct tmap_walk {
+    addr_t next, last;
+    bool done;
+    addr_t address; /* of the first entry of the run that tmap_run has returned */
+    size_t count;   /* of entries in it */
+};
+/* The next run of entries in one table. NULL: no tables are left in the range. Large leaves are
+ * passed over. */
+uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk);
 /* Entries of the table for `address` went from 0 to used, or (negative) back. When none is left, the
  * table is taken out, to be freed by tmap_flush. */
 void tmap_used(struct vm_translation_map *map, addr_t address, long difference);
