@@ -70,24 +70,19 @@ struct file_state *file_state_copy(struct file_state *from)
     return state;
 }
 
-/* Closes all descriptors, or only those that close on exec. */
-static void close_descriptors(struct file_state *state, bool all)
+void file_state_close_on_exec(struct file_state *state)
 {
     for (unsigned fd = 0; fd < state->capacity; fd++) {
+        struct file *file = NULL;
         mutex_lock(&state->lock);
-        struct descriptor *descriptor = &state->descriptors[fd];
-        struct file *file = all || descriptor->close_on_exec ? descriptor->file : NULL;
-        if (file != NULL)
-            *descriptor = (struct descriptor){0};
+        if (state->descriptors[fd].close_on_exec) {
+            file = state->descriptors[fd].file;
+            state->descriptors[fd] = (struct descriptor){0};
+        }
         mutex_unlock(&state->lock);
         if (file != NULL)
             file_release(file);
     }
-}
-
-void file_state_close_on_exec(struct file_state *state)
-{
-    close_descriptors(state, false);
 }
 
 /* Guards the pointers from processes, for those who look at other processes' files. */
@@ -116,7 +111,10 @@ void file_state_put(struct file_state *state)
 {
     if (state == NULL || __atomic_sub_fetch(&state->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    close_descriptors(state, true);
+    for (unsigned fd = 0; fd < state->capacity; fd++) {
+        if (state->descriptors[fd].file != NULL)
+            file_release(state->descriptors[fd].file);
+    }
     vnode_release(state->cwd);
     vm_meta_free(state->descriptors, state->capacity * sizeof(*state->descriptors));
     vm_meta_free(state, sizeof(*state));
