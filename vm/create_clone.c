@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Regions that map what another region maps. */
+#include "aspace.h"
+#include "create.h"
+#include "region.h"
+
+/* How a source was before its clone made it a shared one. */
+struct clone_source {
+    vm_region *region; /* with a reference */
+    bool was_shared, was_charged;
+    uint8_t inherit;
+};
+
+/* => the source's map: write-locked. Fills in what the clone takes from its source. */
+static int take_source(struct clone_source *source, struct create_request *r, vm_cache_ref **ref)
+{
+    vm_region *region = source->region;
+    vm_cache_ref *of = region->cache_ref;
+    int error = VM_OK;
+    bool shared = r->mapping == REGION_NO_PRIVATE_MAP;
+    if (shared && (r->lock & LOCK_RW) && !(region->max_lock & LOCK_RW))
+        return ERR_PERMISSION_DENIED;
+    if (!shared && region->is_device)
+        return ERR_UNSUPPORTED;
+    cache_lock(of);
+    source->was_shared = of->shared;
+    source->was_charged = region->charged;
+    source->inherit = region->inherit;
+    if (shared)
+        error = region_make_shared(region);
+    if (error == VM_OK) {
+        vm_cache_acquire_ref(of);
+        *ref = of;
+        r->size = region->size;
+        r->offset = region->cache_offset;
+        r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
+        r->max_lock = shared ? region->max_lock : LOCK_RW;
+        if (shared)
+            region->inherit = VM_INHERIT_SHARE;
+    }
+    cache_unlock(of);
+    return error;
+}
+
+/* => the source's map: write-locked. There is no clone after all. */
+static void restore_source(struct clone_source *source)
+{
+    vm_region *region = source->region;
+    vm_cache_ref *ref = region->cache_ref;
+    cache_lock(ref);
+    /* Unless somebody else shares it by now. */
+    if (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1) {
+        region->inherit = source->inherit;
+        if (region->charged && !source->was_charged) {
+            (void)cache_charge(ref->cache, -(int64_t)region->size);
+            region->charged = false;
+        }
+        ref->shared = source->was_shared;
+    }
+    cache_unlock(ref);
+}
+
+/* Takes from, or restores (ref is NULL), the source, which must still be mapped. */
+static int with_source(struct clone_source *source, struct create_request *r, vm_cache_ref **ref)
+{
+    vm_address_space *aspace = region_get_aspace(source->region);
+    int error = ERR_VM_INVALID_REGION;
+    if (!aspace)
+        return error;
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    if (source->region->aspace == aspace) {
+        error = ref ? take_source(source, r, ref) : VM_OK;
+        if (!ref)
+            restore_source(source);
+    }
+    aspace_write_unlock(aspace);
+    vm_put_aspace(aspace);
+    return error;
+}
+
+region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
+                          region_id source_region, int mapping, unsigned lock)
+{
+    vm_address_space *aspace;
+    vm_cache_ref *ref = NULL;
+    struct create_request r = {.aid = aid,
+                               .name = name,
+                               .address = address,
+                               .addr_type = addr_type,
+                               .size = VM_PAGE_SIZE, /* until the source says */
+                               .lock = lock,
+                               .mapping = mapping,
+                               .inherit = create_inherit_of(mapping)};
+    int error = create_begin(&r, &aspace);
+    if (error != VM_OK)
+        return error;
+    struct clone_source source = {.region = vm_get_region_by_id(source_region)};
+    error = source.region ? with_source(&source, &r, &ref) : ERR_VM_INVALID_REGION;
+    if (error == VM_OK) {
+        region_id id = create_finish(&r, aspace, ref);
+        if (id < 0)
+            (void)with_source(&source, &r, NULL);
+        vm_put_region(source.region);
+        return id;
+    }
+    vm_put_region(source.region);
+    vm_put_aspace(aspace);
+    return error;
+}
