@@ -182,7 +182,7 @@ static void reset_thread(const char *name)
     struct thread *thread = thread_current();
     strlcpy(thread->name, name, sizeof(thread->name));
     fpu_reset(thread);
-    fpu_load(thread);
+    fpu_load(thread->fpu);
     thread_set_fs_base(0);
     thread_set_gs_base(0);
 }

@@ -11,7 +11,7 @@
 #define FPU_SIZE 512
 #define FPU_ALIGNMENT 64
 #define FPU_MXCSR 24
-#define FPU_RESERVED 464 /* from here on the CPU leaves the bytes alone */
+#define FPU_USED 416 /* the CPU neither reads nor writes what is behind */
 #define MXCSR_VALID 0xffffu
 
 #define UC_SIGCONTEXT_SS 2u
@@ -176,7 +176,7 @@ bool signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
     return true;
 }
 
-/* The state is made sane apart from thread->fpu, which a switch under way would overwrite. */
+/* Bits of MXCSR that the CPU doesn't know would be a trap in the kernel. */
 static bool restore_fpu(uint64_t from)
 {
     uint8_t state[FPU_SIZE] __attribute__((aligned(16)));
@@ -184,17 +184,15 @@ static bool restore_fpu(uint64_t from)
     uint32_t mxcsr;
     if (from == 0) {
         fpu_reset(thread);
-        fpu_load(thread);
+        fpu_load(thread->fpu);
         return true;
     }
-    if (copy_from_user(state, (const void *)from, FPU_SIZE) != 0)
+    if (copy_from_user(state, (const void *)from, FPU_USED) != 0)
         return false;
-    memset(state + FPU_RESERVED, 0, FPU_SIZE - FPU_RESERVED);
     memcpy(&mxcsr, state + FPU_MXCSR, sizeof(mxcsr));
     mxcsr &= MXCSR_VALID;
     memcpy(state + FPU_MXCSR, &mxcsr, sizeof(mxcsr));
-    memcpy(thread->fpu, state, FPU_SIZE);
-    fpu_load(thread);
+    fpu_load(state);
     return true;
 }
 

@@ -95,7 +95,7 @@ static void switch_to(struct cpu *cpu, struct thread *from, struct thread *to)
     if (from->process != NULL)
         fpu_save(from);
     if (to->process != NULL)
-        fpu_load(to);
+        fpu_load(to->fpu);
     switch_stacks(&from->switch_stack, to->switch_stack);
     finish_switch();
 }

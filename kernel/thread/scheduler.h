@@ -51,9 +51,9 @@ static inline void fpu_save(struct thread *thread)
 {
     __asm__ volatile("fxsave64 %0" : "=m"(thread->fpu));
 }
-static inline void fpu_load(const struct thread *thread)
+static inline void fpu_load(const uint8_t state[512])
 {
-    __asm__ volatile("fxrstor64 %0" : : "m"(thread->fpu));
+    __asm__ volatile("fxrstor64 %0" : : "m"(*(const uint8_t(*)[512])state));
 }
 
 #endif
