@@ -16,6 +16,7 @@ PARTS = {
     "alone": ("the core alone, freestanding, with gcc and clang", alone.run),
     "style": ("format, licence lines, static analysis", style.run),
     "unit": ("the unit tests, on the simulated machine", unit.run),
+    "clang": ("all of it built with clang, and the unit tests", unit.run_clang),
     "sanitized": ("the unit tests with address and undefined-behaviour checks", unit.run_sanitized),
     "tool": ("the quire command: what it refuses, what it passes on", tool.run),
     "cases": ("programs' cases in the reference kernel, against this host", guest.run_cases),
