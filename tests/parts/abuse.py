@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Programs that want more than there is. The kernel goes on, and has every frame back at the end:
 otherwise `quire boot` ends with a status of its own."""
+import os
+
 from parts.guest import STATUS, boot
 
 
@@ -13,7 +15,21 @@ def survives(report, name, script, expected, status=0, memory="16M"):
     return done.stderr
 
 
+def runs(report, name, program, *arguments, expected):
+    """One case: a program of tests/guest comes to its end."""
+    path = os.path.abspath(f"build/tests/guest/{program}")
+    done = boot("--file", f"{path}:/program", "--", path, *arguments, timeout=120)
+    said = STATUS.get(done.returncode, f"status {done.returncode}")
+    report.check(name, done.returncode == 0 and done.stdout.endswith(expected),
+                 f"{said}\n{done.stdout[-500:]}{done.stderr[-1500:]}")
+
+
 def run(report):
+    for seed in ("1", "2"):
+        runs(report, f"random system calls, seed {seed}", "random-calls", seed, "40", "60",
+             expected="40 children\n")
+        runs(report, f"hostile programs, seed {seed}", "hostile-elf", "/program", seed, "150",
+             expected="150 files\n")
     words = survives(report, "a program that takes all memory is ended",
                      "tail /dev/zero; echo $?; seq 3 | tail -n 1", "137\n3\n")
     report.check("a line says so", "out of memory" in words and "tail" in words, words[-1500:])
