@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Text for people and for the tool, on QEMU's debug console: one OUT for each byte, so it works from
+ * the first instruction in C to the last word of a panic, under any lock. */
 #include <kernel/cpu.h>
 #include <kernel/log.h>
 #include <kernel/string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The two serial ports. Output waits for the port, byte by byte; input comes by interrupt, is decoded
+ * as it comes, and lies in a ring until somebody reads it. */
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* printf without a library: flags, width, precision and length are parsed into a struct conversion,
+ * and each kind of conversion writes through put(), which counts what no longer fits. */
 #include <kernel/string.h>
 
 struct output {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The PVH start structure, by Xen's public/arch-x86/hvm/start_info.h. All addresses in it are physical;
+ * the direct map reaches them. It is read, and the command line copied, before the core is given any
+ * memory: where the loader has put them doesn't matter. */
 #include <kernel/log.h>
 #include <kernel/string.h>
 #include <quire/host.h>

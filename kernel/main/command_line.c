@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Words are separated by blanks; inside a word %20 is one, so that any argument can be passed. */
 #include <kernel/log.h>
 #include <kernel/string.h>
 #include "main/boot_info.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Everything here runs with interrupts off, on whatever stack was interrupted, and looks at structures
+ * that somebody may have been changing: so it takes no lock, allocates nothing and only reads. */
 #include <kernel/console.h>
 #include <kernel/log.h>
 #include <kernel/string.h>

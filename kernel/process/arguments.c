@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* argv and envp are copied out of the old program's memory, page by page, before that is given up, and
+ * then onto the new stack, with the tables of pointers below them. */
 #include <kernel/errno.h>
 #include <kernel/process.h>
 #include <kernel/random.h>

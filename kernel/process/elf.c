@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Loading static ELF programs. Nothing in the file is believed: each sum is checked before it is made,
+ * and what is mapped was checked before anything was. */
 #include <kernel/errno.h>
 #include <kernel/string.h>
 #include <kernel/trap.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The end of a process. What may sleep comes first (files, memory); then, under the process lock and
+ * at once, it becomes a zombie and has no thread any more; then the thread ends. */
 #include <kernel/errno.h>
 #include <quire/host.h>
 #include "process/tree.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* fork, vfork and the clone(2) that posix_spawn uses. The child is complete before anybody can find it:
+ * until process_publish every failure is undone by forgetting it. */
 #include <kernel/errno.h>
 #include <kernel/string.h>
 #include "fs/user_copy.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The first process has no program: it is a kernel thread with the place of Linux's init in the tree.
+ * So the program that is run is an ordinary process, which any signal may end, and orphans have
+ * somebody who waits for them. */
 #include <kernel/console.h>
 #include <kernel/errno.h>
 #include <kernel/log.h>

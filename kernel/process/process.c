@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The table of processes. A process is referenced by its place in the tree, until it has been waited
+ * for, and by whoever has found it through process_find or process_next. */
 #include <kernel/errno.h>
 #include <kernel/string.h>
 #include "process/tree.h"

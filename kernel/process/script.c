@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* "#!" lines. Each makes its interpreter the program to run, and puts itself in front of the arguments;
+ * the interpreter may be a script again. */
 #include <kernel/errno.h>
 #include <kernel/process.h>
 #include <kernel/string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* wait4 and waitid: the children are looked at under the process lock; between two looks the parent
+ * sleeps on its child_event, which every change of a child's state signals. */
 #include <kernel/errno.h>
 #include "process/tree.h"
 #include "thread/scheduler.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Spinlocks, and the locks that sleep: the latter are a word each, on which thread_wait and thread_wake
+ * do the rest. */
 #include <kernel/errno.h>
 #include <kernel/thread.h>
 
