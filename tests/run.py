@@ -4,6 +4,7 @@
 import argparse
 import os
 import sys
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -43,7 +44,10 @@ def main():
     for name in arguments.parts or PARTS:
         text, run = PARTS[name]
         report.begin(name, text)
-        run(report)
+        try:
+            run(report)
+        except Exception:  # a part that can't go on is a failure, and the others are run
+            report.failed(f"{name}: the tests themselves", traceback.format_exc())
     return report.end()
 
 

@@ -49,7 +49,7 @@ def check_usage(report):
             ("--memory", "5000001", "multiple"), ("--cpus", "0", "not a number"),
             ("--cpus", "many", "not a number"), ("--cpus", "1000", "not a number"),
             ("--timeout", "0", "not a number"), ("--timeout", "1.5", "not a number"),
-            ("--file", "", "empty"), ("--file", "/is/not/there", "No such file"),
+            ("--file", "", "empty"), ("--debug", "", "empty"), ("--file", "/is/not/there", "No such file"),
             ("--file", "/etc/passwd:relative", "absolute"), ("--file", ":/x", "before the colon"),
             ("--kernel", "/is/not/there", "./dev build"), ("--kernel", "/etc/passwd", "no kernel")]:
         refuses(report, f"{option} '{value}'", 125, [word], "boot", option, value, "--", "busybox",
@@ -164,6 +164,28 @@ def check_figures(report):
                 "busybox", "true")
 
 
+# A command of the debugger, and what it must say: in the real kernel, on its own structures.
+DEBUGGER = {
+    "help": "this list", "aspaces": "kernel", "aspace 1": "root table", "regions": "kernel text",
+    "region 1": "kernel text", "page_stats": "WIRED", "commit": "committed", "check":
+    "0 contradictions", "threads": "max_commit", "processes": "init",
+    "db 0xffff800000100000 4": "0xffff800000100000  ", "ds 0xffff800000100000 2": "0xffff8",
+    "dw 0xffff800000100000": "0xffff8", "dl 0xffff800000100000 1": "0xffff8",
+    "db 0x10": "nothing is mapped", "db 0x8000000000000000": "nothing is mapped",
+    "dl 0xfffffffffffffff8": "nothing is mapped", "cache 0x10": "no address", "cache": "usage",
+    "cache_ref 0xffff800000100000": "is no cache", "region": "usage", "region none": "no region",
+    "aspace 99999999999999999999": "no address space", "nonsense": "no such command",
+}
+
+
+def check_debugger(report):
+    commands = [word for command in DEBUGGER for word in ("--debug", command)]
+    done = boot(*commands, "--", "busybox", "true")
+    report.check("debugger commands", done.returncode == 0, f"{done.returncode}\n{done.stderr}")
+    for command, words in DEBUGGER.items():
+        report.check(f"debugger: {command}", words in done.stderr, done.stderr)
+
+
 def check_end(report):
     """A signal ends the machine with the tool, and leaves nothing behind."""
     done = subprocess.Popen([QUIRE, "boot", "--", "busybox", "sleep", "1000"],
@@ -250,5 +272,6 @@ def run(report):
     check_status(report)
     check_streams(report)
     check_figures(report)
+    check_debugger(report)
     check_terminal(report)
     check_end(report)

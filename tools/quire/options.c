@@ -119,6 +119,8 @@ static int set_option(struct boot_options *options, int option, const char *valu
     case OPTION_FILE:
         return set_file(options, value);
     case OPTION_DEBUG:
+        if (value[0] == '\0')
+            return fail(STATUS_ERROR, "--debug: the command is empty; --debug help lists them");
         return append(&options->debug, value);
     case OPTION_ICOUNT:
         options->icount = true;
