@@ -296,6 +296,9 @@ int path_open(struct vnode *start, const char *path, unsigned flags, unsigned mo
     if (error == 0)
         error = find_or_create(&end, flags, mode, &created);
     mutex_unlock(&namespace_lock);
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+    if (error == 0 && writes && (flags & O_PATH) == 0 && vnode_is_executing(end.vnode))
+        error = -ETXTBSY;
     if (error == 0 && (flags & (O_TRUNC | O_PATH)) == O_TRUNC && !created &&
         vnode_type(end.vnode) == S_IFREG)
         error = vnode_truncate(end.vnode, 0);

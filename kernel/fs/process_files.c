@@ -62,3 +62,17 @@ int fs_vnode_path(void *vnode, char *path, size_t size)
     int64_t length = vnode_path(vnode, path, size);
     return length < 0 ? (int)length : 0;
 }
+
+bool vnode_is_executing(const struct vnode *vnode)
+{
+    bool found = false;
+    int32_t pid = 0;
+    if (vnode_type(vnode) != S_IFREG || (vnode->mode & 0111) == 0)
+        return false;
+    for (struct process *process; !found && (process = process_next(pid)) != NULL;) {
+        pid = process->pid;
+        found = process->executable == vnode;
+        process_put(process);
+    }
+    return found;
+}

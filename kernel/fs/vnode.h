@@ -96,6 +96,8 @@ void vnode_changed(struct vnode *vnode);
 /* 0 or -EACCES; `mask` is R_OK | W_OK | X_OK. Everybody is root, so only a file that nobody may
  * execute is refused. */
 int vnode_check_access(const struct vnode *vnode, unsigned mask);
+/* Whether a process runs it: then nobody may write to it. */
+bool vnode_is_executing(const struct vnode *vnode);
 /* => namespace_lock held. The absolute path, with its NUL: its length without it, -ENOENT (no name is
  * left), -ERANGE. */
 int64_t vnode_path_locked(const struct vnode *vnode, char *buffer, size_t size);

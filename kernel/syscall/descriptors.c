@@ -237,6 +237,8 @@ int64_t sys_truncate(struct trap_frame *frame)
         return error;
     if (vnode_type(vnode) == S_IFDIR)
         error = -EISDIR;
+    else if (vnode_is_executing(vnode))
+        error = -ETXTBSY;
     else
         error = vnode->ops == &ramfs_file_ops ? vnode_truncate(vnode, (off_t)ARGUMENT(1)) : -EINVAL;
     vnode_release(vnode);

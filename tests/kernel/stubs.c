@@ -94,6 +94,12 @@ void vnode_give_back_commitment(struct vnode *vnode)
     (void)vnode;
 }
 
+bool vnode_is_executing(const struct vnode *vnode)
+{
+    (void)vnode;
+    return false;
+}
+
 int vnode_commit_all(struct vnode *vnode)
 {
     (void)vnode;
