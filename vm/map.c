@@ -140,27 +140,29 @@ static vm_region *cursor_region(const struct map_cursor *cursor)
     return cursor->node[0]->child[cursor->at[0]];
 }
 
-vm_region *vm_virtual_map_lookup(struct vm_virtual_map *map, addr_t address)
+/* The leaf whose regions `address` may lie among, or NULL. */
+static const struct map_node *find_leaf(struct vm_virtual_map *map, addr_t address)
 {
-    vm_region *hint = __atomic_load_n(&map->hint, __ATOMIC_RELAXED);
-    if (hint && address - hint->base < hint->size)
-        return hint;
-    const struct map_node *node = map->root;
-    uint32_t at = 0;
-    if (!node)
-        return NULL;
-    for (uint32_t level = map->height;;) {
-        at = search(node, address);
+    struct map_node *node = __atomic_load_n(&map->hint, __ATOMIC_RELAXED);
+    if (node && address >= node->first[0] && address <= node->last[node->count - 1])
+        return node;
+    node = map->root;
+    for (uint32_t level = map->height; level > 1; level--) {
+        uint32_t at = search(node, address);
         if (at >= node->count)
             return NULL;
-        if (--level == 0)
-            break;
         node = node->child[at];
     }
-    if (node->first[at] > address)
-        return NULL;
-    __atomic_store_n(&map->hint, node->child[at], __ATOMIC_RELAXED);
-    return node->child[at];
+    if (map->height > 1)
+        __atomic_store_n(&map->hint, node, __ATOMIC_RELAXED);
+    return node;
+}
+
+vm_region *vm_virtual_map_lookup(struct vm_virtual_map *map, addr_t address)
+{
+    const struct map_node *leaf = find_leaf(map, address);
+    uint32_t at = leaf ? search(leaf, address) : 0;
+    return leaf && at < leaf->count && leaf->first[at] <= address ? leaf->child[at] : NULL;
 }
 
 vm_region *map_first(const struct vm_virtual_map *map, addr_t address, struct map_cursor *cursor)
@@ -420,11 +422,17 @@ static void insert_at(struct vm_virtual_map *map, struct map_cursor *cursor, uin
     }
 }
 
+static void note_change(struct vm_virtual_map *map)
+{
+    map->change_count++;
+    __atomic_store_n(&map->hint, NULL, __ATOMIC_RELAXED);
+}
+
 void map_insert(struct vm_virtual_map *map, vm_region *region)
 {
     struct map_cursor cursor;
     struct map_entry entry = {region->base, region_last(region), 0, region};
-    map->change_count++;
+    note_change(map);
     map->count++;
     if (map->height == 0) {
         map->root = take_spare(map);
@@ -494,9 +502,8 @@ void map_remove(struct vm_virtual_map *map, vm_region *region)
     bool found = descend(map, region->base, &cursor);
     VM_ASSERT(found && cursor_region(&cursor) == region);
     uint32_t level = 0;
-    map->change_count++;
+    note_change(map);
     map->count--;
-    __atomic_store_n(&map->hint, NULL, __ATOMIC_RELAXED);
     remove_entry(cursor.node[0], cursor.at[0]);
     for (; level + 1 < cursor.height && cursor.node[level]->count < FEW; level++)
         refill(map, &cursor, level);
@@ -513,7 +520,7 @@ void map_change(struct vm_virtual_map *map, vm_region *region, addr_t base, addr
     region->base = base;
     region->size = size;
     set_entry(cursor.node[0], cursor.at[0], (struct map_entry){base, base + (size - 1), 0, region});
-    map->change_count++;
+    note_change(map);
     propagate(&cursor, 0);
 }
 

@@ -36,7 +36,9 @@ struct vm_virtual_map {
     addr_t alloc_base;     /* the lowest address for regions that don't ask for one */
     uint64_t change_count; /* grows with every change */
     size_t count;          /* regions */
-    vm_region *hint;       /* found last; racy by design: checked before use, cleared on removal */
+    /* The leaf in which a lookup has ended last: the next one is often near. Readers race to set it;
+     * whoever changes the tree clears it. */
+    struct map_node *hint;
     struct map_node *spare;
     uint32_t spares;
 };
