@@ -72,13 +72,13 @@ static void load_memory(struct cpu *cpu, struct user_memory *memory)
         vm_leave_aspace(old->aspace, cpu->id);
 }
 
-static void load_bases(const struct thread *from, const struct thread *to)
+/* Programs can change what is loaded behind our back, by loading a selector. */
+static void load_bases(const struct thread *to)
 {
     if (to->process == NULL)
         return;
     write_msr(MSR_FS_BASE, to->fs_base);
-    if (from->gs_base != to->gs_base || from->process == NULL)
-        write_msr(MSR_KERNEL_GS_BASE, to->gs_base);
+    write_msr(MSR_KERNEL_GS_BASE, to->gs_base);
 }
 
 /* => interrupts off, queue locked */
@@ -91,7 +91,7 @@ static void switch_to(struct cpu *cpu, struct thread *from, struct thread *to)
     cpu->kernel_stack = to->stack_top;
     cpu->task_state->rsp[0] = to->stack_top;
     load_memory(cpu, to->memory);
-    load_bases(from, to);
+    load_bases(to);
     if (from->process != NULL)
         fpu_save(from);
     if (to->process != NULL)
