@@ -166,6 +166,8 @@ static int truncate_locked(struct vnode *vnode, off_t size)
 {
     bool shrinks = size < vnode->size;
     int error = shrinks ? keep_cache(vnode) : 0;
+    if (error == 0 && vnode->commits_all)
+        error = commit_up_to(vnode, size);
     if (error != 0)
         return error;
     if (size < vnode->archive_size)
@@ -199,6 +201,8 @@ int vnode_commit_all(struct vnode *vnode)
 {
     mutex_lock(&vnode->data_lock);
     int error = commit_up_to(vnode, vnode->size);
+    if (error == 0)
+        vnode->commits_all = true;
     mutex_unlock(&vnode->data_lock);
     return error;
 }

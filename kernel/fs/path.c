@@ -210,7 +210,7 @@ int path_lookup_executable(struct file_state *state, const char *path, struct vn
     vnode_release(cwd);
     if (error != 0)
         return error;
-    if (vnode_type(*found) != S_IFREG || vnode_check_access(*found, X_OK) != 0)
+    if ((*found)->ops != &ramfs_file_ops || vnode_check_access(*found, X_OK) != 0)
         error = -EACCES;
     if (error == 0)
         error = vnode_keep_cache(*found);

@@ -55,6 +55,7 @@ struct vnode {
     const uint8_t *archive; /* what the file held at boot, in the initial archive */
     off_t archive_size;     /* how much of that still counts */
     off_t committed;        /* promised with vm_commit for this file */
+    bool commits_all;       /* a shared mapping may write anywhere in it */
     vm_cache_ref *cache;    /* the one cache: the core's, through host_vnode_set_cache */
     vm_cache_ref *kept;     /* the file's own reference on it: a ram file is its cache */
     bool dying;             /* on vnode_dying_list; guarded by its lock */
