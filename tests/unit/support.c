@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 aspace_id program;
 
@@ -181,6 +182,15 @@ void assert_numbered(addr_t address, size_t pages, unsigned first)
 void assert_byte(addr_t address, int expected)
 {
     assert_int_equal(sim_read_byte(address), expected);
+}
+
+struct seeds seeds_or(unsigned long first, unsigned long count)
+{
+    struct seeds seeds = {first, count};
+    const char *chosen = getenv("QUIRE_SEEDS");
+    if (chosen != NULL)
+        assert_int_equal(sscanf(chosen, "%lu,%lu", &seeds.first, &seeds.count), 2);
+    return seeds;
 }
 
 aspace_id fork_program(void)

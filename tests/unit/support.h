@@ -95,6 +95,12 @@ void number_pages(addr_t address, size_t pages, unsigned first);
 void assert_numbered(addr_t address, size_t pages, unsigned first);
 void assert_byte(addr_t address, int expected);
 
+/* The seeds to use, FIRST,COUNT: those in QUIRE_SEEDS, for long runs, or else these. */
+struct seeds {
+    unsigned long first, count;
+};
+struct seeds seeds_or(unsigned long first, unsigned long count);
+
 /* A copy of the running program's space, made current. */
 aspace_id fork_program(void);
 

@@ -284,7 +284,74 @@ static void test_race_of_faults_and_truncation(void)
     repeat_with_seeds(60, faults_and_truncation);
 }
 
+/* ---- a space that goes while its fibers run ---- */
+
+static aspace_id victim;
+static sim_file *victims_file;
+
+static int live_in_victim(void *argument)
+{
+    uint64_t state = (uintptr_t)argument * 0x9e3779b97f4a7c15u;
+    for (unsigned i = 0; i < 30; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        addr_t at = SPOT + PAGES(state >> 60);
+        void *place = PTR(at);
+        switch (state >> 40 & 7) {
+        case 0:
+            (void)vm_create_anonymous_region(victim, "x", &place, REGION_ADDR_REPLACE, PAGES(3),
+                                             REGION_WIRING_LAZY, LOCK_RW);
+            break;
+        case 1:
+            (void)vm_map_vnode(victim, "f", &place, REGION_ADDR_REPLACE, PAGES(3), LOCK_RW,
+                               REGION_PRIVATE_MAP, victims_file, 0);
+            break;
+        case 2:
+            (void)vm_unmap_range(victim, at, PAGES(2));
+            break;
+        case 3:
+            (void)user_memset(place, 'x', PAGES(2));
+            break;
+        case 4: {
+            aspace_id child = vm_copy_aspace(victim, "child");
+            if (child > 0)
+                (void)vm_delete_aspace(child);
+            break;
+        }
+        default:
+            (void)sim_write_byte(at, (uint8_t)i);
+        }
+    }
+    return VM_OK;
+}
+
+static void space_goes(void)
+{
+    victim = vm_create_aspace("victim", SIM_USER_BASE, SIM_USER_END - SIM_USER_BASE, false);
+    victims_file = sim_file_create_numbered("/f", 3);
+    for (uintptr_t i = 1; i < 5; i++)
+        sim_spawn_on((unsigned)(i % 3), victim, "lives", live_in_victim,
+                     PTR(i * 977 + (uintptr_t)victim));
+    for (unsigned i = 0; i < 25; i++)
+        sim_yield();
+    OK(vm_delete_aspace(victim));
+    assert_int_equal(vm_delete_aspace(victim), ERR_VM_INVALID_ASPACE);
+    sim_run();
+    sim_set_cpu(1);
+    sim_set_aspace(ERR_VM_INVALID_ASPACE);
+    sim_set_cpu(2);
+    sim_set_aspace(program);
+    sim_set_cpu(0);
+    sim_set_aspace(program);
+    assert_int_equal(sim_file_references(victims_file), 0);
+}
+
+static void test_race_of_a_space_that_goes(void)
+{
+    repeat_with_seeds(100, space_goes);
+}
+
 UNIT_MAIN("races in random order", TEST(test_vm_map_file_race_installs_one_cache),
           TEST(test_vm_map_file_race_with_last_unmap), TEST(test_race_of_writers_and_forks),
           TEST(test_race_of_writers_and_protection), TEST(test_race_of_a_family_on_shared_pages),
-          TEST(test_race_of_exit_and_writers), TEST(test_race_of_faults_and_truncation))
+          TEST(test_race_of_exit_and_writers), TEST(test_race_of_faults_and_truncation),
+          TEST(test_race_of_a_space_that_goes))

@@ -11,11 +11,13 @@
 #define SPACES 4
 #define BASE SPOT
 #define CELLS 4096
+#define FILE_PAGES 40
 
-/* What one page of an object holds; `users` counts the places that see it. */
+/* What one page of an object holds; `users` counts the places that see it. `origin` is what the
+ * object below has, which shows again when a private page is discarded. */
 struct cell {
     unsigned users;
-    uint8_t byte;
+    uint8_t byte, origin;
 };
 
 struct place {
@@ -29,6 +31,7 @@ static struct place model[SPACES][WINDOW];
 static aspace_id spaces[SPACES];
 static uint64_t state;
 static uint8_t next_byte;
+static sim_file *file;
 
 static unsigned pick(unsigned limit)
 {
@@ -38,11 +41,11 @@ static unsigned pick(unsigned limit)
     return (unsigned)((state >> 11) % limit);
 }
 
-static struct cell *new_cell(uint8_t byte)
+static struct cell *new_cell(uint8_t byte, uint8_t origin)
 {
     for (unsigned i = 0; i < CELLS; i++)
         if (cells[i].users == 0) {
-            cells[i] = (struct cell){1, byte};
+            cells[i] = (struct cell){1, byte, origin};
             return &cells[i];
         }
     abort();
@@ -77,8 +80,44 @@ static void do_map(unsigned s, unsigned first, unsigned count)
     assert_true(id > 0);
     for (unsigned i = first; i < first + count; i++) {
         drop_place(&model[s][i]);
-        model[s][i] = (struct place){new_cell(0), lock, shared};
+        model[s][i] = (struct place){new_cell(0, 0), lock, shared};
     }
+}
+
+static void do_map_file(unsigned s, unsigned first, unsigned count)
+{
+    void *at = PTR(page_address(first));
+    unsigned skip = pick(FILE_PAGES - WINDOW + 1);
+    region_id id = vm_map_vnode(spaces[s], "file", &at, REGION_ADDR_REPLACE, PAGES(count), LOCK_RW,
+                                REGION_PRIVATE_MAP, file, (off_t)PAGES(skip));
+    assert_true(id > 0);
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t byte = (uint8_t)(skip + i + 1);
+        drop_place(&model[s][first + i]);
+        model[s][first + i] = (struct place){new_cell(byte, byte), LOCK_RW, false};
+    }
+}
+
+/* Grows or shrinks the anonymous region that is there, where the model has nothing in its way. */
+static void do_resize(unsigned s, unsigned page, unsigned count)
+{
+    vm_region_info info;
+    addr_t cookie = page_address(page);
+    if (model[s][page].cell == NULL || model[s][page].shared)
+        return;
+    OK(vm_get_next_region_info(spaces[s], &cookie, &info));
+    unsigned first = (unsigned)((info.base - BASE) / PAGE), old = (unsigned)(info.size / PAGE);
+    if (info.vnode != NULL || first + count > WINDOW)
+        return;
+    bool taken = false;
+    for (unsigned i = first + old; i < first + count; i++)
+        taken |= model[s][i].cell != NULL;
+    int error = vm_resize_region(spaces[s], info.id, PAGES(count));
+    assert_int_equal(error, taken ? ERR_VM_NO_REGION_SLOT : VM_OK);
+    for (unsigned i = first + count; i < first + old; i++)
+        drop_place(&model[s][i]);
+    for (unsigned i = first + old; error == VM_OK && i < first + count; i++)
+        model[s][i] = (struct place){new_cell(0, 0), model[s][first].lock, false};
 }
 
 static void do_unmap(unsigned s, unsigned first, unsigned count)
@@ -137,7 +176,7 @@ static void do_discard(unsigned s, unsigned first, unsigned count)
     for (unsigned i = first; i < first + count; i++) {
         hole |= model[s][i].cell == NULL;
         if (model[s][i].cell != NULL)
-            model_write(&model[s][i], 0);
+            model_write(&model[s][i], model[s][i].cell->origin);
     }
     assert_int_equal(error, hole ? ERR_VM_PAGE_NOT_PRESENT : VM_OK);
 }
@@ -151,7 +190,7 @@ static void copy_places(unsigned from, unsigned to)
         if (place->cell != NULL && place->shared)
             place->cell->users++;
         else if (place->cell != NULL)
-            place->cell = new_cell(model[from][i].cell->byte);
+            place->cell = new_cell(model[from][i].cell->byte, model[from][i].cell->origin);
     }
 }
 
@@ -202,7 +241,7 @@ static void step(void)
     unsigned s = pick(SPACES);
     unsigned count = 1 + pick(pick(4) == 0 ? WINDOW : 5);
     unsigned first = pick(WINDOW - count + 1);
-    switch (pick(12)) {
+    switch (pick(14)) {
     case 0:
         do_map(s, first, count);
         break;
@@ -225,7 +264,13 @@ static void step(void)
         do_wire(s, first, count);
         break;
     case 7:
+        do_map_file(s, first, count);
+        break;
     case 8:
+        do_resize(s, first, 1 + pick(WINDOW));
+        break;
+    case 9:
+    case 10:
         do_read(s, first, count);
         break;
     default:
@@ -242,6 +287,8 @@ static void run_steps(unsigned steps)
 {
     for (unsigned s = 0; s < SPACES; s++)
         spaces[s] = vm_create_aspace("random", SIM_USER_BASE, SIM_USER_END - SIM_USER_BASE, false);
+    if (file == NULL)
+        file = sim_file_create_numbered("/f", FILE_PAGES);
     memset(cells, 0, sizeof(cells));
     memset(model, 0, sizeof(model));
     for (unsigned i = 0; i < steps; i++) {
@@ -258,7 +305,7 @@ static void run_steps(unsigned steps)
     sim_set_cpu(0);
 }
 
-static void run_seeds(uint64_t first, unsigned seeds, unsigned steps)
+static void run_seeds(uint64_t first, uint64_t seeds, unsigned steps)
 {
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         state = seed * 0x9e3779b97f4a7c15u;
@@ -269,17 +316,22 @@ static void run_seeds(uint64_t first, unsigned seeds, unsigned steps)
 
 static void test_random_short_runs(void)
 {
-    run_seeds(1, 150, 60);
+    file = NULL;
+    struct seeds seeds = seeds_or(1, 150);
+    run_seeds(seeds.first, seeds.count, 60);
 }
 
 static void test_random_long_runs(void)
 {
-    run_seeds(1000, 12, 1500);
+    file = NULL;
+    struct seeds seeds = seeds_or(1000, 12);
+    run_seeds(seeds.first, seeds.count, 1500);
 }
 
 static void test_random_with_failures(void)
 {
-    for (uint64_t seed = 5000; seed < 5040; seed++) {
+    struct seeds seeds = seeds_or(5000, 40);
+    for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; seed++) {
         state = seed * 0x9e3779b97f4a7c15u;
         for (unsigned s = 0; s < SPACES; s++)
             spaces[s] =

@@ -4,9 +4,6 @@
  * the common pages must only keep every structure whole. */
 #include "support.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #define FIBERS 5
 #define STEPS 40
 #define OWN 4 /* pages of each fiber */
@@ -306,11 +303,8 @@ static void storms_of_choice(bool with_failures)
 {
     starving = with_failures;
 
-    const char *range = getenv("QUIRE_STORM_SEEDS"); /* FIRST,COUNT */
-    unsigned long first = 1, count = 60;
-    if (range != NULL)
-        assert_int_equal(sscanf(range, "%lu,%lu", &first, &count), 2);
-    storms(first, count);
+    struct seeds seeds = seeds_or(1, 60);
+    storms(seeds.first, seeds.count);
 }
 
 static void test_storm_of_fibers(void)
