@@ -3,7 +3,7 @@
 #include "process/oom.h"
 #include "process/tree.h"
 
-#define WAIT_FOR_VICTIM_NS (NS_PER_SECOND / 10)
+#define WAIT_FOR_VICTIM_NS NS_PER_SECOND
 
 static size_t resident_pages(struct process *process)
 {
@@ -40,29 +40,36 @@ static struct process *choose_victim(size_t *most)
     return victim;
 }
 
-static void wait_for_end(struct process *victim)
+static bool has_gone(const struct process *victim)
 {
-    uint64_t deadline = time_monotonic() + WAIT_FOR_VICTIM_NS;
-    for (;;) {
-        uint32_t seen = event_read(&victim->release_event);
-        if (__atomic_load_n(&victim->memory, __ATOMIC_ACQUIRE) == NULL ||
-            event_wait(&victim->release_event, seen, deadline, WAIT_KILLABLE) != 0)
-            return;
-    }
+    return __atomic_load_n(&victim->memory, __ATOMIC_ACQUIRE) == NULL;
 }
 
-void out_of_memory(void)
+/* Not for ever: the running thread may hold what the victim needs to come to its end. */
+static bool wait_for_end(struct process *victim)
+{
+    uint64_t deadline = time_monotonic() + WAIT_FOR_VICTIM_NS;
+    while (!has_gone(victim)) {
+        uint32_t seen = event_read(&victim->release_event);
+        if (!has_gone(victim) &&
+            event_wait(&victim->release_event, seen, deadline, WAIT_KILLABLE) != 0)
+            break;
+    }
+    return has_gone(victim);
+}
+
+bool out_of_memory(void)
 {
     size_t pages;
     struct process *victim = choose_victim(&pages);
     if (victim == NULL)
-        return;
+        return false;
     if (!victim->killed) {
         log_printf("out of memory: process %d (%s), the largest with %zu KiB, is ended\n",
                    victim->pid, victim->name, pages * (VM_PAGE_SIZE / 1024));
         signal_send_number(victim, SIGKILL);
     }
-    if (victim != process_current())
-        wait_for_end(victim);
+    bool gone = victim != process_current() && wait_for_end(victim);
     process_put(victim);
+    return gone;
 }

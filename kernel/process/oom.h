@@ -2,8 +2,10 @@
 #ifndef KERNEL_OOM_H
 #define KERNEL_OOM_H
 
-/* The running program's fault found no memory: ends the process with the most of it, and returns when
- * the fault is worth trying again, or the running program is itself to die. */
-void out_of_memory(void);
+#include <stdbool.h>
+
+/* A fault of the running program found no memory: ends the process with the most of it. Whether that
+ * has given its memory back by now; not when it is the running program that is to die. */
+bool out_of_memory(void);
 
 #endif

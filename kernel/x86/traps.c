@@ -98,9 +98,19 @@ static void user_page_fault(const struct trap_frame *frame, addr_t address)
     if (error == VM_OK)
         return;
     if (error == ERR_NO_MEMORY)
-        out_of_memory();
+        (void)out_of_memory(); /* again, unless it is to die */
     else
         send_page_fault(error, address);
+}
+
+/* Whether a copy that failed is worth another try: memory was all that was missing. */
+static bool memory_was_missing(addr_t address, unsigned access)
+{
+    const struct user_memory *memory = thread_current()->memory;
+    if (memory == NULL)
+        return false;
+    int error = vm_fault_aspace(memory->id, address, access);
+    return error == VM_OK || (error == ERR_NO_MEMORY && out_of_memory());
 }
 
 /* Only the copies of user_copy.S may fault, and only on programs' memory. */
@@ -111,12 +121,10 @@ static void kernel_page_fault(struct trap_frame *frame, addr_t address)
     if ((frame->rflags & RFLAGS_INTERRUPTS) == 0 || host_fault_handler(frame->rip) == 0)
         kernel_trap(frame, address);
     interrupts_on();
-    int error = vm_handle_fault(address, frame->rip, access, &new_ip);
-    interrupts_off();
-    if (error != VM_OK)
-        new_ip = host_fault_handler(frame->rip);
-    if (new_ip != 0)
+    (void)vm_handle_fault(address, frame->rip, access, &new_ip);
+    if (new_ip != 0 && !memory_was_missing(address, access))
         frame->rip = new_ip;
+    interrupts_off();
 }
 
 void page_fault(struct trap_frame *frame)
