@@ -68,7 +68,7 @@ static bool needs_charge(const vm_region *region, const vm_cache *cache)
 {
     if (!cache->ref->temporary || cache->ref->shared || (region->lock & REGION_OVERCOMMIT))
         return false;
-    return (region->lock & LOCK_RW) || region_is_wired(region);
+    return region_fills_frames(region, region->lock);
 }
 
 /* => cache: locked */

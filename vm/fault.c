@@ -276,7 +276,7 @@ static int wait_for_page(struct fault *f)
     struct vm_page *page = f->page;
     vm_page_will_wait(page);
     unlock_all(f);
-    int error = vm_page_wait(page);
+    int error = vm_page_wait(page, true);
     return error == VM_OK ? TRY_AGAIN : error;
 }
 

@@ -17,8 +17,10 @@ static vm_cache_ref *find_cache(void *vnode)
 {
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     vm_cache_ref *ref = host_vnode_get_cache(vnode);
-    if (ref)
+    if (ref) {
         vm_cache_acquire_ref(ref);
+        ref->written = false;
+    }
     vm_mutex_unlock(&vm_system.vnode_lock);
     return ref;
 }
@@ -71,7 +73,7 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
     if (*page && (*page)->busy) {
         vm_page_will_wait(*page);
         cache_unlock(ref);
-        error = vm_page_wait(*page);
+        error = vm_page_wait(*page, true);
         return error == VM_OK ? TRY_AGAIN : error;
     }
     if (!*page && cache_store_has_page(ref, offset)) {
@@ -172,14 +174,28 @@ static void drop_behind(vm_cache_ref *ref, void *first)
     cache_remove_pages(ref, from, INT64_MAX);
 }
 
+/* The page at `offset`, which isn't busy, with the cache locked; a read under way may still bring
+ * bytes that the file had. NULL: it isn't there. */
+static struct vm_page *lock_idle_page(vm_cache_ref *ref, off_t offset)
+{
+    for (;;) {
+        cache_lock(ref);
+        struct vm_page *page = vm_cache_lookup_page(ref, offset);
+        if (!page || page->busy == 0)
+            return page;
+        vm_page_will_wait(page);
+        cache_unlock(ref);
+        (void)vm_page_wait(page, false);
+    }
+}
+
 static void clear_tail(vm_cache_ref *ref, off_t size)
 {
     size_t within = (size_t)size & VM_PAGE_MASK;
     if (within == 0)
         return;
-    cache_lock(ref);
-    struct vm_page *page = vm_cache_lookup_page(ref, size - (off_t)within);
-    if (page && page->busy == 0) {
+    struct vm_page *page = lock_idle_page(ref, size - (off_t)within);
+    if (page) {
         char *frame = host_frame_ptr(vm_page_physical(page));
         for (size_t i = within; i < VM_PAGE_SIZE; i++)
             frame[i] = 0;

@@ -284,10 +284,10 @@ void vm_page_will_wait(struct vm_page *page)
     __atomic_store_n(&page->busy, 2, __ATOMIC_RELAXED);
 }
 
-int vm_page_wait(struct vm_page *page)
+int vm_page_wait(struct vm_page *page, bool killable)
 {
     vm_assert_no_locks();
-    int error = host_wait(&page->busy, 2, VM_NO_DEADLINE, true);
+    int error = host_wait(&page->busy, 2, VM_NO_DEADLINE, killable);
     return error == ERR_INTERRUPTED ? error : VM_OK;
 }
 

@@ -68,8 +68,8 @@ struct vm_page *vm_page_at(addr_t physical);
 const char *page_state_to_text(int state);
 
 /* Waits until the page may no longer be busy; the caller has set `busy` to 2 under the cache's lock
- * and has let all locks go since. ERR_INTERRUPTED. */
-int vm_page_wait(struct vm_page *page);
+ * and has let all locks go since. ERR_INTERRUPTED, where `killable`. */
+int vm_page_wait(struct vm_page *page, bool killable);
 /* Both => the page's cache: locked */
 void vm_page_set_busy(struct vm_page *page);
 void vm_page_clear_busy(struct vm_page *page);

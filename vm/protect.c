@@ -32,11 +32,11 @@ static int survey(const vm_address_space *aspace, unsigned lock, struct plan *pl
     return VM_OK;
 }
 
-/* A private region that gets writable is promised its memory from now on. */
+/* What can come to fill frames is promised its memory from now on. */
 static int charge_for(vm_region *region, unsigned lock)
 {
     int error = VM_OK;
-    if (!(lock & LOCK_RW) || region->charged || (region->lock & REGION_OVERCOMMIT))
+    if (!region_fills_frames(region, lock) || region->charged || (region->lock & REGION_OVERCOMMIT))
         return VM_OK;
     cache_lock(region->cache_ref);
     vm_cache *cache = region->cache_ref->cache;

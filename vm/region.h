@@ -45,6 +45,15 @@ static inline bool region_is_wired(const vm_region *region)
     return region->wiring != REGION_WIRING_LAZY;
 }
 
+/* Whether a region with this protection can come to fill frames of its own: a private mapping by
+ * writing, anonymous memory also by reading, since every page of it is a frame. */
+static inline bool region_fills_frames(const vm_region *region, unsigned lock)
+{
+    if (region->mapping == REGION_PRIVATE_MAP)
+        return (lock & LOCK_RW) != 0;
+    return !(lock & LOCK_NO_READ);
+}
+
 /* A structure with a name and an id, in no table and no map yet. NULL: no memory. */
 vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, int wiring,
                                     unsigned lock);
