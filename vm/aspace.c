@@ -58,7 +58,9 @@ int aspace_register(vm_address_space *aspace)
     vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
     aspace->id = vm_system.next_aspace_id;
     int error = radix_insert(&vm_system.aspace_table, (uint64_t)aspace->id, aspace);
-    if (error == VM_OK) {
+    if (error != VM_OK) {
+        aspace->id = 0;
+    } else {
         vm_system.next_aspace_id++;
         if (++vm_system.aspaces > vm_system.counters.most_aspaces)
             vm_system.counters.most_aspaces = vm_system.aspaces;
@@ -91,7 +93,7 @@ void vm_put_aspace(vm_address_space *aspace)
             return;
     vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
     bool last = __atomic_sub_fetch(&aspace->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
-    if (last) {
+    if (last && aspace->id != 0) {
         (void)radix_remove(&vm_system.aspace_table, (uint64_t)aspace->id);
         vm_system.aspaces--;
     }

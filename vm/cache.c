@@ -139,16 +139,26 @@ static vm_cache_ref *destroy(vm_cache_ref *ref)
     return source;
 }
 
-/* A vnode's last reference is given back under the vnode lock, so that nobody finds the cache through
- * the vnode meanwhile. Returns the source to release. */
+/* => vnode lock held, with a reference. What nobody has written back yet has its last chance with the
+ * last reference. That sleeps, and others may come and go meanwhile: again, if somebody did. */
+static void write_before_last(vm_cache_ref *ref)
+{
+    while (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1 && !ref->written) {
+        ref->written = true;
+        vm_mutex_unlock(&vm_system.vnode_lock);
+        writeback_last(ref);
+        vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
+    }
+}
+
+/* A vnode's references are given back under the vnode lock, so that nobody finds the cache through
+ * the vnode as the last one goes. Returns the source to release. */
 static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
 {
     /* A copy: unless this is the last reference, the store may go with the last meanwhile. */
     vm_store store = *ref->cache->store;
-    /* What nobody has written back yet has its last chance now. */
-    if (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1)
-        writeback_last(ref);
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
+    write_before_last(ref);
     bool last = __atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
     if (last)
         host_vnode_clear_cache(store.data, ref);

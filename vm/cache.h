@@ -30,6 +30,7 @@ struct vm_cache_ref {
     bool is_vnode;
     bool shared;  /* mapped by regions that may overlap: nothing is freed by a partial unmap */
     bool visited; /* the checker's */
+    bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
     vm_cache *cache;
     struct list_link regions;   /* that map this cache */
     struct list_link consumers; /* caches whose source this is */

@@ -153,9 +153,10 @@ struct residency {
 static bool is_resident(vm_region *region, off_t offset)
 {
     vm_cache_ref *top = region->cache_ref;
-    bool found = false;
+    bool found = false, skipping = false;
     for (vm_cache_ref *at = top; at; at = chain_step(top, at)) {
-        struct vm_page *page = vm_cache_lookup_page(at, offset);
+        struct vm_page *page = skipping && at->temporary ? NULL : vm_cache_lookup_page(at, offset);
+        skipping |= page == VM_CACHE_SKIP;
         found |= page && page != VM_CACHE_SKIP && page->busy == 0;
     }
     return found;

@@ -90,10 +90,11 @@ static void abandon(vm_address_space *aspace)
     struct range_removed removed;
     range_removed_init(&removed);
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    aspace->state = VM_ASPACE_DELETION;
     range_remove(aspace, aspace->virtual_map.base, aspace->virtual_map.last, &removed);
     aspace_write_unlock(aspace);
     range_removed_release(&removed);
-    aspace_destroy(aspace);
+    vm_put_aspace(aspace); /* whoever found one of its regions by id may hold it, too */
 }
 
 aspace_id vm_copy_aspace(aspace_id source, const char *name)

@@ -166,7 +166,7 @@ void *vm_meta_alloc(size_t size)
         slab->used++;
         if (!slab->free)
             unlink_slab(slab);
-        META->bytes += size;
+        __atomic_fetch_add(&META->bytes, size, __ATOMIC_RELAXED);
     }
     vm_mutex_unlock(&META->lock);
     return object;
@@ -198,7 +198,7 @@ void vm_meta_free(void *memory, size_t size)
         link_slab(slab);
     *(void **)memory = slab->free;
     slab->free = memory;
-    META->bytes -= size;
+    __atomic_fetch_sub(&META->bytes, size, __ATOMIC_RELAXED);
     /* The last slab of a class stays: what was just given back is often asked for next. */
     if (--slab->used == 0 && (slab->prev || slab->next))
         retire_slab(slab);

@@ -264,7 +264,8 @@ static vm_region *growable(vm_address_space *aspace, addr_t address)
     struct map_cursor cursor;
     vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
     if (!region || region->base <= address || !(region->lock & REGION_GROWS_DOWN) ||
-        region_last(region) - address >= VM_STACK_LIMIT)
+        region_last(region) - address >= VM_STACK_LIMIT ||
+        region->base - address > (addr_t)region->cache_offset)
         return NULL;
     vm_region *below = map_before(&aspace->virtual_map, address);
     if (below && address - region_last(below) <= VM_STACK_GUARD_PAGES * VM_PAGE_SIZE)
@@ -283,8 +284,11 @@ int range_grow_stack(vm_address_space *aspace, addr_t address)
     if (!maybe)
         return error;
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    region = aspace->state == VM_ASPACE_NORMAL ? growable(aspace, address) : NULL;
-    if (region) {
+    bool alive = aspace->state == VM_ASPACE_NORMAL;
+    region = alive ? growable(aspace, address) : NULL;
+    if (alive && vm_virtual_map_lookup(&aspace->virtual_map, address)) {
+        error = VM_OK; /* another thread was faster */
+    } else if (region) {
         addr_t more = region->base - address;
         cache_lock(region->cache_ref);
         error = region->charged ? cache_charge(region->cache_ref->cache, (int64_t)more) : VM_OK;

@@ -99,6 +99,8 @@ static int prepare_growth(vm_region *region, addr_t size, struct growth *g)
 {
     *g = (struct growth){.more = size - region->size,
                          .from = region->cache_offset + (off_t)region->size};
+    if (region->is_device)
+        return ERR_UNSUPPORTED; /* what lies behind was never asked for */
     if ((off_t)g->more > INT64_MAX - g->from)
         return ERR_VM_NO_REGION_SLOT;
     g->to = g->from + (off_t)(g->more - 1);
@@ -240,6 +242,7 @@ static int move_region(vm_address_space *aspace, struct move *m, struct range_re
     int error = prepare_move(aspace, m, kept, &g);
     if (error != VM_OK) {
         range_join(aspace, m->first, m->last);
+        range_join(aspace, m->place.address, to_last);
         return error;
     }
     vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, m->first);

@@ -55,24 +55,6 @@ static void test_stack_has_grown_meanwhile(void)
 
 /* ---- calls that fail leave nothing behind ---- */
 
-static void test_failed_protect_promises_nothing(void)
-{
-    region_at(SPOT, 2, LOCK_RO);
-    region_at(SPOT + PAGES(2), 2, LOCK_RO);
-    sim_fail_at(SIM_FAIL_COMMIT, 2, true);
-    struct picture before;
-    take_picture(&before, program);
-    int error = vm_protect_range(program, SPOT, PAGES(4), LOCK_RW);
-    sim_fail_at(SIM_FAIL_COMMIT, 0, false);
-    if (error != VM_OK)
-        assert_unchanged(&before);
-    int64_t room = figures().max_commit - figures().committed - (int64_t)PAGES(3);
-    OK(vm_commit(room));
-    REFUSED(ERR_VM_WOULD_OVERCOMMIT,
-            vm_protect_range(program, SPOT, PAGES(4), error == VM_OK ? LOCK_RO : LOCK_RW));
-    OK(vm_commit(-room));
-}
-
 static void test_failed_move_leaves_the_target_whole(void)
 {
     region_at(SPOT, 2, LOCK_RW);
@@ -98,39 +80,6 @@ static void test_discarded_page_is_not_resident(void)
     assert_int_equal(resident, 0);
     assert_byte(SPOT, 0);
     OK(sim_delete_aspace(child));
-}
-
-static int read_first_byte(void *address)
-{
-    return sim_read_byte((addr_t)address);
-}
-
-static int truncate_to_nothing(void *cache)
-{
-    return vm_cache_truncate(cache, 100);
-}
-
-/* The file gets shorter and longer again while a read of it is under way. */
-static void test_truncation_during_a_read(void)
-{
-    sim_file *file = sim_file_create_numbered("/f", 2);
-    vm_cache_ref *cache;
-    addr_t at;
-    map_pages(&at, file, 2, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
-    OK(vm_get_vnode_cache(file, &cache));
-    sim_file_block_reads(file, true);
-    sim_spawn("reader", read_first_byte, PTR(at));
-    sim_run_until_blocked();
-    sim_file_block_reads(file, false);
-    sim_file_set_size(file, PAGES(2));
-    /* What the store has read already is of the old file. */
-    sim_spawn("truncate", truncate_to_nothing, cache);
-    memset(sim_file_data(file) + 100, 0, PAGES(2) - 100);
-    sim_run();
-    assert_byte(at, 1);
-    assert_byte(at + 100, 0);
-    assert_byte(at + PAGE, 0);
-    vm_put_cache(cache);
 }
 
 /* ---- last references ---- */
@@ -197,7 +146,6 @@ static void test_failed_fork_is_looked_at(void)
 
 UNIT_MAIN("review", TEST(test_file_does_not_grow_below_its_start),
           TEST(test_clone_does_not_grow_below_its_source), TEST(test_device_does_not_grow),
-          TEST(test_stack_has_grown_meanwhile), TEST(test_failed_protect_promises_nothing),
-          TEST(test_failed_move_leaves_the_target_whole), TEST(test_discarded_page_is_not_resident),
-          TEST(test_truncation_during_a_read), TEST(test_two_last_references),
+          TEST(test_stack_has_grown_meanwhile), TEST(test_failed_move_leaves_the_target_whole),
+          TEST(test_discarded_page_is_not_resident), TEST(test_two_last_references),
           TEST(test_failed_fork_is_looked_at))
