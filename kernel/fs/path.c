@@ -132,6 +132,7 @@ static int step(struct walk *walk, struct path_end *end)
     if (dot || dot_dot) {
         if (dot_dot)
             move_to_parent(walk);
+        end->is_dot_dot = last && dot_dot;
         return last ? end_here(walk, end, slash) : 1;
     }
     int error = lookup(walk->at, name, length, &found);

@@ -170,6 +170,21 @@ static int64_t send(struct file *out, struct file *in, off_t *position, size_t l
     return done > 0 ? done : result;
 }
 
+static off_t get_position(struct file *file)
+{
+    mutex_lock(&file->position_lock);
+    off_t position = file->position;
+    mutex_unlock(&file->position_lock);
+    return position;
+}
+
+static void set_position(struct file *file, off_t position)
+{
+    mutex_lock(&file->position_lock);
+    file->position = position;
+    mutex_unlock(&file->position_lock);
+}
+
 static int64_t sendfile(struct file *out, struct file *in, void *user_offset, size_t length)
 {
     off_t position;
@@ -185,9 +200,10 @@ static int64_t sendfile(struct file *out, struct file *in, void *user_offset, si
         int64_t result = send(out, in, &position, length);
         return copy_to_user(user_offset, &position, sizeof(position)) != 0 ? -EFAULT : result;
     }
-    mutex_lock(&in->position_lock);
-    int64_t result = send(out, in, &in->position, length);
-    mutex_unlock(&in->position_lock);
+    /* Not under the lock: `out` may be the same file, or one that others send the other way. */
+    position = get_position(in);
+    int64_t result = send(out, in, &position, length);
+    set_position(in, position);
     return result;
 }
 
