@@ -14,6 +14,7 @@ struct path_end {
     struct vnode *directory;
     struct vnode *vnode;
     bool must_be_directory; /* the path ends in a slash */
+    bool is_dot_dot;        /* it ends in ".." */
     size_t length;
     char name[NAME_MAX + 1];
 };

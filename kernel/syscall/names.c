@@ -206,7 +206,7 @@ static int remove_directory(struct change *change)
 {
     struct path_end *end = &change->end;
     if (end->length == 0)
-        return end->vnode == fs_root ? -EBUSY : -EINVAL;
+        return end->is_dot_dot ? -ENOTEMPTY : end->vnode == fs_root ? -EBUSY : -EINVAL;
     if (end->vnode == NULL)
         return -ENOENT;
     if (vnode_type(end->vnode) != S_IFDIR)

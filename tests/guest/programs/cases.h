@@ -36,6 +36,7 @@ extern const struct guest_case signal_cases[];
 extern const struct guest_case fault_cases[];
 extern const struct guest_case stack_cases[];
 extern const struct guest_case pointer_cases[];
+extern const struct guest_case descriptor_cases[];
 extern const struct guest_case exec_cases[];
 extern const struct guest_case random_cases[];
 
