@@ -174,34 +174,44 @@ static void drop_behind(vm_cache_ref *ref, void *first)
     cache_remove_pages(ref, from, INT64_MAX);
 }
 
-/* The page at `offset`, which isn't busy, with the cache locked; a read under way may still bring
- * bytes that the file had. NULL: it isn't there. */
-static struct vm_page *lock_idle_page(vm_cache_ref *ref, off_t offset)
+/* => cache: locked. A page at or behind `offset` that the store reads or writes now, or NULL. */
+static struct vm_page *find_busy(vm_cache_ref *ref, off_t offset)
 {
-    for (;;) {
-        cache_lock(ref);
-        struct vm_page *page = vm_cache_lookup_page(ref, offset);
-        if (!page || page->busy == 0)
+    uint64_t key = (uint64_t)offset >> VM_PAGE_SHIFT;
+    struct vm_page *page;
+    if (ref->cache->busy_count == 0)
+        return NULL;
+    for (; (page = radix_next(&ref->cache->pages, &key)) != NULL; key++)
+        if (page != VM_CACHE_SKIP && page->busy)
             return page;
+    return NULL;
+}
+
+/* Locks the cache with nothing at or behind `offset` under way: a read may still bring bytes that
+ * the file had, and what is being written would stay. */
+static void lock_idle(vm_cache_ref *ref, off_t offset)
+{
+    struct vm_page *page;
+    cache_lock(ref);
+    while ((page = find_busy(ref, offset)) != NULL) {
         vm_page_will_wait(page);
         cache_unlock(ref);
         (void)vm_page_wait(page, false);
+        cache_lock(ref);
     }
 }
 
+/* => cache: locked */
 static void clear_tail(vm_cache_ref *ref, off_t size)
 {
     size_t within = (size_t)size & VM_PAGE_MASK;
-    if (within == 0)
+    struct vm_page *page = within ? vm_cache_lookup_page(ref, size - (off_t)within) : NULL;
+    if (!page)
         return;
-    struct vm_page *page = lock_idle_page(ref, size - (off_t)within);
-    if (page) {
-        char *frame = host_frame_ptr(vm_page_physical(page));
-        for (size_t i = within; i < VM_PAGE_SIZE; i++)
-            frame[i] = 0;
-        page->modified = 1;
-    }
-    cache_unlock(ref);
+    char *frame = host_frame_ptr(vm_page_physical(page));
+    for (size_t i = within; i < VM_PAGE_SIZE; i++)
+        frame[i] = 0;
+    page->modified = 1;
 }
 
 int vm_cache_truncate(vm_cache_ref *cache, off_t size)
@@ -211,7 +221,10 @@ int vm_cache_truncate(vm_cache_ref *cache, off_t size)
     off_t first = size > INT64_MAX - (off_t)VM_PAGE_MASK
                       ? INT64_MAX
                       : (size + (off_t)VM_PAGE_MASK) & ~(off_t)VM_PAGE_MASK;
+    lock_idle(cache, size);
     clear_tail(cache, size);
+    drop_behind(cache, &first);
+    cache_unlock(cache);
     chain_walk_consumers(cache, drop_behind, &first);
     return VM_OK;
 }

@@ -77,8 +77,7 @@ int pagein_finish(struct vm_pagein *in)
     for (size_t i = 0; i < in->count; i++) {
         in->ref->cache->busy_count--;
         vm_page_clear_busy(in->page[i]);
-        /* The file may have become shorter meanwhile, and passed over what was busy. */
-        if (error != VM_OK || cache_is_past_end(in->ref, in->offset + (off_t)(i * VM_PAGE_SIZE)))
+        if (error != VM_OK)
             vm_cache_remove_page(in->ref, in->page[i]);
     }
     cache_unlock(in->ref);

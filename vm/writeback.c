@@ -54,9 +54,6 @@ static int write_run(struct writeback *run)
             run->pages[i]->modified = 1;
         run->ref->cache->busy_count--;
         vm_page_clear_busy(run->pages[i]);
-        /* The file may have become shorter meanwhile, and passed over what was busy. */
-        if (cache_is_past_end(run->ref, (off_t)((run->key + i) << VM_PAGE_SHIFT)))
-            vm_cache_remove_page(run->ref, run->pages[i]);
     }
     cache_unlock(run->ref);
     if (error == VM_OK)

@@ -306,7 +306,8 @@ int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t leng
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
                    bool user, size_t *done);
 /* The file's length is now `size`: pages behind it leave every mapping and the cache, and the rest of
- * the last page is cleared. Call it after the host's own length has changed. */
+ * the last page is cleared. Call it after the host's own length has changed. It waits for the store's
+ * reads and writes of these pages: hold nothing that they need. */
 int vm_cache_truncate(vm_cache_ref *cache, off_t size);
 /* Forgets all pages without writing them: the file is gone. */
 void vm_cache_discard(vm_cache_ref *cache);

@@ -82,6 +82,69 @@ static void test_discarded_page_is_not_resident(void)
     OK(sim_delete_aspace(child));
 }
 
+/* ---- pages that are being written ---- */
+
+static int truncate_to_tail(void *cache)
+{
+    return vm_cache_truncate(cache, 100);
+}
+
+/* As write-back has it: busy, with no lock held. */
+static void set_busy(vm_cache_ref *cache, off_t offset, bool busy)
+{
+    cache_lock(cache);
+    struct vm_page *page = vm_cache_lookup_page(cache, offset);
+    assert_non_null(page);
+    cache->cache->busy_count += busy ? 1 : -1u;
+    busy ? vm_page_set_busy(page) : vm_page_clear_busy(page);
+    cache_unlock(cache);
+}
+
+/* A file gets shorter, and longer again, while its pages are being written. */
+static void test_truncation_during_a_write(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 3);
+    vm_cache_ref *cache;
+    addr_t at;
+    map_pages(&at, file, 3, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    assert_numbered(at, 3, 1);
+    OK(vm_get_vnode_cache(file, &cache));
+    set_busy(cache, 0, true);
+    set_busy(cache, PAGES(2), true);
+    sim_file_set_size(file, 100);
+    sim_fiber *shorten = sim_spawn("shorten", truncate_to_tail, cache);
+    sim_run_until_blocked();
+    set_busy(cache, 0, false);
+    sim_run_until_blocked();
+    assert_false(sim_fiber_ended(shorten));
+    set_busy(cache, PAGES(2), false);
+    sim_run();
+    OK(sim_fiber_result(shorten));
+    sim_file_set_size(file, PAGES(3));
+    assert_byte(at, 1);
+    assert_byte(at + 100, 0);
+    assert_byte(at + PAGE, 0);
+    assert_byte(at + PAGES(2), 0);
+    vm_put_cache(cache);
+}
+
+/* A host writes through the cache before it lets the file grow; a sync comes in between. */
+static void test_sync_before_the_file_has_grown(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    vm_cache_ref *cache;
+    addr_t at;
+    size_t done;
+    map_pages(&at, file, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_get_vnode_cache(file, &cache));
+    OK(vm_cache_write(cache, PAGE, "x", 1, false, &done));
+    sim_file_forbid_writing(file);
+    OK(vm_sync_range(program, at, PAGES(2)));
+    sim_file_set_size(file, PAGES(2));
+    assert_byte(at + PAGE, 'x');
+    vm_put_cache(cache);
+}
+
 /* ---- last references ---- */
 
 static int put_cache(void *cache)
@@ -147,5 +210,6 @@ static void test_failed_fork_is_looked_at(void)
 UNIT_MAIN("review", TEST(test_file_does_not_grow_below_its_start),
           TEST(test_clone_does_not_grow_below_its_source), TEST(test_device_does_not_grow),
           TEST(test_stack_has_grown_meanwhile), TEST(test_failed_move_leaves_the_target_whole),
-          TEST(test_discarded_page_is_not_resident), TEST(test_two_last_references),
+          TEST(test_discarded_page_is_not_resident), TEST(test_truncation_during_a_write),
+          TEST(test_sync_before_the_file_has_grown), TEST(test_two_last_references),
           TEST(test_failed_fork_is_looked_at))
