@@ -290,7 +290,7 @@ int path_open(struct vnode *start, const char *path, unsigned flags, unsigned mo
               struct file **file)
 {
     struct path_end end;
-    bool created;
+    bool created = false;
     bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
     mutex_lock(&namespace_lock);
     int error = path_walk(start, path, (flags & O_NOFOLLOW) == 0 && !exclusive, &end);
