@@ -2,6 +2,7 @@
 /* What a range of regions allows, and what a fork does with it. */
 #include "aspace.h"
 #include "cache.h"
+#include "commit.h"
 #include "mapping.h"
 #include "range.h"
 #include "system.h"
@@ -32,30 +33,32 @@ static int survey(const vm_address_space *aspace, unsigned lock, struct plan *pl
     return VM_OK;
 }
 
-/* What can come to fill frames is promised its memory from now on. */
-static int charge_for(vm_region *region, unsigned lock)
+/* Whether the region, with this protection, can come to fill frames that nobody has promised yet. */
+static bool needs_promise(const vm_region *region, unsigned lock)
 {
-    int error = VM_OK;
-    if (!region_fills_frames(region, lock) || region->charged || (region->lock & REGION_OVERCOMMIT))
-        return VM_OK;
-    cache_lock(region->cache_ref);
-    vm_cache *cache = region->cache_ref->cache;
-    if (cache->ref->temporary && !cache->ref->shared) {
-        error = cache_charge(cache, (int64_t)region->size);
-        region->charged = error == VM_OK;
-    }
-    cache_unlock(region->cache_ref);
-    return error;
+    const vm_cache_ref *ref = region->cache_ref;
+    return region_fills_frames(region, lock) && !region->charged &&
+           !(region->lock & REGION_OVERCOMMIT) && ref->temporary && !ref->shared;
 }
 
+/* => map: write-locked. All of them are promised their memory from now on, or none. */
 static int charge_range(const vm_address_space *aspace, const struct plan *plan, unsigned lock)
 {
     struct map_cursor cursor;
+    off_t total = 0;
     vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
+    for (; region && region->base <= plan->last; region = map_next(&cursor))
+        total += needs_promise(region, lock) ? (off_t)region->size : 0;
+    if (vm_commit_charge(total) != VM_OK)
+        return ERR_VM_WOULD_OVERCOMMIT;
+    region = map_first(&aspace->virtual_map, plan->first, &cursor);
     for (; region && region->base <= plan->last; region = map_next(&cursor)) {
-        int error = charge_for(region, lock);
-        if (error != VM_OK)
-            return error; /* what was charged stays with regions that may need it any time */
+        if (!needs_promise(region, lock))
+            continue;
+        cache_lock(region->cache_ref);
+        region->cache_ref->cache->store->committed_size += (off_t)region->size;
+        region->charged = true;
+        cache_unlock(region->cache_ref);
     }
     return VM_OK;
 }

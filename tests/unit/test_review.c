@@ -55,6 +55,17 @@ static void test_stack_has_grown_meanwhile(void)
 
 /* ---- calls that fail leave nothing behind ---- */
 
+/* All regions of the range are promised their memory, or none is. */
+static void test_failed_protect_promises_nothing(void)
+{
+    region_at(SPOT, 2, LOCK_NO_READ);
+    region_at(SPOT + PAGES(2), 2, LOCK_NO_READ);
+    int64_t room = figures().max_commit - figures().committed - (int64_t)PAGES(3);
+    OK(vm_commit(room));
+    REFUSED(ERR_VM_WOULD_OVERCOMMIT, vm_protect_range(program, SPOT, PAGES(4), LOCK_RW));
+    OK(vm_commit(-room));
+}
+
 static void test_failed_move_leaves_the_target_whole(void)
 {
     region_at(SPOT, 2, LOCK_RW);
@@ -209,7 +220,7 @@ static void test_failed_fork_is_looked_at(void)
 
 UNIT_MAIN("review", TEST(test_file_does_not_grow_below_its_start),
           TEST(test_clone_does_not_grow_below_its_source), TEST(test_device_does_not_grow),
-          TEST(test_stack_has_grown_meanwhile), TEST(test_failed_move_leaves_the_target_whole),
-          TEST(test_discarded_page_is_not_resident), TEST(test_truncation_during_a_write),
-          TEST(test_sync_before_the_file_has_grown), TEST(test_two_last_references),
-          TEST(test_failed_fork_is_looked_at))
+          TEST(test_stack_has_grown_meanwhile), TEST(test_failed_protect_promises_nothing),
+          TEST(test_failed_move_leaves_the_target_whole), TEST(test_discarded_page_is_not_resident),
+          TEST(test_truncation_during_a_write), TEST(test_sync_before_the_file_has_grown),
+          TEST(test_two_last_references), TEST(test_failed_fork_is_looked_at))
