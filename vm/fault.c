@@ -231,6 +231,7 @@ static void map_around(struct fault *f)
         off_t offset = region_offset(f->region, first + i * VM_PAGE_SIZE);
         struct vm_page *page = vm_cache_lookup_page(f->at, offset);
         bool usable = page && page != VM_CACHE_SKIP && page->busy == 0 &&
+                      !cache_is_past_end(f->at, offset) &&
                       (f->at == f->top || !vm_cache_lookup_page(f->top, offset));
         around[i] = usable ? page : NULL;
         present += usable;
@@ -316,6 +317,11 @@ static int try_fault(struct fault *f)
     if (f->region->is_device)
         return store_fault(f);
     walk_chain(f);
+    /* What is written before a file gets longer is there, but not yet in the file. */
+    if (f->page && cache_is_past_end(f->at, f->offset)) {
+        unlock_all(f);
+        return ERR_VM_PF_PAST_END;
+    }
     if (f->page && f->page->busy)
         return wait_for_page(f);
     if (f->in_store)

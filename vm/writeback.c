@@ -14,7 +14,8 @@ struct writeback {
     size_t count;
 };
 
-/* => cache: locked. Makes the next modified pages in a row busy. False: there are none. */
+/* => cache: locked. Makes the next modified pages in a row busy. False: there are none. What is past
+ * the end waits until the file is longer: nothing would be written of it. */
 static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
 {
     struct vm_page *page;
@@ -23,7 +24,8 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
            *key <= last) {
         if (run->count > 0 && *key != run->key + run->count)
             break;
-        if (page != VM_CACHE_SKIP && page->busy == 0 && page->modified) {
+        if (page != VM_CACHE_SKIP && page->busy == 0 && page->modified &&
+            !cache_is_past_end(run->ref, (off_t)(*key << VM_PAGE_SHIFT))) {
             if (run->count == 0)
                 run->key = *key;
             vm_page_set_busy(page);

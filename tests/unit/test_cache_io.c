@@ -41,6 +41,31 @@ static void test_vm_cache_read_past_the_file(void)
     vm_put_cache(cache);
 }
 
+/* A read or a write behind the end leaves a page there, which no mapping may show. */
+static void test_vm_cache_read_past_the_file_makes_nothing_mappable(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    vm_cache_ref *cache;
+    uint8_t byte = 1;
+    size_t done;
+    addr_t a;
+    map_pages(&a, file, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_get_vnode_cache(file, &cache));
+    OK(vm_cache_read(cache, (off_t)PAGES(2), &byte, 1, false, &done));
+    OK(vm_cache_write(cache, (off_t)PAGES(3), "x", 1, false, &done));
+    assert_numbered(a, 2, 1);
+    assert_int_equal(sim_read_byte(a + PAGES(2)), ERR_VM_PF_PAST_END);
+    assert_int_equal(sim_write_byte(a + PAGES(3), 1), ERR_VM_PF_PAST_END);
+    OK(vm_sync_range(program, a, PAGES(4)));
+    SIM_CHECK();
+    sim_file_set_size(file, PAGES(4));
+    assert_byte(a + PAGES(2), 0);
+    assert_byte(a + PAGES(3), 'x');
+    OK(vm_sync_range(program, a, PAGES(4)));
+    assert_int_equal(sim_file_data(file)[PAGES(3)], 'x');
+    vm_put_cache(cache);
+}
+
 static void test_vm_cache_write_is_seen_by_mappings(void)
 {
     sim_file *file = sim_file_create_numbered("/f", 3);
@@ -242,7 +267,9 @@ static void test_vm_cache_discard_forgets_without_writing(void)
 }
 
 UNIT_MAIN("files through their cache", TEST(test_vm_cache_read_every_shape),
-          TEST(test_vm_cache_read_past_the_file), TEST(test_vm_cache_write_is_seen_by_mappings),
+          TEST(test_vm_cache_read_past_the_file),
+          TEST(test_vm_cache_read_past_the_file_makes_nothing_mappable),
+          TEST(test_vm_cache_write_is_seen_by_mappings),
           TEST(test_vm_cache_write_reads_the_rest_of_the_page),
           TEST(test_vm_cache_read_write_user_buffers),
           TEST(test_vm_cache_read_write_bad_user_buffers),

@@ -156,6 +156,41 @@ static void test_sync_before_the_file_has_grown(void)
     vm_put_cache(cache);
 }
 
+/* ---- frames that a TLB still knows ---- */
+
+static int unmap_two(void *at)
+{
+    return vm_unmap_range(program, (addr_t)at, PAGES(2));
+}
+
+/* An unmapping that has taken its first entry away, and flushed nothing yet, is held up; meanwhile the
+ * file gets shorter. */
+static void test_frame_is_not_freed_before_the_flush(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    struct sim_translation seen;
+    vm_cache_ref *cache;
+    addr_t at;
+    map_pages(&at, file, 2, LOCK_RO, REGION_PRIVATE_MAP, 0);
+    OK(vm_wire_range(program, at, PAGES(2)));
+    assert_numbered(at, 2, 1);
+    assert_true(sim_look_up(at, &seen));
+    OK(vm_get_vnode_cache(file, &cache));
+    struct vm_page *first = vm_page_at(seen.physical);
+    vm_page_wire(first); /* so that only the second page's unwiring waits */
+    vm_mutex_lock(&vm_system.pages.lock, VM_RANK_PAGE);
+    sim_spawn_on(1, program, "unmap", unmap_two, PTR(at));
+    sim_run_until_blocked();
+    vm_mutex_unlock(&vm_system.pages.lock);
+    vm_page_unwire(first);
+    sim_file_set_size(file, 0);
+    OK(vm_cache_truncate(cache, 0));
+    assert_false(sim_tlb_holds(at) && vm_test_frame_is_free(seen.physical));
+    sim_run();
+    assert_true(vm_test_frame_is_free(seen.physical));
+    vm_put_cache(cache);
+}
+
 /* ---- last references ---- */
 
 static int put_cache(void *cache)
@@ -223,4 +258,5 @@ UNIT_MAIN("review", TEST(test_file_does_not_grow_below_its_start),
           TEST(test_stack_has_grown_meanwhile), TEST(test_failed_protect_promises_nothing),
           TEST(test_failed_move_leaves_the_target_whole), TEST(test_discarded_page_is_not_resident),
           TEST(test_truncation_during_a_write), TEST(test_sync_before_the_file_has_grown),
+          TEST_ON(test_frame_is_not_freed_before_the_flush, .cpus = 2),
           TEST(test_two_last_references), TEST(test_failed_fork_is_looked_at))

@@ -231,19 +231,26 @@ static void use_stack(struct life *life)
         expect(back == value, life, "its stack forgets");
 }
 
+static void change_cpu(struct life *life)
+{
+    sim_set_cpu(pick(life, 3));
+}
+
 static void starve(struct life *life)
 {
+    static const enum sim_failure classes[] = {SIM_FAIL_METADATA, SIM_FAIL_FRAME, SIM_FAIL_TABLE,
+                                               SIM_FAIL_COMMIT, SIM_FAIL_VNODE_READ};
     if (starving)
-        sim_fail_at(pick(life, 4), 1 + pick(life, 20), false);
+        sim_fail_at(classes[pick(life, 5)], 1 + pick(life, 20), false);
 }
 
 static int live(void *argument)
 {
     struct life *life = argument;
     static void (*const deeds[])(struct life *) = {
-        check_own,    write_own,     discard_own,  map_common,    change_common,
-        touch_common, touch_common,  clone_common, fork_and_exit, use_file,
-        wire_common,  resize_common, look_around,  use_stack,     starve};
+        check_own,    write_own,    discard_own,   map_common, change_common, touch_common,
+        touch_common, clone_common, fork_and_exit, use_file,   wire_common,   resize_common,
+        look_around,  use_stack,    starve,        change_cpu};
     for (unsigned i = 0; i < STEPS; i++) {
         deeds[pick(life, sizeof(deeds) / sizeof(deeds[0]))](life);
         check_own(life);
