@@ -24,7 +24,7 @@ class Report:
     def failed(self, name, text=""):
         self.parts[-1][2] += 1
         print(self.paint("31", f"FAILED {name}"), flush=True)
-        for line in text.rstrip("\n").split("\n")[:30] if text else []:
+        for line in text.rstrip("\n").split("\n")[-30:] if text else []:
             print(f"    {line}")
 
     def check(self, name, good, text=""):
