@@ -227,11 +227,11 @@ static void map_around(struct fault *f)
     if (last > region_last(f->region))
         last = region_last(f->region);
     size_t count = (last - first) / VM_PAGE_SIZE + 1, present = 0;
+    off_t end = cache_end(f->at);
     for (size_t i = 0; i < count; i++) {
         off_t offset = region_offset(f->region, first + i * VM_PAGE_SIZE);
         struct vm_page *page = vm_cache_lookup_page(f->at, offset);
-        bool usable = page && page != VM_CACHE_SKIP && page->busy == 0 &&
-                      !cache_is_past_end(f->at, offset) &&
+        bool usable = page && page != VM_CACHE_SKIP && page->busy == 0 && offset < end &&
                       (f->at == f->top || !vm_cache_lookup_page(f->top, offset));
         around[i] = usable ? page : NULL;
         present += usable;
@@ -318,7 +318,7 @@ static int try_fault(struct fault *f)
         return store_fault(f);
     walk_chain(f);
     /* What is written before a file gets longer is there, but not yet in the file. */
-    if (f->page && cache_is_past_end(f->at, f->offset)) {
+    if (f->page && f->at->is_vnode && cache_is_past_end(f->at, f->offset)) {
         unlock_all(f);
         return ERR_VM_PF_PAST_END;
     }

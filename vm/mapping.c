@@ -37,7 +37,8 @@ static void count_mapping(vm_region *region, struct vm_page *page)
         vm_page_wire(page);
 }
 
-/* => tmap: locked. The entry is gone. */
+/* => tmap: locked. The entry is gone, and no TLB knows it any more: until then its count keeps the
+ * frame from whoever takes the page out of its cache meanwhile, without this lock. */
 static void uncount_mapping(vm_region *region, uint64_t entry)
 {
     const struct vm_tmap_format *format = tmap_of(region)->format;
@@ -47,8 +48,7 @@ static void uncount_mapping(vm_region *region, uint64_t entry)
     harvest(format, page, entry);
     if (region_is_wired(region))
         vm_page_unwire(page);
-    if (vm_page_unuse(page))
-        tmap_retire(tmap_of(region), page);
+    cache_unhold_page(page);
 }
 
 /* => tmap: locked */
@@ -59,14 +59,14 @@ static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, st
     const struct vm_tmap_format *format = tmap->format;
     bool same_frame = tmap_entry_physical(format, *entry) == vm_page_physical(page);
     uint64_t old = exchange(entry, new);
+    if (!same_frame || (old & format->writable & ~new))
+        tmap_flush(tmap, address, 1);
     if (!same_frame) {
         count_mapping(region, page);
         uncount_mapping(region, old);
     } else {
         harvest(format, page, old);
     }
-    if (!same_frame || (old & format->writable & ~new))
-        tmap_flush(tmap, address, 1);
 }
 
 int mapping_install(vm_region *region, addr_t address, struct vm_page *page, bool writable)
@@ -111,27 +111,52 @@ size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page 
     return installed;
 }
 
-void mapping_remove(vm_region *region, addr_t first, addr_t last)
+/* => tmap: locked. Entries stop being translated, but still say which frames they were. */
+static bool withdraw(struct vm_translation_map *tmap, addr_t first, addr_t last)
+{
+    struct tmap_walk walk = {.next = first, .last = last};
+    uint64_t present = tmap->format->present, *entry;
+    bool any = false;
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        for (size_t i = 0; i < walk.count; i++)
+            if (tmap_is_present(tmap->format, entry[i])) {
+                (void)__atomic_fetch_and(&entry[i], ~present, __ATOMIC_ACQ_REL);
+                any = true;
+            }
+    return any;
+}
+
+/* => tmap: locked. Of entries that were withdrawn, and flushed. */
+static void forget(vm_region *region, addr_t first, addr_t last)
 {
     struct vm_translation_map *tmap = tmap_of(region);
     struct tmap_walk walk = {.next = first, .last = last};
-    long removed = 0;
     uint64_t *entry;
-    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while ((entry = tmap_run(tmap, &walk)) != NULL) {
         long here = 0;
         for (size_t i = 0; i < walk.count; i++) {
-            if (!tmap_is_present(tmap->format, entry[i]))
+            if (entry[i] == 0)
                 continue;
-            uncount_mapping(region, exchange(&entry[i], 0));
+            uncount_mapping(region, entry[i]);
+            entry[i] = 0;
             here++;
         }
         if (here > 0)
             tmap_used(tmap, walk.address, -here);
-        removed += here;
     }
-    if (removed > 0)
-        tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
+}
+
+void mapping_remove(vm_region *region, addr_t first, addr_t last)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    size_t count = (last - first) / VM_PAGE_SIZE + 1;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    if (withdraw(tmap, first, last)) {
+        tmap_flush(tmap, first, count);
+        forget(region, first, last);
+        if (tmap->retired) /* tables that have emptied */
+            tmap_flush(tmap, first, count);
+    }
     vm_mutex_unlock(&tmap->lock);
 }
 
@@ -141,21 +166,18 @@ struct change {
     uint64_t keep, own, other;
 };
 
-static bool is_own(const vm_region *region, uint64_t entry)
-{
-    addr_t physical = tmap_entry_physical(tmap_of(region)->format, entry);
-    return region->is_device || vm_page_at(physical)->cache == region->cache_ref->cache;
-}
-
 /* => tmap: locked. Returns the bits that were lost. */
-static uint64_t change_entry(const vm_region *region, uint64_t *entry, const struct change *change)
+static inline uint64_t change_entry(const vm_region *region, const struct vm_tmap_format *format,
+                                    uint64_t *entry, const struct change *change)
 {
-    const struct vm_tmap_format *format = tmap_of(region)->format;
-    uint64_t old = *entry;
+    uint64_t old = *entry, set = change->own;
     if (!tmap_is_present(format, old))
         return 0;
-    bool own = change->own == change->other || is_own(region, old);
-    uint64_t new = (old & change->keep) | (own ? change->own : change->other);
+    if (change->own != change->other && !region->is_device) {
+        const struct vm_page *page = vm_page_at(tmap_entry_physical(format, old));
+        set = page->cache == region->cache_ref->cache ? change->own : change->other;
+    }
+    uint64_t new = (old & change->keep) | set;
     if (new == old)
         return 0;
     old = exchange(entry, new);
@@ -168,12 +190,13 @@ static uint64_t change_entry(const vm_region *region, uint64_t *entry, const str
 static bool change_range(vm_region *region, addr_t first, addr_t last, const struct change *change)
 {
     struct vm_translation_map *tmap = tmap_of(region);
+    const struct vm_tmap_format *format = tmap->format;
     struct tmap_walk walk = {.next = first, .last = last};
     uint64_t *entry, lost = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while ((entry = tmap_run(tmap, &walk)) != NULL)
         for (size_t i = 0; i < walk.count; i++)
-            lost |= change_entry(region, &entry[i], change);
+            lost |= change_entry(region, format, &entry[i], change);
     if (lost)
         tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
     vm_mutex_unlock(&tmap->lock);
@@ -202,18 +225,6 @@ void mapping_clean(vm_region *region, addr_t first, addr_t last)
 {
     struct change change = {.keep = ~tmap_of(region)->format->dirty};
     (void)change_range(region, first, last, &change);
-}
-
-struct vm_page *mapping_page(vm_region *region, addr_t address)
-{
-    struct vm_translation_map *tmap = tmap_of(region);
-    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
-    const uint64_t *entry = tmap_entry(tmap, address, false);
-    struct vm_page *page = NULL;
-    if (entry && tmap_is_present(tmap->format, *entry))
-        page = vm_page_at(tmap_entry_physical(tmap->format, *entry));
-    vm_mutex_unlock(&tmap->lock);
-    return page;
 }
 
 /* Calls `visit`, if there is one, for each page mapped; returns how many entries there are. */

@@ -10,10 +10,15 @@ bool cache_store_has_page(vm_cache_ref *ref, off_t offset)
     return store->ops->has_page && store->ops->has_page(store, offset);
 }
 
-bool cache_is_past_end(vm_cache_ref *ref, off_t offset)
+off_t cache_end(vm_cache_ref *ref)
 {
     vm_store *store = ref->cache->store;
-    return store->ops->size && offset >= store->ops->size(store);
+    return store->ops->size ? store->ops->size(store) : INT64_MAX;
+}
+
+bool cache_is_past_end(vm_cache_ref *ref, off_t offset)
+{
+    return offset >= cache_end(ref);
 }
 
 /* => cache: locked */

@@ -18,7 +18,9 @@ struct vm_pagein {
 
 /* Whether the store would bring a page. => cache: locked */
 bool cache_store_has_page(vm_cache_ref *ref, off_t offset);
-/* Whether `offset` is behind the end of what the store has. => cache: locked */
+/* The end of what the store has, INT64_MAX where there is none; and whether `offset` is behind it.
+ * => cache: locked */
+off_t cache_end(vm_cache_ref *ref);
 bool cache_is_past_end(vm_cache_ref *ref, off_t offset);
 
 /* Puts busy frames into the cache for `offset`, where none is and the store has one, and for those

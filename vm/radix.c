@@ -160,10 +160,14 @@ void *radix_remove(struct radix *tree, uint64_t key)
     return value;
 }
 
-/* The first key behind the subtree of `height` that holds `key`; 0: there is none. */
-static uint64_t behind(uint64_t key, unsigned height)
+/* The first value in a leaf at or behind *key, which is set to its key, or else to the leaf's end. */
+static void *next_in_leaf(const struct radix_node *leaf, uint64_t *key)
 {
-    return (key | radix_span_mask(height)) + 1;
+    unsigned slot = radix_slot(*key, 1);
+    while (slot < RADIX_SLOTS && !leaf->slot[slot])
+        slot++;
+    *key = (*key & ~radix_span_mask(1)) + slot;
+    return slot < RADIX_SLOTS ? leaf->slot[slot] : NULL;
 }
 
 void *radix_next(const struct radix *tree, uint64_t *key)
@@ -173,15 +177,17 @@ void *radix_next(const struct radix *tree, uint64_t *key)
     if (*key < tree->base)
         *key = tree->base;
     while (((*key ^ tree->base) & ~radix_span_mask(tree->height)) == 0) {
-        struct radix_node *node = tree->root;
+        const struct radix_node *node = tree->root;
         unsigned height = tree->height;
         for (; height > 1 && node->slot[radix_slot(*key, height)]; height--)
             node = node->slot[radix_slot(*key, height)];
-        if (height == 1 && node->slot[radix_slot(*key, 1)])
-            return node->slot[radix_slot(*key, 1)];
-        *key = behind(*key, height - 1);
+        void *value = height == 1 ? next_in_leaf(node, key) : NULL;
+        if (value)
+            return value;
+        if (height > 1)
+            *key = (*key | radix_span_mask(height - 1)) + 1;
         if (*key == 0)
-            return NULL;
+            return NULL; /* behind the last key there can be */
     }
     return NULL;
 }

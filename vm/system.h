@@ -9,6 +9,7 @@
 #include "meta.h"
 #include "page.h"
 #include "radix.h"
+#include "tmap/tmap.h"
 
 /* What has happened; each a plain atomic count. */
 struct vm_counters {
@@ -31,6 +32,7 @@ struct vm_system {
     addr_t kernel_root, kernel_alloc_base;
     uint64_t all_cpus;
     vm_address_space *kernel_aspace;
+    struct tmap_shared kernel_slots;
 
     struct vm_mutex table_lock; /* guards the two tables and the numbers below */
     struct radix aspace_table, region_table;

@@ -4,6 +4,8 @@
 #include "../print.h"
 #include "../system.h"
 
+#define SHARED (&vm_system.kernel_slots)
+
 static unsigned level_shift(const struct vm_tmap_format *format, unsigned level)
 {
     return VM_PAGE_SHIFT + level * format->bits;
@@ -88,8 +90,22 @@ int tmap_init(struct vm_translation_map *map, const struct vm_tmap_format *forma
     map->root = vm_page_physical(map->root_page);
     uint64_t *root = host_frame_ptr(map->root);
     const uint64_t *from = kernel ? host_frame_ptr(kernel->root) : NULL;
-    for (unsigned i = format->kernel_first; from && i < 1u << format->bits; i++)
-        root[i] = from[i];
+    for (unsigned i = 0; from && i < SHARED->count; i++)
+        root[SHARED->slot[i]] = from[SHARED->slot[i]];
+    return VM_OK;
+}
+
+static int note_shared(const struct vm_translation_map *map)
+{
+    const uint64_t *root = host_frame_ptr(map->root);
+    SHARED->count = 0;
+    for (unsigned i = map->format->kernel_first; i < 1u << map->format->bits; i++) {
+        if (root[i] == 0)
+            continue;
+        if (SHARED->count == TMAP_MAX_SHARED)
+            return ERR_INVALID_ARGS;
+        SHARED->slot[SHARED->count++] = (uint16_t)i;
+    }
     return VM_OK;
 }
 
@@ -99,7 +115,7 @@ int tmap_init_kernel(struct vm_translation_map *map, const struct vm_tmap_format
     unsigned top = format->levels - 1;
     if (root != 0) {
         *map = (struct vm_translation_map){.format = format, .root = root, .kernel = true};
-        return VM_OK;
+        return note_shared(map);
     }
     if (tmap_init(map, format, NULL) != VM_OK)
         return ERR_NO_MEMORY;
@@ -110,16 +126,18 @@ int tmap_init_kernel(struct vm_translation_map *map, const struct vm_tmap_format
             tmap_destroy(map);
             return ERR_NO_MEMORY;
         }
-    return VM_OK;
+    return note_shared(map);
 }
 
 /* The tables below the kernel's root stay for good: user maps have copies of its entries. */
 static void free_kernel_tables(struct vm_translation_map *map)
 {
-    const uint64_t *root = host_frame_ptr(map->root);
-    for (unsigned i = map->format->kernel_first; i < 1u << map->format->bits; i++)
+    uint64_t *root = host_frame_ptr(map->root);
+    for (unsigned i = map->format->kernel_first; i < 1u << map->format->bits; i++) {
         if (root[i] != 0)
             free_table(map, vm_page_at(tmap_entry_physical(map->format, root[i])), true);
+        root[i] = 0;
+    }
 }
 
 void tmap_destroy(struct vm_translation_map *map)
@@ -131,8 +149,8 @@ void tmap_destroy(struct vm_translation_map *map)
         free_kernel_tables(map);
     VM_ASSERT(map->tables == 1);
     uint64_t *root = host_frame_ptr(map->root);
-    for (unsigned i = map->format->kernel_first; i < 1u << map->format->bits; i++)
-        root[i] = 0;
+    for (unsigned i = 0; !map->kernel && i < SHARED->count; i++)
+        root[SHARED->slot[i]] = 0;
     free_table(map, map->root_page, true);
 }
 

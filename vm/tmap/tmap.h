@@ -31,6 +31,13 @@ struct vm_tmap_format {
     uint64_t leaf[TMAP_PROTECTIONS]; /* the bits of a leaf, by what it allows */
 };
 
+/* The entries of the kernel's root that are in use, for good: every other root has copies of them. */
+#define TMAP_MAX_SHARED 256
+struct tmap_shared {
+    unsigned count;
+    uint16_t slot[TMAP_MAX_SHARED];
+};
+
 struct vm_translation_map {
     struct vm_mutex lock;
     const struct vm_tmap_format *format;
