@@ -42,13 +42,13 @@ void vm_increase_max_commit(addr_t delta)
 int vm_thread_dump_max_commit(void *unused)
 {
     (void)unused;
-    int64_t shown = 0;
     uint32_t seen = 0;
     while (__atomic_load_n(&LEDGER->stop, __ATOMIC_ACQUIRE) == 0) {
         int64_t max = __atomic_load_n(&LEDGER->max, __ATOMIC_RELAXED);
-        if (max != shown)
-            vm_print("max_commit %ld KiB (%ld)\n", (long)(max / 1024), (long)(max - shown) / 1024);
-        shown = max;
+        if (max != LEDGER->logged)
+            vm_print("max_commit %ld KiB, was %ld KiB\n", (long)(max / 1024),
+                     (long)(LEDGER->logged / 1024));
+        LEDGER->logged = max;
         (void)host_wait(&LEDGER->changes, seen, VM_NO_DEADLINE, false);
         seen = __atomic_load_n(&LEDGER->changes, __ATOMIC_ACQUIRE);
     }

@@ -8,6 +8,7 @@
 struct vm_commitment {
     int64_t committed;
     int64_t max;      /* INT64_MAX: overcommit */
+    int64_t logged;   /* the limit that the thread knows */
     uint32_t changes; /* of max; the thread that prints it waits here */
     uint32_t stop;    /* 1: that thread is to end, 2: it has */
 };

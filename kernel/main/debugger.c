@@ -33,10 +33,10 @@ static void print_process(const struct process *process)
 
 static void print_help(void)
 {
-    log_printf("threads              all threads and what they wait at\n"
-               "processes            all processes\n"
-               "continue             goes on\n"
-               "reboot               stops the machine\n");
+    log_printf("threads      all threads and what they wait at\n"
+               "processes    all processes\n"
+               "continue     go on\n"
+               "reboot       stop the machine\n");
     vm_debugger_command("help");
 }
 
