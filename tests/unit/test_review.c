@@ -173,21 +173,26 @@ static void test_frame_is_not_freed_before_the_flush(void)
     addr_t at;
     map_pages(&at, file, 2, LOCK_RO, REGION_PRIVATE_MAP, 0);
     OK(vm_wire_range(program, at, PAGES(2)));
+    sim_set_cpu(1);
     assert_numbered(at, 2, 1);
     assert_true(sim_look_up(at, &seen));
     OK(vm_get_vnode_cache(file, &cache));
     struct vm_page *first = vm_page_at(seen.physical);
     vm_page_wire(first); /* so that only the second page's unwiring waits */
     vm_mutex_lock(&vm_system.pages.lock, VM_RANK_PAGE);
-    sim_spawn_on(1, program, "unmap", unmap_two, PTR(at));
+    sim_spawn_on(0, program, "unmap", unmap_two, PTR(at));
     sim_run_until_blocked();
     vm_mutex_unlock(&vm_system.pages.lock);
     vm_page_unwire(first);
     sim_file_set_size(file, 0);
-    OK(vm_cache_truncate(cache, 0));
+    /* The first step of a truncation, which doesn't wait for who maps the page privately. */
+    cache_lock(cache);
+    cache_remove_pages(cache, 0, INT64_MAX);
+    cache_unlock(cache);
     assert_false(sim_tlb_holds(at) && vm_test_frame_is_free(seen.physical));
     sim_run();
     assert_true(vm_test_frame_is_free(seen.physical));
+    sim_set_cpu(0);
     vm_put_cache(cache);
 }
 
