@@ -40,7 +40,7 @@ static int64_t stream_write(struct file *file, const void *buffer, size_t length
     size_t done = 0;
     if (position != NULL)
         return -ESPIPE;
-    while (done < length) {
+    while (done < length && (done == 0 || !thread_should_stop(WAIT_KILLABLE))) {
         size_t size = length - done < CHUNK ? length - done : CHUNK;
         if (copy_in(chunk, (const char *)buffer + done, size, user) != 0)
             return done > 0 ? (int64_t)done : -EFAULT;

@@ -31,7 +31,7 @@ static int64_t read_made(void *buffer, size_t length, bool user,
 {
     uint8_t part[256];
     size_t done = 0;
-    while (done < length && !thread_interrupted(WAIT_KILLABLE)) {
+    while (done < length && !thread_should_stop(WAIT_KILLABLE)) {
         size_t size = length - done < sizeof(part) ? length - done : sizeof(part);
         fill(part, size);
         size_t copied = size;

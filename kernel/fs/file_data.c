@@ -48,7 +48,29 @@ static int keep_cache(struct vnode *vnode)
     return vnode->kept != NULL ? 0 : errno_from_vm(vm_get_vnode_cache(vnode, &vnode->kept));
 }
 
-int vnode_keep_cache(struct vnode *vnode)
+/* Behind the archive's bytes and what memory is promised for, nobody has written anything. */
+static off_t hole_start(const struct vnode *vnode)
+{
+    off_t archived = page_round(__atomic_load_n(&vnode->archive_size, __ATOMIC_ACQUIRE));
+    off_t committed = __atomic_load_n(&vnode->committed, __ATOMIC_ACQUIRE);
+    return archived > committed ? archived : committed;
+}
+
+/* A mapping reads holes through pages of the cache, which nobody takes away again: they need a
+ * promise, as written ones do. */
+int vnode_prepare_mapping(struct vnode *vnode)
+{
+    mutex_lock(&vnode->data_lock);
+    int error = keep_cache(vnode);
+    if (error == 0 && vnode->size > hole_start(vnode))
+        error = commit_up_to(vnode, vnode->size);
+    if (error == 0)
+        vnode->commits_all = true;
+    mutex_unlock(&vnode->data_lock);
+    return error;
+}
+
+static int lock_and_keep_cache(struct vnode *vnode)
 {
     mutex_lock(&vnode->data_lock);
     int error = keep_cache(vnode);
@@ -101,19 +123,42 @@ static int write_some(struct vnode *vnode, off_t position, const uint8_t *buffer
     return errno_from_vm(error);
 }
 
+/* What is in a hole needs no memory. */
+static size_t read_hole(uint8_t *buffer, size_t length, bool user)
+{
+    size_t done = 0;
+    if (!user)
+        memset(buffer, 0, length);
+    while (user && done < length) {
+        size_t part = page_rest(buffer + done, length - done);
+        if (!user_range_ok(buffer + done, part) || user_memset(buffer + done, 0, part) != VM_OK)
+            return done;
+        done += part;
+    }
+    return length;
+}
+
 int64_t vnode_read(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user)
 {
-    off_t size = host_vnode_size(vnode);
-    size_t done = 0;
+    off_t size = host_vnode_size(vnode), hole = hole_start(vnode);
+    size_t done = 0, stored = 0;
+    int error = 0;
     if (position < 0)
         return -EINVAL;
     if (position >= size || length == 0)
         return 0;
     if (length > (size_t)(size - position))
         length = (size_t)(size - position);
-    int error = vnode->kept != NULL ? 0 : vnode_keep_cache(vnode);
-    if (error == 0)
-        error = read_some(vnode, position, buffer, length, user, &done);
+    if (position < hole)
+        stored = length < (size_t)(hole - position) ? length : (size_t)(hole - position);
+    if (stored > 0 && vnode->kept == NULL)
+        error = lock_and_keep_cache(vnode);
+    if (error == 0 && stored > 0)
+        error = read_some(vnode, position, buffer, stored, user, &done);
+    if (error == 0 && done == stored && stored < length) {
+        done += read_hole((uint8_t *)buffer + stored, length - stored, user);
+        error = done == 0 ? -EFAULT : 0;
+    }
     return done > 0 ? (int64_t)done : error;
 }
 

@@ -214,7 +214,7 @@ int path_lookup_executable(struct file_state *state, const char *path, struct vn
     if ((*found)->ops != &ramfs_file_ops || vnode_check_access(*found, X_OK) != 0)
         error = -EACCES;
     if (error == 0)
-        error = vnode_keep_cache(*found);
+        error = vnode_prepare_mapping(*found);
     if (error != 0) {
         vnode_release(*found);
         *found = NULL;
@@ -322,7 +322,7 @@ int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **
     error = VM_OK;
     if (vnode->ops != &ramfs_file_ops)
         error = ERR_INVALID_ARGS;
-    else if (vnode_keep_cache(vnode) != 0)
+    else if (vnode_prepare_mapping(vnode) != 0)
         error = ERR_NO_MEMORY;
     else if ((access & VM_ACCESS_WRITE) != 0 && vnode_commit_all(vnode) != 0)
         error = ERR_NO_MEMORY;

@@ -106,8 +106,9 @@ int64_t vnode_path(const struct vnode *vnode, char *buffer, size_t size);
 
 /* ---- the data of regular files ------------------------------------------------------------------- */
 
-/* Gives the file its cache for good. 0 or -ENOMEM. Before any mapping of the file is made. */
-int vnode_keep_cache(struct vnode *vnode);
+/* Before any mapping of the file is made: gives the file its cache for good, and promises memory for
+ * its holes, also for those to come. 0, -ENOMEM or -ENOSPC. */
+int vnode_prepare_mapping(struct vnode *vnode);
 /* The number of bytes, or an errno. `user`: the buffer is a program's. */
 int64_t vnode_read(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user);
 /* `append`: at the end, wherever that is by then. *position is moved behind what was written. */

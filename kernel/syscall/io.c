@@ -150,7 +150,7 @@ static int64_t send(struct file *out, struct file *in, off_t *position, size_t l
     char *chunk = vm_meta_alloc(SENDFILE_CHUNK);
     if (chunk == NULL)
         return -ENOMEM;
-    while ((size_t)done < length && !thread_interrupted(WAIT_KILLABLE)) {
+    while ((size_t)done < length && !thread_should_stop(WAIT_KILLABLE)) {
         size_t size =
             length - (size_t)done < SENDFILE_CHUNK ? length - (size_t)done : SENDFILE_CHUNK;
         off_t before = *position;

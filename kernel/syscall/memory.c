@@ -194,7 +194,7 @@ static int64_t bring_in(const vm_region_info *info, addr_t start, addr_t length,
 {
     (void)info;
     for (addr_t offset = 0; offset < length; offset += VM_PAGE_SIZE) {
-        if (thread_interrupted(WAIT_KILLABLE))
+        if (thread_should_stop(WAIT_KILLABLE))
             return -EINTR;
         int error = vm_fault_aspace(current_space(), start + offset, access | VM_ACCESS_USER);
         if (error == ERR_VM_PF_BAD_PERM || error == ERR_VM_PF_FATAL)
@@ -275,7 +275,7 @@ int64_t sys_mincore(struct trap_frame *frame)
         return -EFAULT;
     while (size > 0) {
         addr_t part = size < RESIDENCY_CHUNK * VM_PAGE_SIZE ? size : RESIDENCY_CHUNK * VM_PAGE_SIZE;
-        if (thread_interrupted(WAIT_KILLABLE))
+        if (thread_should_stop(WAIT_KILLABLE))
             return -EINTR;
         int error = vm_get_residency(current_space(), address, part, pages);
         if (error != VM_OK)

@@ -169,7 +169,7 @@ static void populate(const struct user_memory *memory, const struct mapping *map
         return;
     access |= writes ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     for (addr_t offset = 0; offset < mapping->size; offset += VM_PAGE_SIZE) {
-        if (thread_interrupted(WAIT_KILLABLE) ||
+        if (thread_should_stop(WAIT_KILLABLE) ||
             vm_fault_aspace(memory->id, address + offset, access) != VM_OK)
             return;
     }
@@ -181,7 +181,7 @@ static int prepare_file(const struct mapping *mapping)
     struct vnode *vnode = mapping->file->vnode;
     if (vnode->ops != &ramfs_file_ops)
         return 0;
-    int error = vnode_keep_cache(vnode);
+    int error = vnode_prepare_mapping(vnode);
     if (error == 0 && mapping->shared && file_writable(mapping->file))
         error = vnode_commit_all(vnode);
     return error == -ENOSPC ? -ENOMEM : error;

@@ -23,9 +23,7 @@ static int check_target(const struct remap *remap)
     if ((remap->new &VM_PAGE_MASK) != 0 || remap->new_size > USER_TOP ||
         remap->new > USER_TOP - remap->new_size)
         return -EINVAL;
-    if (overlaps(remap))
-        return -EINVAL;
-    return (remap->flags & MREMAP_FIXED) != 0 && remap->new < USER_BASE ? -EPERM : 0;
+    return overlaps(remap) ? -EINVAL : 0;
 }
 
 static int check(struct remap *remap)
@@ -46,7 +44,9 @@ static int check(struct remap *remap)
     int error = check_target(remap);
     if (error != 0)
         return error;
-    return region_at(remap->space, remap->old, &remap->info) ? 0 : -EFAULT;
+    if (!region_at(remap->space, remap->old, &remap->info))
+        return -EFAULT;
+    return (flags & MREMAP_FIXED) != 0 && remap->new < USER_BASE ? -EPERM : 0;
 }
 
 static bool is_shared(const vm_region_info *info)

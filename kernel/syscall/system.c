@@ -50,7 +50,7 @@ int64_t sys_getrandom(struct trap_frame *frame)
         done += copied;
         if (copied < size)
             return done > 0 ? (int64_t)done : -EFAULT;
-        if (thread_interrupted(WAIT_KILLABLE))
+        if (thread_should_stop(WAIT_KILLABLE))
             break;
     }
     return (int64_t)done;

@@ -79,6 +79,15 @@ bool thread_interrupted(int mode)
     return mode == WAIT_INTERRUPTIBLE && signal_pending();
 }
 
+bool thread_should_stop(int mode)
+{
+    if (__atomic_load_n(&thread_current()->work, __ATOMIC_RELAXED) & WORK_RESCHEDULE) {
+        __atomic_and_fetch(&thread_current()->work, ~WORK_RESCHEDULE, __ATOMIC_RELAXED);
+        thread_yield();
+    }
+    return thread_interrupted(mode);
+}
+
 /* Puts the running thread into the bucket; 1 if it is to sleep now, or the result.
  * => bucket locked */
 static int begin_wait(struct bucket *bucket, uint32_t *address, uint32_t expected,

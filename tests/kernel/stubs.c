@@ -74,7 +74,7 @@ void log_printf(const char *format, ...)
 /* Data isn't looked at here: a file's cache is a mark. */
 static char cache_mark;
 
-int vnode_keep_cache(struct vnode *vnode)
+int vnode_prepare_mapping(struct vnode *vnode)
 {
     if (vnode->kept == NULL) {
         vnode->kept = (vm_cache_ref *)&cache_mark;

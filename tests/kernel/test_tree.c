@@ -221,7 +221,7 @@ static void test_unlinked_file(void **state)
     mount_good();
     unsigned before = vnode_count();
     assert_int_equal(path_open(fs_root, "f", O_RDWR, 0, &file), 0);
-    assert_int_equal(vnode_keep_cache(file->vnode), 0);
+    assert_int_equal(vnode_prepare_mapping(file->vnode), 0);
     mutex_lock(&namespace_lock);
     ramfs_remove(ramfs_find(fs_root, "f", 1));
     mutex_unlock(&namespace_lock);

@@ -67,7 +67,10 @@ int thread_wait(uint32_t *address, uint32_t expected, uint64_t deadline, int mod
 void thread_wake(uint32_t *address, uint32_t count);
 /* Sleeps until host_time_ns() reaches `deadline`: 0, or -EINTR as `mode` allows. */
 int thread_sleep_until(uint64_t deadline, int mode);
-/* Whether a wait of that mode would end at once, for long loops that never wait. */
+/* Whether a wait of that mode would end at once. */
 bool thread_interrupted(int mode);
+/* The same for long loops that never wait: in the kernel nothing but this lets others run when it is
+ * their turn. => no spinlock held */
+bool thread_should_stop(int mode);
 
 #endif
