@@ -38,6 +38,7 @@ extern const struct guest_case stack_cases[];
 extern const struct guest_case pointer_cases[];
 extern const struct guest_case descriptor_cases[];
 extern const struct guest_case exec_cases[];
+extern const struct guest_case hostile_cases[];
 extern const struct guest_case random_cases[];
 
 /* ---- what a case says: a line each, "CASE: ..." ---- */
