@@ -31,9 +31,10 @@ static inline void archive_add_named(const char *name, unsigned mode, const void
                                      unsigned inode, unsigned links)
 {
     char text[HEADER + 6000];
-    snprintf(text, sizeof(text), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s",
+    snprintf(text, sizeof(text), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
              inode, mode, 1u, 2u, links, 1000u, (unsigned)size, 0u, 8u, 1u, 3u,
-             (unsigned)strlen(name) + 1, 0u, name);
+             (unsigned)strlen(name) + 1, 0u);
+    memcpy(text + HEADER, name, strlen(name) + 1);
     archive_put(text, HEADER + strlen(name) + 1);
     archive_put(data, size);
 }
