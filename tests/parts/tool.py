@@ -58,6 +58,8 @@ def check_usage(report):
     refuses(report, "unknown option", 125, ["--bogus"], "boot", "--bogus")
     refuses(report, "a file twice", 125, ["two files"], "boot", "--file", "/etc/passwd:/a", "--file",
             "/etc/passwd:/a", "--", "busybox", "true")
+    refuses(report, "a file of /proc", 125, ["length of 0"], "boot", "--file", "/proc/self/maps:/a",
+            "--", "busybox", "true")
     refuses(report, "memory that the files fill", 125, ["too little to boot", "--memory"], "boot",
             "--memory", "4M", "--", "busybox", "true")
     refuses(report, "more memory than QEMU can have", 125, ["QEMU ended"], "boot", "--memory", "64G",
@@ -85,7 +87,7 @@ def check_programs(report):
     refuses(report, "not static", 126, ["not static", "-static"], "boot", "--", "/bin/ls")
     bad = {
         "text": (b"some words", "not an ELF"), "a script": (b"#!/bin/sh\necho\n", "interpreter"),
-        "nothing": (b"", "not an ELF"), "a truncated header": (elf()[:40], "truncated"),
+        "nothing": (b"", "empty"), "a truncated header": (elf()[:40], "truncated"),
         "truncated segments": (elf()[:80], "truncated"), "another machine": (elf(machine=183), "183"),
         "32 bits": (elf(bits=1), "32-bit"), "an object file": (elf(kind=1), "no program"),
         "no segments": (elf(count=0), "damaged"), "odd segments": (elf(size=7), "damaged"),
@@ -121,7 +123,18 @@ def check_status(report):
 def check_streams(report):
     done = boot("--", "busybox", "sh", "-c", "echo out; echo error >&2; echo more")
     report.check("standard output", done.stdout == "out\nmore\n", done.stdout)
-    report.check("standard error", "error\n" in done.stderr, done.stderr)
+    report.check("standard error", done.stderr == "error\n", done.stderr)
+    for closed in (0, 1, 2):
+        done = quire("boot", "--timeout", "60", "--", "busybox", "sh", "-c", "exit 3", stdin=None,
+                     preexec_fn=lambda stream=closed: os.close(stream))
+        report.check(f"stream {closed} closed", done.returncode == 3,
+                     f"{done.returncode}\n{done.stderr}")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([QUIRE, "boot", "--timeout", "60", "--", "busybox", "echo"],
+                              stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    report.check("a full output", done.returncode == 125 and "No space left" in done.stderr,
+                 f"{done.returncode}\n{done.stderr}")
     done = boot("--", "busybox", "printf", "[%s]", "", "a b", "c%d", "e'f\"g", "ü", "line\nbreak")
     report.check("arguments", done.stdout == "[][a b][c%d][e'f\"g][ü][line\nbreak]", done.stdout)
     data = bytes(range(256)) * 2000 + b"\x10\x04\x10\x02"

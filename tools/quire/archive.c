@@ -145,6 +145,10 @@ static int copy_contents(struct archive *archive, const char *path, int file, ui
             return status;
         left -= (uint64_t)length;
     }
+    /* /proc's files, for instance. */
+    if (size == 0 && read(file, buffer, 1) > 0)
+        return fail(STATUS_ERROR, "%s has a length of 0 and yet contents; put a copy of it in",
+                    path);
     return 0;
 }
 

@@ -116,6 +116,13 @@ static void send_input(struct console *console)
 
 /* ---- from the machine ---- */
 
+static void output_failed(struct console *console, int reason)
+{
+    if (reason != EPIPE)
+        fail(STATUS_ERROR, "can't write to standard output: %s", strerror(reason));
+    finish(console, reason == EPIPE ? CONSOLE_OUTPUT_GONE : CONSOLE_FAILED);
+}
+
 static void write_output(struct console *console, const char *bytes, size_t length)
 {
     while (length != 0) {
@@ -128,7 +135,7 @@ static void write_output(struct console *console, const char *bytes, size_t leng
             continue;
         }
         if (written <= 0) {
-            finish(console, CONSOLE_OUTPUT_GONE);
+            output_failed(console, errno);
             return;
         }
         bytes += written;

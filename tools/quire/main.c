@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +66,8 @@ static int run(const struct boot_options *options, struct machine *machine)
     int signal = 0;
     switch (console_run(machine, &reader, options->timeout, &signal)) {
     case CONSOLE_TIMEOUT:
-        return fail(STATUS_TIMEOUT, "ended after %u seconds", options->timeout);
+        return fail(STATUS_TIMEOUT, "ended after %u second%s", options->timeout,
+                    options->timeout == 1 ? "" : "s");
     case CONSOLE_SIGNAL:
         return 128 + signal;
     case CONSOLE_OUTPUT_GONE:
@@ -127,8 +130,23 @@ static int command_boot(int argc, char **argv)
     return status;
 }
 
+/* Nothing that is opened later may become a standard stream that was closed. */
+static int open_standard_streams(void)
+{
+    int null;
+    do
+        null = open("/dev/null", O_RDWR);
+    while (null >= 0 && null <= STDERR_FILENO);
+    if (null < 0)
+        return fail(STATUS_ERROR, "/dev/null: %s", strerror(errno));
+    close(null);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (open_standard_streams() != 0)
+        return STATUS_ERROR;
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "boot") == 0)
         return command_boot(argc - 1, argv + 1);

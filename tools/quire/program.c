@@ -101,6 +101,8 @@ int program_find(const char *name, char **path)
 
 static int check_header(const char *path, const Elf64_Ehdr *header, size_t length)
 {
+    if (length == 0)
+        return fail(STATUS_NOT_EXECUTABLE, "%s is empty", path);
     if (length >= 2 && memcmp(header, "#!", 2) == 0)
         return fail(STATUS_NOT_EXECUTABLE,
                     "%s is a script; run it by its interpreter: quire boot --file %s -- busybox sh "
