@@ -142,6 +142,7 @@ void process_unlink(struct process *process)
     else
         all.last = process->all_previous;
     all.count--;
+    process->parent = NULL; /* others may still have a reference, and outlive it */
 }
 
 void process_orphan_children(struct process *process)
