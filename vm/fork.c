@@ -8,10 +8,11 @@
 #include "system.h"
 
 /* => the source's map: read-locked. The cache that the copy of a region maps, with a reference. */
-static int copy_cache(vm_region *source, vm_cache_ref **ref)
+static int copy_cache(vm_region *source, vm_cache_ref **ref, bool *charged)
 {
     vm_cache_ref *of = source->cache_ref;
     int error = VM_OK;
+    *charged = source->charged;
     if (source->inherit == VM_INHERIT_SHARE || !of->temporary) {
         cache_lock(of);
         error = region_make_shared(source);
@@ -22,7 +23,9 @@ static int copy_cache(vm_region *source, vm_cache_ref **ref)
         return error;
     }
     error = chain_snapshot(of, ref);
-    if (error != VM_OK || !source->charged)
+    /* What was promised to several as a whole is promised to the copy for itself. */
+    *charged |= of->shared && !(source->lock & REGION_OVERCOMMIT);
+    if (error != VM_OK || !*charged)
         return error;
     cache_lock(*ref);
     error = cache_charge((*ref)->cache, (int64_t)source->size);
@@ -45,7 +48,7 @@ static int copy_region(vm_region *source, vm_address_space *to)
         error = region_register(region);
     if (error != VM_OK)
         goto no_id;
-    error = copy_cache(source, &ref);
+    error = copy_cache(source, &ref, &region->charged);
     if (error != VM_OK)
         goto no_cache;
     region->cache_ref = ref;
@@ -54,7 +57,6 @@ static int copy_region(vm_region *source, vm_address_space *to)
     region->mapping = source->mapping;
     region->inherit = source->inherit;
     region->is_device = source->is_device;
-    region->charged = source->charged;
     region->base = source->base;
     region->size = source->size;
     cache_lock(ref);

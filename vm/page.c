@@ -4,18 +4,16 @@
  *   from                   to                   by
  *   FREE, CLEAR            ACTIVE               vm_page_allocate, for a cache
  *   FREE, CLEAR            WIRED                vm_page_allocate: tables, metadata, the host's, runs
- *   ACTIVE, INACTIVE       MODIFIED             vm_cache_note_modified: a file's page, found dirty
- *   ACTIVE, INACTIVE       MODIFIED_TEMPORARY   the same, when the cache is anonymous
- *   MODIFIED               ACTIVE               write-back has succeeded; a fault maps it
- *   MODIFIED_TEMPORARY     ACTIVE               a fault maps it
- *   ACTIVE, MODIFIED*      INACTIVE             clean, and no mapping is left
  *   any with a cache       WIRED                vm_page_wire: the first wired mapping
- *   WIRED                  ACTIVE, MODIFIED     vm_page_unwire: the last one
+ *   WIRED                  ACTIVE               vm_page_unwire: the last one
  *   UNUSED                 WIRED                vm_init adopts what boot code has mapped
  *   any but FREE, CLEAR    FREE, CLEAR          vm_page_free
  *
+ * INACTIVE, MODIFIED and MODIFIED_TEMPORARY are the queues of NewOS's page daemon: no page is in them as
+ * long as there is none here. Whether a page has changed is its flag `modified`.
+ *
  * Busy is no state but a flag beside it, so that its end forgets nothing (NewOS forgot WIRED and
- * MODIFIED). A free page has no cache, no mapping, no wiring, isn't busy and isn't held. */
+ * MODIFIED). A free page has no cache, no mapping, no wiring, and isn't busy. */
 #include "page.h"
 
 #include "frame.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "range.h"
 
+#include "contents.h"
 #include "mapping.h"
 #include "print.h"
 #include "system.h"
@@ -88,14 +89,13 @@ static void discard_piece(vm_region *piece)
     region_free_struct(piece);
 }
 
-/* `piece` gets what lies from `at` on. Only the lowest piece goes on growing down. */
+/* `piece` gets what lies from `at` on. */
 static void split(vm_address_space *aspace, vm_region *region, addr_t at, vm_region *piece)
 {
     cache_lock(region->cache_ref);
     piece->base = at;
     piece->size = region->size - (at - region->base);
     piece->cache_offset = region_offset(region, at);
-    piece->lock &= ~REGION_GROWS_DOWN;
     map_change(&aspace->virtual_map, region, region->base, at - region->base);
     vm_cache_acquire_ref(region->cache_ref);
     vm_cache_insert_region(region->cache_ref, piece);
@@ -218,10 +218,9 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
 static bool could_be_one(const vm_region *a, const vm_region *b)
 {
     return a->cache_ref == b->cache_ref && region_last(a) + 1 == b->base &&
-           a->cache_offset + (off_t)a->size == b->cache_offset &&
-           (a->lock & ~REGION_GROWS_DOWN) == b->lock && a->max_lock == b->max_lock &&
-           a->wiring == b->wiring && a->mapping == b->mapping && a->inherit == b->inherit &&
-           a->charged == b->charged && a->is_device == b->is_device;
+           a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
+           a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
+           a->inherit == b->inherit && a->charged == b->charged && a->is_device == b->is_device;
 }
 
 /* `b` is what `a` was split from, or the other way round: the promise and the pages stay. */
@@ -273,6 +272,24 @@ static vm_region *growable(vm_address_space *aspace, addr_t address)
     return address >= aspace->virtual_map.base ? region : NULL;
 }
 
+/* => map: write-locked. What was unmapped there before doesn't come back. */
+static int grow_down(vm_address_space *aspace, vm_region *region, addr_t address)
+{
+    vm_cache_ref *ref = region->cache_ref;
+    addr_t more = region->base - address;
+    off_t from = region->cache_offset - (off_t)more;
+    cache_lock(ref);
+    int error = ref->shared ? VM_OK : contents_hide(ref, from, region->cache_offset - 1);
+    if (error == VM_OK && region->charged)
+        error = cache_charge(ref->cache, (int64_t)more);
+    if (error == VM_OK) {
+        region->cache_offset = from;
+        map_change(&aspace->virtual_map, region, address, region->size + more);
+    }
+    cache_unlock(ref);
+    return error;
+}
+
 int range_grow_stack(vm_address_space *aspace, addr_t address)
 {
     struct map_cursor cursor;
@@ -286,18 +303,10 @@ int range_grow_stack(vm_address_space *aspace, addr_t address)
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
     bool alive = aspace->state == VM_ASPACE_NORMAL;
     region = alive ? growable(aspace, address) : NULL;
-    if (alive && vm_virtual_map_lookup(&aspace->virtual_map, address)) {
+    if (alive && vm_virtual_map_lookup(&aspace->virtual_map, address))
         error = VM_OK; /* another thread was faster */
-    } else if (region) {
-        addr_t more = region->base - address;
-        cache_lock(region->cache_ref);
-        error = region->charged ? cache_charge(region->cache_ref->cache, (int64_t)more) : VM_OK;
-        if (error == VM_OK) {
-            region->cache_offset -= (off_t)more;
-            map_change(&aspace->virtual_map, region, address, region->size + more);
-        }
-        cache_unlock(region->cache_ref);
-    }
+    else if (region)
+        error = grow_down(aspace, region, address);
     aspace_write_unlock(aspace);
     return error;
 }

@@ -192,6 +192,7 @@ struct move {
     addr_t first, last; /* of the old range */
     addr_t new_size;
     struct range_place place;
+    bool wired; /* what has moved is to be brought in again */
 };
 
 /* => map: write-locked. The one region that covers the old range. */
@@ -246,6 +247,7 @@ static int move_region(vm_address_space *aspace, struct move *m, struct range_re
         return error;
     }
     vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, m->first);
+    m->wired = region_is_wired(region);
     if (m->place.addr_type == REGION_ADDR_REPLACE)
         range_remove(aspace, m->place.address, to_last, removed);
     carry(aspace, region, m->place.address);
@@ -299,6 +301,8 @@ int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, v
         *new_address = (void *)m.place.address;
     aspace_write_unlock(aspace);
     range_removed_release(&removed);
+    if (error == VM_OK && m.wired)
+        (void)vm_wire_range(aid, m.place.address, new_size);
     vm_put_aspace(aspace);
     return error;
 }

@@ -79,14 +79,14 @@ int writeback_range(vm_cache_ref *ref, off_t first, off_t last)
     struct writeback run = {.ref = ref};
     uint64_t key = (uint64_t)first >> VM_PAGE_SHIFT, end = (uint64_t)last >> VM_PAGE_SHIFT;
     int error = VM_OK;
-    for (bool more = true; more && error == VM_OK;) {
-        cache_lock(ref);
-        clean_regions(ref);
-        more = key <= end && collect_run(&run, &key, end);
+    cache_lock(ref);
+    clean_regions(ref);
+    while (error == VM_OK && key <= end && collect_run(&run, &key, end)) {
         cache_unlock(ref);
-        if (more)
-            error = write_run(&run);
+        error = write_run(&run);
+        cache_lock(ref);
     }
+    cache_unlock(ref);
     return error;
 }
 

@@ -119,7 +119,8 @@ void vm_leave_aspace(vm_address_space *aspace, unsigned cpu);
 enum {
     REGION_ADDR_ANY_ADDRESS = 0,   /* wherever there is room; the lowest hole */
     REGION_ADDR_EXACT_ADDRESS = 1, /* there, or ERR_VM_NO_REGION_SLOT */
-    REGION_ADDR_REPLACE = 2,       /* there, and what is there is unmapped (both or neither) */
+    REGION_ADDR_REPLACE = 2,       /* there, and what is there is unmapped (both or neither, but
+                                      for a wiring that then finds no memory) */
     REGION_ADDR_HINT = 3,          /* there if that is free and aligned, else the highest hole */
     REGION_ADDR_TOP = 4,           /* the highest hole below *address (0: below the end) */
 };
@@ -217,6 +218,7 @@ typedef struct vm_region_info {
     void *vnode;           /* the file at the bottom of the chain, not referenced, or NULL */
     size_t resident_pages; /* mapped now */
     unsigned chain_depth;  /* caches from the region down; 1: no copy-on-write */
+    unsigned reserved;     /* 0 */
 } vm_region_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_REGION. */
@@ -236,11 +238,13 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
  * it have changed (no other partial effect). ERR_PERMISSION_DENIED: more than the object allows.
  * ERR_VM_WOULD_OVERCOMMIT: a private mapping gets writable, or anonymous memory readable. */
 int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock);
-/* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. */
+/* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. A wired region that
+ * has grown but finds no memory for its new pages stays grown: ERR_NO_MEMORY. */
 int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size);
 /* Moves the pages at [address, address + size), which must be part of one region, to *new_address
  * (by addr_type, as for new regions) with new_size; what is left of the old range is unmapped.
- * ERR_VM_PAGE_NOT_PRESENT: no single region there. mremap. */
+ * Wired pages are brought in again; if that finds no memory they come lazily. mremap.
+ * ERR_VM_PAGE_NOT_PRESENT: no single region there. */
 int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, void **new_address,
                   int addr_type);
 /* The lowest free range of `size` bytes, aligned to `alignment` (a power of two, at least a page),
@@ -336,6 +340,7 @@ typedef struct vm_info {
     uint64_t file_pages_shared; /* times a page of a file was mapped that was there already */
     size_t aspaces, regions, caches, most_regions, most_aspaces;
     unsigned deepest_chain;
+    unsigned reserved; /* 0 */
     size_t metadata_bytes, table_pages;
 } vm_info;
 

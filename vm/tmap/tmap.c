@@ -234,7 +234,7 @@ uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk)
 
 /* ---- tables that empty -------------------------------------------------------------------------- */
 
-void tmap_retire(struct vm_translation_map *map, struct vm_page *page)
+static void retire(struct vm_translation_map *map, struct vm_page *page)
 {
     page->cache = (vm_cache *)(void *)map->retired;
     map->retired = page;
@@ -253,7 +253,7 @@ static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_
         struct vm_page *parent = own_table(physical[depth - 2]);
         if (parent)
             parent->map_count--;
-        tmap_retire(map, page);
+        retire(map, page);
         map->leaf = NULL;
     }
 }
@@ -291,11 +291,7 @@ void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
         struct vm_page *page = map->retired;
         map->retired = (vm_page *)(void *)page->cache;
         page->cache = NULL;
-        page->map_count = 0;
-        if (page->offset == IS_TABLE)
-            free_table(map, page, true);
-        else
-            vm_page_free(page, false);
+        free_table(map, page, true);
     }
 }
 

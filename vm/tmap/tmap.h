@@ -50,7 +50,7 @@ struct vm_translation_map {
     uint64_t *leaf;
     struct vm_page *leaf_page; /* NULL: the host's */
     size_t mapped, tables;
-    vm_page *retired; /* tables, and pages nobody needs any more, that TLBs may still know */
+    vm_page *retired; /* tables taken out of use that CPUs may still walk */
 };
 
 /* A new map, with the kernel's part of `kernel_root` where that is given. ERR_NO_MEMORY. */
@@ -89,9 +89,7 @@ uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk)
 /* Entries of the table for `address` went from 0 to used, or (negative) back. When none is left, the
  * table is taken out, to be freed by tmap_flush. */
 void tmap_used(struct vm_translation_map *map, addr_t address, long difference);
-/* A page that is to be freed with the next flush. */
-void tmap_retire(struct vm_translation_map *map, struct vm_page *page);
-/* Every CPU that uses the map has dropped these pages; what was retired is freed. */
+/* Every CPU that uses the map has dropped these pages; tables taken out are freed. */
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count);
 
 /* What `address` translates to, large leaves included. ERR_VM_PAGE_NOT_PRESENT. */
