@@ -36,9 +36,10 @@ struct vm_virtual_map {
     addr_t alloc_base;     /* the lowest address for regions that don't ask for one */
     uint64_t change_count; /* grows with every change */
     size_t count;          /* regions */
-    /* The leaf in which a lookup has ended last: the next one is often near. Readers race to set it;
-     * whoever changes the tree clears it. */
-    struct map_node *hint;
+    /* What the last lookup has found, and in which leaf: the next one is often near. Readers race to
+     * set them; whoever changes the tree clears them. */
+    vm_region *found;
+    struct map_node *leaf;
     struct map_node *spare;
     uint32_t spares;
 };
