@@ -231,9 +231,8 @@ static void join(vm_address_space *aspace, vm_region *a, vm_region *b)
     vm_cache_remove_region(ref, b);
     map_remove(&aspace->virtual_map, b);
     map_change(&aspace->virtual_map, a, a->base, a->size + b->size);
-    /* Not the last: `a` has one, too. */
-    __atomic_fetch_sub(&ref->ref_count, 1, __ATOMIC_RELEASE);
     cache_unlock(ref);
+    vm_cache_release_ref(ref); /* not the last: `a` has one, too */
     region_unregister(b);
     set_aspace(b, NULL);
     vm_put_region(b);
@@ -248,7 +247,7 @@ void range_join(vm_address_space *aspace, addr_t first, addr_t last)
         a = map_first(&aspace->virtual_map, first, &cursor);
     while (a && region_last(a) <= last && region_last(a) < aspace->virtual_map.last) {
         vm_region *b = vm_virtual_map_lookup(&aspace->virtual_map, region_last(a) + 1);
-        if (b && !a->cache_ref->is_vnode && could_be_one(a, b))
+        if (b && could_be_one(a, b))
             join(aspace, a, b);
         else
             a = map_first(&aspace->virtual_map, region_last(a) + 1, &cursor);

@@ -86,6 +86,7 @@ int host_user_memset(void *to, char c, size_t size);
  * ERR_NOT_FOUND, ERR_PERMISSION_DENIED, ERR_INVALID_ARGS (no regular file), ERR_NO_MEMORY. May sleep. */
 int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **vnode);
 void host_vnode_acquire(void *vnode);
+/* May sleep only with the last reference: others are given back under locks of the core's. */
 void host_vnode_release(void *vnode);
 
 /* The one cache of this vnode. `host_vnode_set_cache` installs `cache` where none is and says

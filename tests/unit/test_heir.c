@@ -77,6 +77,22 @@ static void test_moved_wired_region_stays_wired(void)
     SIM_CHECK();
 }
 
+/* Pieces of a file mapping that are alike again are one again. */
+static void test_file_pieces_join(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 4);
+    addr_t at;
+    map_pages(&at, file, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    size_t before = count_regions(program);
+    OK(vm_protect_range(program, at + PAGE, PAGE, LOCK_RO));
+    assert_int_equal(count_regions(program), before + 2);
+    OK(vm_protect_range(program, at + PAGE, PAGE, LOCK_RW));
+    assert_int_equal(count_regions(program), before);
+    SIM_CHECK();
+    assert_numbered(at, 4, 1);
+}
+
 UNIT_MAIN("heirs", TEST(test_stack_goes_on_growing_without_its_low_part),
           TEST(test_stack_growth_hides_what_a_source_has),
-          TEST(test_copy_of_shared_memory_is_charged), TEST(test_moved_wired_region_stays_wired))
+          TEST(test_copy_of_shared_memory_is_charged), TEST(test_moved_wired_region_stays_wired),
+          TEST(test_file_pieces_join))
