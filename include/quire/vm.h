@@ -81,13 +81,14 @@ void vm_shutdown(struct vm_leftovers *left);
 aspace_id vm_create_aspace(const char *name, addr_t base, addr_t size, bool kernel);
 
 /* Deletes all regions and gives up the creator's reference; the structure goes with the last one.
- * Faults under way end before, or find it gone. ERR_VM_INVALID_ASPACE, also when it is being deleted already;
- * ERR_INVALID_ARGS for the kernel's. */
+ * Faults under way end before, or find it gone. ERR_VM_INVALID_ASPACE, also when it is being deleted
+ * already; ERR_INVALID_ARGS for the kernel's. */
 int vm_delete_aspace(aspace_id aid);
 
 /* Creates an address space with the contents of `source`: private and anonymous regions are shared
  * copy-on-write, shared ones shared, those marked VM_INHERIT_NONE left out. The regions' wiring is
- * not inherited. ERR_VM_INVALID_ASPACE, ERR_VM_WOULD_OVERCOMMIT, ERR_NO_MEMORY. */
+ * not inherited. ERR_VM_INVALID_ASPACE, also for the kernel's; ERR_INVALID_ARGS (name is NULL),
+ * ERR_VM_WOULD_OVERCOMMIT, ERR_NO_MEMORY. */
 aspace_id vm_copy_aspace(aspace_id source, const char *name);
 
 /* These give a reference (NULL: no such space), which vm_put_aspace takes back. */
@@ -188,7 +189,8 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
                        unsigned lock, int mapping, void *vnode, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
  * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
- * ERR_VM_INVALID_REGION. A private clone of a device or null region is ERR_UNSUPPORTED. A private clone is MAP_PRIVATE, no snapshot. */
+ * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; of a device or null region it is
+ * ERR_UNSUPPORTED. */
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
 
@@ -239,7 +241,8 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
  * ERR_VM_WOULD_OVERCOMMIT: a private mapping gets writable, or anonymous memory readable. */
 int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock);
 /* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. A wired region that
- * has grown but finds no memory for its new pages stays grown: ERR_NO_MEMORY. */
+ * has grown but finds no memory for its new pages stays grown: ERR_NO_MEMORY. Device memory can't
+ * grow: ERR_UNSUPPORTED. */
 int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size);
 /* Moves the pages at [address, address + size), which must be part of one region, to *new_address
  * (by addr_type, as for new regions) with new_size; what is left of the old range is unmapped.
@@ -248,7 +251,8 @@ int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size);
 int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, void **new_address,
                   int addr_type);
 /* The lowest free range of `size` bytes, aligned to `alignment` (a power of two, at least a page),
- * inside [low, high). Only a hint: it may be taken the next moment. */
+ * inside [low, high). Only a hint: it may be taken the next moment. ERR_VM_NO_REGION_SLOT: there is
+ * none; ERR_INVALID_ARGS: another alignment, or low isn't below high. */
 int vm_find_hole(aspace_id aid, addr_t size, addr_t alignment, addr_t low, addr_t high,
                  addr_t *address);
 /* Forgets private pages: the next access sees the object below, or zeros. MADV_DONTNEED: mapped
@@ -261,6 +265,7 @@ int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages)
 /* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
+/* What a fork does with it: VM_INHERIT_*. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit);
 
 /* ---- faults ------------------------------------------------------------------------------------- */
@@ -284,6 +289,7 @@ int vm_get_page_mapping(aspace_id aid, addr_t vaddr, addr_t *paddr);
 /* Makes a physical page addressable for the kernel; any offset in it is kept. ERR_VM_BAD_ADDRESS:
  * no memory there. Never has to wait here: frames have a permanent window. */
 int vm_get_physical_page(addr_t paddr, addr_t *vaddr, int flags);
+/* ERR_VM_BAD_ADDRESS: not such an address. */
 int vm_put_physical_page(addr_t vaddr);
 
 /* `count` frames in a row for the host's own use, wired. Cleared if `clear`. Doesn't sleep.
