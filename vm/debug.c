@@ -218,6 +218,13 @@ static const char *wiring_text(int wiring)
     return texts[wiring];
 }
 
+/* Whether what is written here stays with the program, as its maps say it. */
+static const char *sharing_text(const vm_region *region)
+{
+    bool own = region->cache_ref->temporary && (region->lock & REGION_SHARED) == 0;
+    return own || region->mapping == REGION_PRIVATE_MAP ? "private" : "shared";
+}
+
 static void _dump_region(const vm_region *region)
 {
     unsigned lock = region->lock;
@@ -228,7 +235,7 @@ static void _dump_region(const vm_region *region)
     vm_print("  %c%c%c%s%s, %s, %s\n", lock & LOCK_NO_READ ? '-' : 'r', lock & LOCK_RW ? 'w' : '-',
              lock & LOCK_EXECUTE ? 'x' : '-', lock & LOCK_KERNEL ? ", kernel" : "",
              lock & REGION_GROWS_DOWN ? ", grows down" : "", wiring_text(region->wiring),
-             region->mapping == REGION_PRIVATE_MAP ? "private" : "shared");
+             sharing_text(region));
     vm_print("  cache_ref %p, cache %p, offset 0x%lx, %u references\n", (void *)region->cache_ref,
              (void *)region->cache_ref->cache, (unsigned long)region->cache_offset,
              region->ref_count);
