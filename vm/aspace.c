@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The life of an address space: its creator's reference keeps it, deletion empties it, and the last
+ * reference frees it. Its id is in the table as long as the structure is there. */
 #include "aspace.h"
 
 #include <quire/host.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Caches: coming, references, pages, regions, going. A cache goes with the last reference on its
+ * vm_cache_ref; it gives up its source then, which may be that one's last, and so on: a loop. */
 #include "cache.h"
 
 #include "mapping.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The ledger is two numbers and no lock: a charge is one compare-and-swap that sees both. */
 #include "commit.h"
 
 #include <quire/vm.h>

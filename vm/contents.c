@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Discarding, syncing, asking for and wiring the pages of a range. The regions stay as they are, but
+ * for wiring, which cuts them. */
 #include "contents.h"
 
 #include <quire/host.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A vnode's cache, copies through it, and what happens to it when the file gets shorter. */
 #include "file.h"
 
 #include <quire/host.h>

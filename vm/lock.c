@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The slow paths of the locks, and the check of their order in test builds. */
 #include "lock.h"
 
 #include "print.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Entries of a node are sorted and never overlap. On level 0 they are regions, above they sum up a node:
+ * first, last and the largest gap inside. The gap between two neighbours is nobody's entry: it
+ * follows from their ends. Nodes but the root are at least a quarter full. */
 #include "map.h"
 
 #include "meta.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The only place that changes the entries of regions' pages. Every change keeps three things together
+ * under the lock of the translation map: the entry, what TLBs may know, and the page's counts. */
 #include "mapping.h"
 
 #include "aspace.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Slabs: a frame holds objects of one size, its header in front and the way back to its vm_page at its
+ * end. Larger requests get runs of frames. */
 #include "meta.h"
 
 #include "frame.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Busy frames go into the cache under its lock; the store fills them under none; then they are pages.
+ * Whoever finds one busy waits for it, so a page is read once, whoever asks. */
 #include "pagein.h"
 
 #include "print.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The tree is as low as its keys allow: a root with one child goes, and so does a node without any. A
+ * failed insertion leaves no node behind. */
 #include "radix.h"
 
 #include "meta.h"

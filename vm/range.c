@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Places, cuts, removals and joins: what changes which regions an address space has. Everything that can
+ * fail is done before the first change. */
 #include "range.h"
 
 #include "contents.h"

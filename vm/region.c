@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* A region's identity: its structure, its id, its references, and what can be asked about it. The
+ * structure outlives the region where somebody holds a reference; `aspace` is NULL then. */
 #include "region.h"
 
 #include "aspace.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Pages are busy while the store writes them, so they neither go nor get mapped; they may still be
+ * written through mappings that exist, which makes them modified again. */
 #include "writeback.h"
 
 #include "mapping.h"
