@@ -24,12 +24,25 @@ def runs(report, name, program, *arguments, expected):
                  f"{said}\n{done.stdout[-500:]}{done.stderr[-1500:]}")
 
 
+def ends_a_long_write(report):
+    """One case: a single write of 256 MiB to the console lets others run, and can be killed."""
+    done = boot("--memory", "1G", "--", "busybox", "sh", "-c",
+                "dd if=/dev/zero bs=256M count=1 2>/dev/null & sleep 2; kill -9 $!; wait; echo ended",
+                timeout=100)
+    written = len(done.stdout)
+    report.check("a long write to the console", done.returncode == 0 and
+                 done.stdout.endswith("ended\n") and written < 100 << 20,
+                 f"{STATUS.get(done.returncode, done.returncode)}, {written} bytes\n{done.stderr[-500:]}")
+
+
 def run(report):
     for seed in ("1", "2"):
         runs(report, f"random system calls, seed {seed}", "random-calls", seed, "40", "60",
              expected="40 children\n")
         runs(report, f"hostile programs, seed {seed}", "hostile-elf", "/program", seed, "150",
              expected="150 files\n")
+    runs(report, "a text of /proc isn't a program", "exec-proc", expected="not executed\n")
+    ends_a_long_write(report)
     words = survives(report, "a program that takes all memory is ended",
                      "tail /dev/zero; echo $?; seq 3 | tail -n 1", "137\n3\n")
     report.check("a line says so", "out of memory" in words and "tail" in words, words[-1500:])
