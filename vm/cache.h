@@ -25,7 +25,7 @@ struct vm_cache_ref {
     uint32_t magic;
     uint32_t ref_count; /* regions, consumers, and whoever holds one meanwhile */
     struct vm_mutex lock;
-    /* Of all caches that will ever be under this reference, so readable without the lock: */
+    /* These two hold for all caches that will ever be under it, so they are read without the lock. */
     bool temporary; /* their pages have no other home: anonymous memory */
     bool is_vnode;
     bool shared;  /* mapped by regions that may overlap: nothing is freed by a partial unmap */

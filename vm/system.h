@@ -41,8 +41,7 @@ struct vm_system {
     size_t aspaces, regions;
 
     struct vm_mutex vnode_lock; /* guards which cache is a vnode's against its last reference */
-    struct vm_mutex
-        walk_lock; /* one walk over consumers at a time: it uses a field of the caches */
+    struct vm_mutex walk_lock;  /* one walk over consumers at a time: it uses walk_next */
     size_t caches, table_pages; /* atomic */
     uint32_t busy_pages;
     struct vm_counters counters;

@@ -226,6 +226,40 @@ static struct tiny make_tiny(void)
     return tiny;
 }
 
+static void spoil_segment(struct tiny *tiny, int way)
+{
+    switch (way) {
+    case 8:
+        tiny->segment.p_vaddr = 0xffff800000000000;
+        break;
+    case 9:
+        tiny->segment.p_vaddr = 0x7fffffffe000;
+        tiny->segment.p_memsz = 1 << 20;
+        break;
+    case 10:
+        tiny->segment.p_memsz = (uint64_t)1 << 50;
+        break;
+    case 11:
+        tiny->segment.p_memsz = (uint64_t)-1;
+        break;
+    case 12:
+        tiny->segment.p_filesz = 0x100000; /* more than memsz */
+        break;
+    case 13:
+        tiny->segment.p_offset = 0x123; /* not congruent to vaddr */
+        break;
+    case 16:
+        tiny->segment.p_type = PT_NULL; /* nothing to load */
+        break;
+    case 17:
+        tiny->segment.p_flags = PF_R | PF_W; /* no code */
+        break;
+    case 19:
+        tiny->segment.p_filesz = tiny->segment.p_memsz = 0;
+        break;
+    }
+}
+
 static void spoil(struct tiny *tiny, int way)
 {
     switch (way) {
@@ -250,43 +284,17 @@ static void spoil(struct tiny *tiny, int way)
     case 7:
         tiny->header.e_phnum = 65535;
         break;
-    case 8:
-        tiny->segment.p_vaddr = 0xffff800000000000;
-        break;
-    case 9:
-        tiny->segment.p_vaddr = 0x7fffffffe000;
-        tiny->segment.p_memsz = 1 << 20;
-        break;
-    case 10:
-        tiny->segment.p_memsz = (uint64_t)1 << 50;
-        break;
-    case 11:
-        tiny->segment.p_memsz = (uint64_t)-1;
-        break;
-    case 12:
-        tiny->segment.p_filesz = 0x100000; /* more than memsz */
-        break;
-    case 13:
-        tiny->segment.p_offset = 0x123; /* not congruent to vaddr */
-        break;
     case 14:
         tiny->header.e_entry = 0xffff800000000000;
         break;
     case 15:
         tiny->header.e_entry = 0;
         break;
-    case 16:
-        tiny->segment.p_type = PT_NULL; /* nothing to load */
-        break;
-    case 17:
-        tiny->segment.p_flags = PF_R | PF_W; /* no code */
-        break;
     case 18:
         tiny->header.e_entry = 0x8000000000000000;
         break;
-    case 19:
-        tiny->segment.p_filesz = tiny->segment.p_memsz = 0;
-        break;
+    default:
+        spoil_segment(tiny, way);
     }
 }
 
