@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests, all or some parts, and counts them. The last line is "N passed, N failed"."""
 import argparse
+import importlib
 import os
 import sys
 import traceback
@@ -9,43 +10,84 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from parts import abuse, alone, guest, style, tool, unit  # noqa: E402
 from parts.report import Report  # noqa: E402
 
+# What each part is, and the function of parts/ that runs it.
 PARTS = {
-    "build": ("everything builds, without warnings", unit.build),
-    "alone": ("the core alone, freestanding, with gcc and clang", alone.run),
-    "style": ("format, licence lines, static analysis", style.run),
-    "unit": ("the unit tests, on the simulated machine", unit.run),
-    "clang": ("all of it built with clang, and the unit tests", unit.run_clang),
-    "sanitized": ("the unit tests with address and undefined-behaviour checks", unit.run_sanitized),
-    "tool": ("the quire command: what it refuses, what it passes on", tool.run),
-    "cases": ("programs' cases in the reference kernel, against this host", guest.run_cases),
-    "abuse": ("programs that want more than there is", abuse.run),
-    "user-vm": ("the user_vm_* calls from a program", guest.run_user_vm),
-    "scripts": ("busybox scripts in the reference kernel, against this host", guest.run_scripts),
+    "build": ("everything builds, without warnings", "unit.build"),
+    "alone": ("the core alone, freestanding, with gcc and clang", "alone.run"),
+    "style": ("format, licence lines, static analysis", "style.run"),
+    "unit": ("the unit tests, on the simulated machine", "unit.run"),
+    "clang": ("all of it built with clang, and the unit tests", "unit.run_clang"),
+    "sanitized": ("the unit tests with address and undefined-behaviour checks",
+                  "unit.run_sanitized"),
+    "torture": ("random traces against the model and Linux, schedules, failures", "torture.run"),
+    "fuzz": ("each fuzzer over its corpus, and some seconds beyond", "fuzz.run"),
+    "tool": ("the quire command: what it refuses, what it passes on", "tool.run"),
+    "cases": ("programs' cases in the reference kernel, against this host", "guest.run_cases"),
+    "abuse": ("programs that want more than there is", "abuse.run"),
+    "user-vm": ("the user_vm_* calls from a program", "guest.run_user_vm"),
+    "scripts": ("busybox scripts in the reference kernel, against this host", "guest.run_scripts"),
 }
 
+# Parts that are only run when they are asked for, by an option of the same name.
+LONG = {
+    "torture": ("random traces, schedules and failures, for as long as asked", "torture.run_long"),
+    "fuzz": ("each fuzzer, for as long as asked", "fuzz.run_long"),
+    "spin": ("complete searches of the models of two protocols", "spin.run"),
+}
+COVERAGE = {"coverage": ("lines, branches and MC/DC of the core", "coverage.run")}
+MUTANTS = {"mutants": ("changed cores, each of which a test must notice", "mutants.run")}
 
-def main():
+
+def function_of(place):
+    module, function = place.split(".")
+    return getattr(importlib.import_module(f"parts.{module}"), function)
+
+
+def parse():
     parser = argparse.ArgumentParser(prog="./dev test", description=__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*", help="only these (see --list)")
     parser.add_argument("--list", action="store_true", help="say which parts there are")
-    arguments = parser.parse_args()
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--long", metavar="SECONDS", type=int, nargs="?", const=600,
+                       help="instead, what needs hours: about so many seconds for each of "
+                       + ", ".join(LONG) + " (600)")
+    other.add_argument("--coverage", action="store_true",
+                       help="instead, a table of what the tests reach of vm/")
+    other.add_argument("--mutants", metavar="N", type=int, nargs="?", const=600,
+                       help="instead, N changed cores (600), and which of them no test notices")
+    return parser, parser.parse_args()
+
+
+def chosen_parts(arguments):
+    """The parts to run, and what is passed on to each."""
+    if arguments.long is not None:
+        return LONG, [arguments.long]
+    if arguments.coverage:
+        return COVERAGE, []
+    if arguments.mutants is not None:
+        return MUTANTS, [arguments.mutants]
+    return PARTS, []
+
+
+def main():
+    parser, arguments = parse()
+    parts, passed_on = chosen_parts(arguments)
     if arguments.list:
-        for name, (text, _) in PARTS.items():
+        for name, (text, _) in parts.items():
             print(f"{name:10} {text}")
         return 0
     for name in arguments.parts:
-        if name not in PARTS:
+        if name not in parts:
             parser.error(f"{name}: no such part; see --list")
     os.chdir(ROOT)
     report = Report()
-    for name in arguments.parts or PARTS:
-        text, run = PARTS[name]
+    for name in arguments.parts or parts:
+        text, place = parts[name]
         report.begin(name, text)
         try:
-            run(report)
+            function_of(place)(report, *passed_on)
         except Exception:  # a part that can't go on is a failure, and the others are run
             report.failed(f"{name}: the tests themselves", traceback.format_exc())
     return report.end()
