@@ -21,7 +21,7 @@ static addr_t alloc_base_of(addr_t base, bool kernel)
 int aspace_create_struct(const char *name, addr_t base, addr_t size, bool kernel,
                          vm_address_space **created)
 {
-    vm_address_space *aspace = vm_meta_alloc_clear(sizeof *aspace);
+    vm_address_space *aspace = meta_alloc_clear(sizeof *aspace);
     if (!aspace)
         return ERR_NO_MEMORY;
     const struct vm_translation_map *from =
@@ -78,7 +78,7 @@ vm_address_space *vm_get_aspace_by_id(aspace_id aid)
     if (aid > 0)
         aspace = radix_lookup(&vm_system.aspace_table, (uint64_t)aid);
     if (aspace)
-        __atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
     vm_mutex_unlock(&vm_system.table_lock);
     return aspace;
 }
@@ -88,13 +88,13 @@ vm_address_space *vm_get_aspace_by_id(aspace_id aid)
 void vm_put_aspace(vm_address_space *aspace)
 {
     VM_ASSERT(aspace->magic == VM_ASPACE_MAGIC);
-    uint32_t count = __atomic_load_n(&aspace->ref_count, __ATOMIC_RELAXED);
+    uint32_t count = vm_atomic_load(&aspace->ref_count, __ATOMIC_RELAXED);
     while (count > 1)
-        if (__atomic_compare_exchange_n(&aspace->ref_count, &count, count - 1, false,
+        if (vm_atomic_compare_exchange(&aspace->ref_count, &count, count - 1, false,
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             return;
     vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
-    bool last = __atomic_sub_fetch(&aspace->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
+    bool last = vm_atomic_sub_fetch(&aspace->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
     if (last && aspace->id != 0) {
         (void)radix_remove(&vm_system.aspace_table, (uint64_t)aspace->id);
         vm_system.aspaces--;
@@ -193,7 +193,7 @@ int vm_delete_aspace(aspace_id aid)
 
 vm_address_space *vm_get_kernel_aspace(void)
 {
-    __atomic_fetch_add(&vm_system.kernel_aspace->ref_count, 1, __ATOMIC_RELAXED);
+    vm_atomic_fetch_add(&vm_system.kernel_aspace->ref_count, 1, __ATOMIC_RELAXED);
     return vm_system.kernel_aspace;
 }
 
@@ -206,7 +206,7 @@ vm_address_space *vm_get_current_user_aspace(void)
 {
     vm_address_space *aspace = host_current_aspace();
     if (aspace)
-        __atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
     return aspace;
 }
 
@@ -235,7 +235,7 @@ vm_address_space *vm_aspace_walk_next(struct hash_iterator *i)
     vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
     vm_address_space *aspace = radix_next(&vm_system.aspace_table, &key);
     if (aspace) {
-        __atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
         i->next = aspace->id + 1;
     }
     vm_mutex_unlock(&vm_system.table_lock);
@@ -244,11 +244,11 @@ vm_address_space *vm_aspace_walk_next(struct hash_iterator *i)
 
 addr_t vm_enter_aspace(vm_address_space *aspace, unsigned cpu)
 {
-    __atomic_fetch_or(&aspace->translation_map.cpus, (uint64_t)1 << cpu, __ATOMIC_SEQ_CST);
+    vm_atomic_fetch_or(&aspace->translation_map.cpus, (uint64_t)1 << cpu, __ATOMIC_SEQ_CST);
     return aspace->translation_map.root;
 }
 
 void vm_leave_aspace(vm_address_space *aspace, unsigned cpu)
 {
-    __atomic_fetch_and(&aspace->translation_map.cpus, ~((uint64_t)1 << cpu), __ATOMIC_SEQ_CST);
+    vm_atomic_fetch_and(&aspace->translation_map.cpus, ~((uint64_t)1 << cpu), __ATOMIC_SEQ_CST);
 }

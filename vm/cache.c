@@ -13,20 +13,20 @@
 
 vm_cache *vm_cache_create(vm_store *store)
 {
-    vm_cache *cache = vm_meta_alloc_clear(sizeof *cache);
+    vm_cache *cache = meta_alloc_clear(sizeof *cache);
     if (!cache)
         return NULL;
     cache->magic = VM_CACHE_MAGIC;
     cache->store = store;
     list_init(&cache->consumer_link);
     store->cache = cache;
-    __atomic_fetch_add(&vm_system.caches, 1, __ATOMIC_RELAXED);
+    vm_atomic_count(&vm_system.caches, 1);
     return cache;
 }
 
 vm_cache_ref *vm_cache_ref_create(vm_cache *cache)
 {
-    vm_cache_ref *ref = vm_meta_alloc_clear(sizeof *ref);
+    vm_cache_ref *ref = meta_alloc_clear(sizeof *ref);
     if (!ref)
         return NULL;
     ref->magic = VM_CACHE_REF_MAGIC;
@@ -41,7 +41,7 @@ vm_cache_ref *vm_cache_ref_create(vm_cache *cache)
 static void free_cache(vm_cache *cache)
 {
     cache->magic = 0;
-    __atomic_fetch_sub(&vm_system.caches, 1, __ATOMIC_RELAXED);
+    vm_atomic_count(&vm_system.caches, (size_t)-1);
     vm_meta_free(cache, sizeof *cache);
 }
 
@@ -72,18 +72,18 @@ static void note_acquired(vm_cache_ref *ref)
 
 void vm_cache_acquire_ref(vm_cache_ref *ref)
 {
-    uint32_t old = __atomic_fetch_add(&ref->ref_count, 1, __ATOMIC_RELAXED);
+    uint32_t old = vm_atomic_fetch_add(&ref->ref_count, 1, __ATOMIC_RELAXED);
     VM_ASSERT(old != 0 && old < UINT32_MAX / 2);
     note_acquired(ref);
 }
 
 bool cache_try_acquire_ref(vm_cache_ref *ref)
 {
-    uint32_t count = __atomic_load_n(&ref->ref_count, __ATOMIC_RELAXED);
+    uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_RELAXED);
     do {
         if (count == 0)
             return false;
-    } while (!__atomic_compare_exchange_n(&ref->ref_count, &count, count + 1, false,
+    } while (!vm_atomic_compare_exchange(&ref->ref_count, &count, count + 1, false,
                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     note_acquired(ref);
     return true;
@@ -145,7 +145,7 @@ static vm_cache_ref *destroy(vm_cache_ref *ref)
  * last reference. That sleeps, and others may come and go meanwhile: again, if somebody did. */
 static void write_before_last(vm_cache_ref *ref)
 {
-    while (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1 && !ref->written) {
+    while (vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE) == 1 && !ref->written) {
         ref->written = true;
         vm_mutex_unlock(&vm_system.vnode_lock);
         writeback_last(ref);
@@ -161,7 +161,7 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
     vm_store store = *ref->cache->store;
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     write_before_last(ref);
-    bool last = __atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
+    bool last = vm_atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
     if (last)
         host_vnode_clear_cache(store.data, ref);
     vm_mutex_unlock(&vm_system.vnode_lock);
@@ -174,16 +174,16 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
  * before the last sees a count of 2. Returns the source to release. */
 static vm_cache_ref *release_temporary_ref(vm_cache_ref *ref)
 {
-    uint32_t count = __atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE);
+    uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
     bool tried = false;
     for (;;) {
         if (count == 2 && !tried && !list_is_empty(&ref->consumers)) {
             tried = true;
             if (chain_try_merge(ref))
                 return destroy(ref);
-            count = __atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE);
+            count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
         }
-        if (__atomic_compare_exchange_n(&ref->ref_count, &count, count - 1, false, __ATOMIC_ACQ_REL,
+        if (vm_atomic_compare_exchange(&ref->ref_count, &count, count - 1, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE))
             return count == 1 ? destroy(ref) : NULL;
     }
@@ -276,12 +276,18 @@ void cache_unhold_page(struct vm_page *page)
     }
 }
 
-int cache_charge(vm_cache *cache, int64_t bytes)
+int cache_charge_store(vm_cache *cache, int64_t bytes)
 {
     vm_store *store = cache->store;
-    if (bytes == 0 || !store->ops->commit)
+    if (!store->ops->commit)
         return VM_OK;
     return store->ops->commit(store, store->committed_size + bytes);
+}
+
+void cache_uncharge(vm_cache *cache, int64_t bytes)
+{
+    int error = cache_charge_store(cache, -bytes);
+    VM_ASSERT(error == VM_OK);
 }
 
 /* ---- regions ------------------------------------------------------------------------------------ */

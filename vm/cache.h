@@ -89,8 +89,12 @@ void vm_cache_remove_region(vm_cache_ref *ref, vm_region *region);
 void cache_hide_key(vm_cache_ref *ref, uint64_t key);
 /* Drops the pages in [first, last], but for busy ones. */
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
-/* Charges the store `bytes` more, or less. */
-int cache_charge(vm_cache *cache, int64_t bytes);
+/* Charges the store `bytes` more: ERR_VM_WOULD_OVERCOMMIT. */
+#define cache_charge(cache, bytes)                                                                 \
+    (VM_INJECT(VM_INJECT_COMMIT) ? ERR_VM_WOULD_OVERCOMMIT : cache_charge_store((cache), (bytes)))
+int cache_charge_store(vm_cache *cache, int64_t bytes);
+/* Gives `bytes` of the charge back. */
+void cache_uncharge(vm_cache *cache, int64_t bytes);
 
 /* Ends a vm_page_use that kept a page while no lock was held. */
 void cache_unhold_page(struct vm_page *page);

@@ -47,8 +47,8 @@ unsigned chain_depth(vm_cache_ref *ref, void **bottom_vnode)
 static void note_depth(vm_cache_ref *ref)
 {
     unsigned depth = chain_depth(ref, NULL);
-    if (depth > __atomic_load_n(&vm_system.counters.deepest_chain, __ATOMIC_RELAXED))
-        __atomic_store_n(&vm_system.counters.deepest_chain, depth, __ATOMIC_RELAXED);
+    if (depth > vm_atomic_load(&vm_system.counters.deepest_chain, __ATOMIC_RELAXED))
+        vm_atomic_store(&vm_system.counters.deepest_chain, depth, __ATOMIC_RELAXED);
 }
 
 int chain_private(vm_cache_ref *ref, vm_cache_ref **copy)
@@ -119,7 +119,7 @@ static int push_new_top(vm_cache_ref *ref, vm_cache_ref **middle)
     }
     if (top) {
         vm_meta_free(top, sizeof *top);
-        __atomic_fetch_sub(&vm_system.caches, 1, __ATOMIC_RELAXED);
+        vm_atomic_count(&vm_system.caches, (size_t)-1);
     }
     if (store)
         store->ops->destroy(store);
@@ -185,7 +185,7 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
 /* A hidden page that is still mapped, through a consumer of the top, keeps the two apart. */
 static bool is_mapped(const struct vm_page *page)
 {
-    return page && page != VM_CACHE_SKIP && __atomic_load_n(&page->map_count, __ATOMIC_ACQUIRE) > 0;
+    return page && page != VM_CACHE_SKIP && vm_atomic_load(&page->map_count, __ATOMIC_ACQUIRE) > 0;
 }
 
 /* => both locked. Moves what only the source has into the top. Stops where memory ends: each page
@@ -277,10 +277,10 @@ static bool claim_and_merge(vm_cache_ref *ref, vm_cache_ref *middle)
     uint32_t both = 2;
     if (below)
         cache_lock(below);
-    bool merged = __atomic_compare_exchange_n(&middle->ref_count, &both, 0, false, __ATOMIC_ACQ_REL,
+    bool merged = vm_atomic_compare_exchange(&middle->ref_count, &both, 0, false, __ATOMIC_ACQ_REL,
                                               __ATOMIC_RELAXED);
     if (merged && !merge(ref, middle, below)) {
-        __atomic_store_n(&middle->ref_count, 2, __ATOMIC_RELEASE);
+        vm_atomic_store(&middle->ref_count, 2, __ATOMIC_RELEASE);
         merged = false;
     }
     if (below)
@@ -293,7 +293,7 @@ static bool may_merge(const vm_cache_ref *middle)
 {
     return middle->temporary && list_has_one(&middle->consumers) &&
            list_is_empty(&middle->regions) &&
-           __atomic_load_n(&middle->ref_count, __ATOMIC_ACQUIRE) == 2 &&
+           vm_atomic_load(&middle->ref_count, __ATOMIC_ACQUIRE) == 2 &&
            middle->cache->busy_count == 0;
 }
 

@@ -139,7 +139,7 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
         return VM_OK;
     if (region && region->charged) {
         cache_lock(ref);
-        (void)cache_charge(ref->cache, -(int64_t)r->size);
+        cache_uncharge(ref->cache, (int64_t)r->size);
         cache_unlock(ref);
     }
     if (region)

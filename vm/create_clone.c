@@ -50,11 +50,11 @@ static void restore_source(struct clone_source *source)
     cache_lock(ref);
     /* Unless somebody else shares it by now, or a part has gone: that stays promised while shared. */
     off_t promise = region->charged ? (off_t)region->size : 0;
-    if (__atomic_load_n(&ref->ref_count, __ATOMIC_ACQUIRE) == 1 &&
+    if (vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE) == 1 &&
         ref->cache->store->committed_size == promise) {
         region->inherit = source->inherit;
         if (region->charged && !source->was_charged) {
-            (void)cache_charge(ref->cache, -(int64_t)region->size);
+            cache_uncharge(ref->cache, (int64_t)region->size);
             region->charged = false;
         }
         ref->shared = source->was_shared;

@@ -131,7 +131,9 @@ int vm_init_postthread(kernel_args *ka)
     if (!ka || !vm_system.started || vm_system.thread_started)
         return ERR_INVALID_ARGS;
     vm_system.commitment.logged = vm_system.commitment.max;
-    int error = host_thread_create("max_commit_thread", vm_thread_dump_max_commit, NULL);
+    int error = VM_INJECT(VM_INJECT_THREAD)
+                    ? ERR_NO_MEMORY
+                    : host_thread_create("max_commit_thread", vm_thread_dump_max_commit, NULL);
     vm_system.thread_started = error == VM_OK;
     return error;
 }

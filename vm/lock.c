@@ -7,7 +7,7 @@
 /* The three-state mutex of Drepper, "Futexes are tricky" (2011), section 6. */
 void vm_mutex_lock_slow(struct vm_mutex *mutex)
 {
-    while (__atomic_exchange_n(&mutex->word, 2, __ATOMIC_ACQUIRE) != 0)
+    while (vm_atomic_exchange(&mutex->word, 2, __ATOMIC_ACQUIRE) != 0)
         (void)host_wait(&mutex->word, 2, VM_NO_DEADLINE, false);
 }
 
@@ -20,7 +20,7 @@ void vm_mutex_unlock_slow(struct vm_mutex *mutex)
 void vm_read_lock_slow(struct vm_rwlock *lock)
 {
     for (;;) {
-        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+        uint32_t word = vm_atomic_load(&lock->word, __ATOMIC_RELAXED);
         if (!(word & (VM_RWLOCK_WRITER | VM_RWLOCK_WAITERS))) {
             if (vm_cas32(&lock->word, word, word + 1))
                 return;
@@ -34,7 +34,7 @@ void vm_read_lock_slow(struct vm_rwlock *lock)
 void vm_write_lock_slow(struct vm_rwlock *lock)
 {
     for (;;) {
-        uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+        uint32_t word = vm_atomic_load(&lock->word, __ATOMIC_RELAXED);
         if (word == 0) {
             if (vm_cas32(&lock->word, 0, VM_RWLOCK_WRITER))
                 return;

@@ -8,6 +8,8 @@
 
 #include <quire/types.h>
 
+#include "atomic.h"
+
 enum vm_lock_rank {
     VM_RANK_MAP = 1, /* an address space's map */
     VM_RANK_WALK,    /* the walk over a cache's consumers */
@@ -68,7 +70,7 @@ static inline void vm_assert_no_locks(void)
 
 static inline bool vm_cas32(uint32_t *word, uint32_t old, uint32_t new)
 {
-    return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return vm_atomic_compare_exchange(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 static inline bool vm_mutex_try_lock(struct vm_mutex *mutex, enum vm_lock_rank rank)
@@ -89,14 +91,14 @@ static inline void vm_mutex_lock(struct vm_mutex *mutex, enum vm_lock_rank rank)
 static inline void vm_mutex_unlock(struct vm_mutex *mutex)
 {
     vm_lock_given_back(mutex);
-    if (__builtin_expect(__atomic_exchange_n(&mutex->word, 0, __ATOMIC_RELEASE) == 2, 0))
+    if (__builtin_expect(vm_atomic_exchange(&mutex->word, 0, __ATOMIC_RELEASE) == 2, 0))
         vm_mutex_unlock_slow(mutex);
 }
 
 static inline void vm_read_lock(struct vm_rwlock *lock, enum vm_lock_rank rank)
 {
     vm_lock_taken(lock, rank, false);
-    uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+    uint32_t word = vm_atomic_load(&lock->word, __ATOMIC_RELAXED);
     if (__builtin_expect((word & (VM_RWLOCK_WRITER | VM_RWLOCK_WAITERS)) != 0 ||
                              !vm_cas32(&lock->word, word, word + 1),
                          0))
@@ -106,7 +108,7 @@ static inline void vm_read_lock(struct vm_rwlock *lock, enum vm_lock_rank rank)
 static inline void vm_read_unlock(struct vm_rwlock *lock)
 {
     vm_lock_given_back(lock);
-    if (__builtin_expect(__atomic_sub_fetch(&lock->word, 1, __ATOMIC_RELEASE) == VM_RWLOCK_WAITERS,
+    if (__builtin_expect(vm_atomic_sub_fetch(&lock->word, 1, __ATOMIC_RELEASE) == VM_RWLOCK_WAITERS,
                          0))
         vm_rwlock_wake(lock);
 }
@@ -130,7 +132,7 @@ static inline void vm_write_unlock(struct vm_rwlock *lock)
 {
     vm_lock_given_back(lock);
     if (__builtin_expect(
-            (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & VM_RWLOCK_WAITERS) != 0, 0))
+            (vm_atomic_exchange(&lock->word, 0, __ATOMIC_RELEASE) & VM_RWLOCK_WAITERS) != 0, 0))
         vm_rwlock_wake(lock);
 }
 

@@ -75,7 +75,7 @@ int map_reserve(struct vm_virtual_map *map, unsigned n)
     if (map->height == 1 && map->root->count + n <= MAP_FANOUT)
         wanted = 0;
     while (map->spares < wanted) {
-        struct map_node *node = vm_meta_alloc(sizeof *node);
+        struct map_node *node = meta_alloc(sizeof *node);
         if (!node) {
             map_unreserve(map);
             return ERR_NO_MEMORY;
@@ -146,7 +146,7 @@ static vm_region *cursor_region(const struct map_cursor *cursor)
 /* The leaf whose regions `address` may lie among, or NULL. */
 static const struct map_node *find_leaf(struct vm_virtual_map *map, addr_t address)
 {
-    struct map_node *node = __atomic_load_n(&map->leaf, __ATOMIC_RELAXED);
+    struct map_node *node = vm_atomic_load(&map->leaf, __ATOMIC_RELAXED);
     if (node && address >= node->first[0] && address <= node->last[node->count - 1])
         return node;
     node = map->root;
@@ -157,20 +157,20 @@ static const struct map_node *find_leaf(struct vm_virtual_map *map, addr_t addre
         node = node->child[at];
     }
     if (map->height > 1)
-        __atomic_store_n(&map->leaf, node, __ATOMIC_RELAXED);
+        vm_atomic_store(&map->leaf, node, __ATOMIC_RELAXED);
     return node;
 }
 
 vm_region *vm_virtual_map_lookup(struct vm_virtual_map *map, addr_t address)
 {
-    vm_region *found = __atomic_load_n(&map->found, __ATOMIC_RELAXED);
+    vm_region *found = vm_atomic_load(&map->found, __ATOMIC_RELAXED);
     if (found && address - found->base < found->size)
         return found;
     const struct map_node *leaf = find_leaf(map, address);
     uint32_t at = leaf ? search(leaf, address) : 0;
     if (!leaf || at >= leaf->count || leaf->first[at] > address)
         return NULL;
-    __atomic_store_n(&map->found, leaf->child[at], __ATOMIC_RELAXED);
+    vm_atomic_store(&map->found, leaf->child[at], __ATOMIC_RELAXED);
     return leaf->child[at];
 }
 
@@ -434,8 +434,8 @@ static void insert_at(struct vm_virtual_map *map, struct map_cursor *cursor, uin
 static void note_change(struct vm_virtual_map *map)
 {
     map->change_count++;
-    __atomic_store_n(&map->found, NULL, __ATOMIC_RELAXED);
-    __atomic_store_n(&map->leaf, NULL, __ATOMIC_RELAXED);
+    vm_atomic_store(&map->found, NULL, __ATOMIC_RELAXED);
+    vm_atomic_store(&map->leaf, NULL, __ATOMIC_RELAXED);
 }
 
 void map_insert(struct vm_virtual_map *map, vm_region *region)

@@ -23,13 +23,13 @@ unsigned mapping_protection(const vm_region *region, bool writable)
 
 static uint64_t exchange(uint64_t *entry, uint64_t value)
 {
-    return __atomic_exchange_n(entry, value, __ATOMIC_ACQ_REL);
+    return vm_atomic_exchange(entry, value, __ATOMIC_ACQ_REL);
 }
 
 static void harvest(const struct vm_tmap_format *format, struct vm_page *page, uint64_t entry)
 {
     if (entry & format->dirty)
-        __atomic_store_n(&page->modified, 1, __ATOMIC_RELAXED);
+        vm_atomic_store(&page->modified, 1, __ATOMIC_RELAXED);
 }
 
 static void count_mapping(vm_region *region, struct vm_page *page)
@@ -84,7 +84,7 @@ int mapping_install(vm_region *region, addr_t address, struct vm_page *page, boo
             replace_entry(region, address, entry, page, new);
         } else {
             count_mapping(region, page);
-            __atomic_store_n(entry, new, __ATOMIC_RELEASE);
+            vm_atomic_store(entry, new, __ATOMIC_RELEASE);
             tmap_used_one(tmap);
         }
     }
@@ -122,7 +122,7 @@ static bool withdraw(struct vm_translation_map *tmap, addr_t first, addr_t last)
     while ((entry = tmap_run(tmap, &walk)) != NULL)
         for (size_t i = 0; i < walk.count; i++)
             if (tmap_is_present(tmap->format, entry[i])) {
-                (void)__atomic_fetch_and(&entry[i], ~present, __ATOMIC_ACQ_REL);
+                (void)vm_atomic_fetch_and(&entry[i], ~present, __ATOMIC_ACQ_REL);
                 any = true;
             }
     return any;

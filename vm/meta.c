@@ -127,7 +127,7 @@ static void *alloc_frames(size_t size)
                                      : vm_page_allocate_run(count, false);
     if (!run)
         return NULL;
-    __atomic_fetch_add(&META->bytes, size, __ATOMIC_RELAXED);
+    vm_atomic_count(&META->bytes, size);
     return host_frame_ptr(vm_page_physical(run));
 }
 
@@ -147,15 +147,13 @@ static struct vm_page *page_of_window(const void *memory)
 static void free_frames(void *memory, size_t size)
 {
     struct vm_page *page = page_of_window(memory);
-    __atomic_fetch_sub(&META->bytes, size, __ATOMIC_RELAXED);
+    vm_atomic_count(&META->bytes, -size);
     for (size_t i = 0; i < (size + VM_PAGE_MASK) >> VM_PAGE_SHIFT; i++)
         vm_page_free(&page[i], false);
 }
 
 void *vm_meta_alloc(size_t size)
 {
-    if (host_inject(VM_INJECT_METADATA))
-        return NULL;
     if (size > LARGEST)
         return alloc_frames(size);
     unsigned class = class_of(size);
@@ -168,7 +166,7 @@ void *vm_meta_alloc(size_t size)
         slab->used++;
         if (!slab->free)
             unlink_slab(slab);
-        __atomic_fetch_add(&META->bytes, size, __ATOMIC_RELAXED);
+        vm_atomic_count(&META->bytes, size);
     }
     vm_mutex_unlock(&META->lock);
     return object;
@@ -200,14 +198,14 @@ void vm_meta_free(void *memory, size_t size)
         link_slab(slab);
     *(void **)memory = slab->free;
     slab->free = memory;
-    __atomic_fetch_sub(&META->bytes, size, __ATOMIC_RELAXED);
+    vm_atomic_count(&META->bytes, -size);
     /* The last slab of a class stays: what was just given back is often asked for next. */
     if (--slab->used == 0 && (slab->prev || slab->next))
         retire_slab(slab);
     vm_mutex_unlock(&META->lock);
 }
 
-void *vm_meta_alloc_clear(size_t size)
+void *meta_take_clear(size_t size)
 {
     uint64_t *object = vm_meta_alloc((size + 7) & ~(size_t)7);
     for (size_t i = 0; object && i < (size + 7) / 8; i++)

@@ -5,6 +5,7 @@
 
 #include <quire/vm.h>
 
+#include "inject.h"
 #include "lock.h"
 
 #define VM_META_CLASSES 12
@@ -22,7 +23,9 @@ struct vm_meta {
 
 /* vm_meta_alloc, vm_meta_free and vm_trim are in <quire/vm.h>. */
 
-/* The same, cleared. */
-void *vm_meta_alloc_clear(size_t size);
+/* The core's own requests, which fail on request; the second clears. */
+#define meta_alloc(size) (VM_INJECT(VM_INJECT_METADATA) ? NULL : vm_meta_alloc(size))
+#define meta_alloc_clear(size) (VM_INJECT(VM_INJECT_METADATA) ? NULL : meta_take_clear(size))
+void *meta_take_clear(size_t size);
 
 #endif

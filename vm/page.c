@@ -140,11 +140,9 @@ static struct vm_page *take_free(bool clear, bool *was_clear)
     return page;
 }
 
-struct vm_page *vm_page_allocate(enum vm_page_state state, bool clear, enum vm_inject class)
+struct vm_page *page_take(enum vm_page_state state, bool clear)
 {
     bool was_clear = false;
-    if (host_inject(class))
-        return NULL;
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     struct vm_page *page = take_free(clear, &was_clear);
     if (page)
@@ -175,10 +173,8 @@ static struct vm_page *find_run(size_t count)
     return NULL;
 }
 
-struct vm_page *vm_page_allocate_run(size_t count, bool clear)
+struct vm_page *page_take_run(size_t count, bool clear)
 {
-    if (host_inject(VM_INJECT_FRAME))
-        return NULL;
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     struct vm_page *run = count > 0 ? find_run(count) : NULL;
     for (size_t i = 0; run && i < count; i++) {
@@ -265,21 +261,21 @@ const char *page_state_to_text(int state)
 void vm_page_set_busy(struct vm_page *page)
 {
     VM_ASSERT(page->busy == 0);
-    __atomic_store_n(&page->busy, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&vm_system.busy_pages, 1, __ATOMIC_RELAXED);
+    vm_atomic_store(&page->busy, 1, __ATOMIC_RELAXED);
+    vm_atomic_count(&vm_system.busy_pages, 1);
 }
 
 void vm_page_clear_busy(struct vm_page *page)
 {
     VM_ASSERT(page->busy != 0);
-    __atomic_fetch_sub(&vm_system.busy_pages, 1, __ATOMIC_RELAXED);
-    if (__atomic_exchange_n(&page->busy, 0, __ATOMIC_RELEASE) == 2)
+    vm_atomic_count(&vm_system.busy_pages, (uint32_t)-1);
+    if (vm_atomic_exchange(&page->busy, 0, __ATOMIC_RELEASE) == 2)
         host_wake(&page->busy, UINT32_MAX);
 }
 
 void vm_page_will_wait(struct vm_page *page)
 {
-    __atomic_store_n(&page->busy, 2, __ATOMIC_RELAXED);
+    vm_atomic_store(&page->busy, 2, __ATOMIC_RELAXED);
 }
 
 int vm_page_wait(struct vm_page *page, bool killable)
@@ -293,19 +289,19 @@ int vm_page_wait(struct vm_page *page, bool killable)
 
 void vm_page_use(struct vm_page *page)
 {
-    uint32_t old = __atomic_fetch_add(&page->map_count, 1, __ATOMIC_RELAXED);
+    uint32_t old = vm_atomic_fetch_add(&page->map_count, 1, __ATOMIC_RELAXED);
     VM_ASSERT((old & ~VM_PAGE_ORPHAN) < VM_PAGE_ORPHAN - 1);
 }
 
 bool vm_page_unuse(struct vm_page *page)
 {
-    return __atomic_sub_fetch(&page->map_count, 1, __ATOMIC_ACQ_REL) == VM_PAGE_ORPHAN;
+    return vm_atomic_sub_fetch(&page->map_count, 1, __ATOMIC_ACQ_REL) == VM_PAGE_ORPHAN;
 }
 
 void vm_page_orphan(struct vm_page *page)
 {
     page->cache = NULL;
-    if (__atomic_fetch_or(&page->map_count, VM_PAGE_ORPHAN, __ATOMIC_ACQ_REL) == 0) {
+    if (vm_atomic_fetch_or(&page->map_count, VM_PAGE_ORPHAN, __ATOMIC_ACQ_REL) == 0) {
         page->map_count = 0;
         vm_page_free(page, false);
     }
@@ -315,14 +311,14 @@ void vm_page_orphan(struct vm_page *page)
 
 void vm_page_wire(struct vm_page *page)
 {
-    if (__atomic_fetch_add(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
+    if (vm_atomic_fetch_add(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
         vm_page_set_state(page, VM_PAGE_WIRED);
 }
 
 void vm_page_unwire(struct vm_page *page)
 {
     VM_ASSERT(page->wire_count > 0);
-    if (__atomic_sub_fetch(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
+    if (vm_atomic_sub_fetch(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
         vm_page_set_state(page, VM_PAGE_ACTIVE);
 }
 

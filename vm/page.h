@@ -57,9 +57,13 @@ int vm_page_init(const kernel_args *ka);
 
 /* A frame that is nobody else's, in `state`; cleared if asked for. NULL: none is left. `class` is
  * what a failure on request goes by. Never waits, so it may be called under any lock but the queues'. */
-struct vm_page *vm_page_allocate(enum vm_page_state state, bool clear, enum vm_inject class);
+#define vm_page_allocate(state, clear, class)                                                      \
+    (VM_INJECT(class) ? NULL : page_take((state), (clear)))
 /* `count` frames in a row, WIRED; returns the first. */
-struct vm_page *vm_page_allocate_run(size_t count, bool clear);
+#define vm_page_allocate_run(count, clear)                                                         \
+    (VM_INJECT(VM_INJECT_FRAME) ? NULL : page_take_run((count), (clear)))
+struct vm_page *page_take(enum vm_page_state state, bool clear);
+struct vm_page *page_take_run(size_t count, bool clear);
 /* The frame has no mapping, no cache and isn't busy. `is_clear`: all its bytes are known to be 0. */
 void vm_page_free(struct vm_page *page, bool is_clear);
 void vm_page_set_state(struct vm_page *page, enum vm_page_state state);

@@ -75,7 +75,11 @@ int pagein_finish(struct vm_pagein *in)
     vm_assert_no_locks();
     for (size_t i = 0; i < in->count; i++)
         frames[i] = vm_page_physical(in->page[i]);
-    int error = store->ops->read(store, in->offset, frames, in->count, &done);
+    int error = VM_INJECT(VM_INJECT_STORE_READ)
+                    ? ERR_IO
+                    : store->ops->read(store, in->offset, frames, in->count, &done);
+    if (error == VM_OK && VM_INJECT(VM_INJECT_SHORT_READ))
+        done /= 2;
     VM_ASSERT(done <= in->count * VM_PAGE_SIZE);
     clear_behind(in, done);
     if (error == VM_OK)

@@ -51,7 +51,7 @@ static int charge_range(const vm_address_space *aspace, const struct plan *plan,
         total += needs_promise(region, lock) ? (off_t)region->size : 0;
     if (total == 0)
         return VM_OK;
-    if (vm_commit_charge(total) != VM_OK)
+    if (VM_INJECT(VM_INJECT_COMMIT) || vm_commit_charge(total) != VM_OK)
         return ERR_VM_WOULD_OVERCOMMIT;
     region = map_first(&aspace->virtual_map, plan->first, &cursor);
     for (; region && region->base <= plan->last; region = map_next(&cursor)) {

@@ -8,7 +8,7 @@
 
 static struct radix_node *new_node(void)
 {
-    return vm_meta_alloc_clear(sizeof(struct radix_node));
+    return meta_alloc_clear(sizeof(struct radix_node));
 }
 
 static void free_node(struct radix_node *node)

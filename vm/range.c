@@ -164,7 +164,7 @@ static void shrink_cache(vm_region *region)
     if (!cache->ref->temporary || cache->ref->shared)
         return;
     if (region->charged)
-        (void)cache_charge(cache, -(int64_t)region->size);
+        cache_uncharge(cache, (int64_t)region->size);
     /* With its last region the cache goes as a whole, unless something stands on it. */
     if (list_is_empty(&ref->consumers) && !list_is_empty(&ref->regions))
         cache_remove_pages(ref, region->cache_offset,

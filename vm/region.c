@@ -22,7 +22,7 @@ static void copy_name(char *to, const char *from)
 vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, int wiring,
                                     unsigned lock)
 {
-    vm_region *region = vm_meta_alloc(sizeof *region);
+    vm_region *region = meta_alloc(sizeof *region);
     if (!region)
         return NULL;
     *region = (vm_region){.magic = VM_REGION_MAGIC,
@@ -115,7 +115,7 @@ vm_region *vm_get_region_by_id(region_id rid)
     if (rid > 0)
         region = radix_lookup(&vm_system.region_table, (uint64_t)rid);
     if (region)
-        __atomic_fetch_add(&region->ref_count, 1, __ATOMIC_RELAXED);
+        vm_atomic_fetch_add(&region->ref_count, 1, __ATOMIC_RELAXED);
     table_unlock();
     return region;
 }
@@ -123,7 +123,7 @@ vm_region *vm_get_region_by_id(region_id rid)
 static void _vm_put_region(vm_region *region)
 {
     VM_ASSERT(region->magic == VM_REGION_MAGIC && region->ref_count > 0);
-    if (__atomic_sub_fetch(&region->ref_count, 1, __ATOMIC_ACQ_REL) == 0)
+    if (vm_atomic_sub_fetch(&region->ref_count, 1, __ATOMIC_ACQ_REL) == 0)
         region_free_struct(region);
 }
 
@@ -138,7 +138,7 @@ vm_address_space *region_get_aspace(const vm_region *region)
     table_lock();
     vm_address_space *aspace = region->aspace;
     if (aspace)
-        __atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
     table_unlock();
     return aspace;
 }

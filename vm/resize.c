@@ -88,7 +88,7 @@ static int grow_cache(vm_region *region, struct growth *g)
         error = in_the_way ? separate(region, g) : hide(ref, g);
     if (error != VM_OK && g->promise > 0) {
         cache_lock(ref);
-        (void)cache_charge(ref->cache, -(int64_t)g->promise);
+        cache_uncharge(ref->cache, (int64_t)g->promise);
         cache_unlock(ref);
     }
     return error;

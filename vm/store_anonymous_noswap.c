@@ -26,7 +26,7 @@ static const struct vm_store_ops anonymous_ops = {
 
 vm_store *vm_store_create_anonymous_noswap(void)
 {
-    vm_store *store = vm_meta_alloc_clear(sizeof *store);
+    vm_store *store = meta_alloc_clear(sizeof *store);
     if (store) {
         store->magic = VM_STORE_MAGIC;
         store->ops = &anonymous_ops;

@@ -26,7 +26,7 @@ static const struct vm_store_ops device_ops = {
 
 vm_store *vm_store_create_device(addr_t base)
 {
-    vm_store *store = vm_meta_alloc_clear(sizeof *store);
+    vm_store *store = meta_alloc_clear(sizeof *store);
     if (store) {
         store->magic = VM_STORE_MAGIC;
         store->ops = &device_ops;

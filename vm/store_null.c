@@ -23,7 +23,7 @@ static const struct vm_store_ops null_ops = {
 
 vm_store *vm_store_create_null(void)
 {
-    vm_store *store = vm_meta_alloc_clear(sizeof *store);
+    vm_store *store = meta_alloc_clear(sizeof *store);
     if (store) {
         store->magic = VM_STORE_MAGIC;
         store->ops = &null_ops;

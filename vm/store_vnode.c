@@ -57,7 +57,7 @@ static const struct vm_store_ops vnode_ops = {
 
 vm_store *vm_store_create_vnode(void *vnode)
 {
-    vm_store *store = vm_meta_alloc_clear(sizeof *store);
+    vm_store *store = meta_alloc_clear(sizeof *store);
     if (store) {
         store->magic = VM_STORE_MAGIC;
         store->ops = &vnode_ops;

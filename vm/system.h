@@ -5,6 +5,7 @@
 
 #include <quire/vm.h>
 
+#include "atomic.h"
 #include "commit.h"
 #include "meta.h"
 #include "page.h"
@@ -49,8 +50,8 @@ struct vm_system {
 
 extern struct vm_system vm_system;
 
-#define VM_COUNT(name) ((void)__atomic_fetch_add(&vm_system.counters.name, 1, __ATOMIC_RELAXED))
+#define VM_COUNT(name) vm_atomic_count(&vm_system.counters.name, 1)
 #define VM_COUNT_ADD(name, n)                                                                      \
-    ((void)__atomic_fetch_add(&vm_system.counters.name, (n), __ATOMIC_RELAXED))
+    vm_atomic_count(&vm_system.counters.name, (n))
 
 #endif

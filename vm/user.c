@@ -5,6 +5,7 @@
 
 #include "aspace.h"
 #include "file.h"
+#include "inject.h"
 #include "region.h"
 #include "system.h"
 #include "user.h"
@@ -36,7 +37,10 @@ int user_memcpy(void *to, const void *from, size_t size)
 {
     if (!is_one_sided(to, size) || !is_one_sided(from, size))
         return ERR_VM_BAD_USER_MEMORY;
-    return size == 0 ? VM_OK : host_user_memcpy(to, from, size);
+    if (size == 0)
+        return VM_OK;
+    return VM_INJECT(VM_INJECT_USER_COPY) ? ERR_VM_BAD_USER_MEMORY
+                                          : host_user_memcpy(to, from, size);
 }
 
 /* The strings' ends are unknown: the host's copy stops where user space does, since nothing is mapped
@@ -45,21 +49,26 @@ int user_strcpy(char *to, const char *from)
 {
     if (!is_one_sided(to, 1) || !is_one_sided(from, 1))
         return ERR_VM_BAD_USER_MEMORY;
-    return host_user_strcpy(to, from);
+    return VM_INJECT(VM_INJECT_USER_COPY) ? ERR_VM_BAD_USER_MEMORY : host_user_strcpy(to, from);
 }
 
 int user_strncpy(char *to, const char *from, size_t size)
 {
     if (!is_one_sided(to, 1) || !is_one_sided(from, 1))
         return ERR_VM_BAD_USER_MEMORY;
-    return size == 0 ? VM_OK : host_user_strncpy(to, from, size);
+    if (size == 0)
+        return VM_OK;
+    return VM_INJECT(VM_INJECT_USER_COPY) ? ERR_VM_BAD_USER_MEMORY
+                                          : host_user_strncpy(to, from, size);
 }
 
 int user_memset(void *s, char c, size_t count)
 {
     if (!is_one_sided(s, count))
         return ERR_VM_BAD_USER_MEMORY;
-    return count == 0 ? VM_OK : host_user_memset(s, c, count);
+    if (count == 0)
+        return VM_OK;
+    return VM_INJECT(VM_INJECT_USER_COPY) ? ERR_VM_BAD_USER_MEMORY : host_user_memset(s, c, count);
 }
 
 /* ---- arguments ---------------------------------------------------------------------------------- */

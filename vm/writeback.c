@@ -49,9 +49,12 @@ static int write_run(struct writeback *run)
 {
     vm_store *store = run->ref->cache->store;
     size_t done = 0;
-    int error = store->ops->write ? store->ops->write(store, (off_t)(run->key << VM_PAGE_SHIFT),
-                                                      run->frames, run->count, &done)
-                                  : ERR_UNSUPPORTED;
+    int error = ERR_UNSUPPORTED;
+    if (VM_INJECT(VM_INJECT_STORE_WRITE))
+        error = ERR_IO;
+    else if (store->ops->write)
+        error = store->ops->write(store, (off_t)(run->key << VM_PAGE_SHIFT), run->frames,
+                                  run->count, &done);
     cache_lock(run->ref);
     for (size_t i = 0; i < run->count; i++) {
         if (error != VM_OK)

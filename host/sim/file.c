@@ -228,8 +228,6 @@ int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t coun
     file->pages_read += (unsigned)count;
     wait_while_blocked(file);
     int error = planned_failure(&file->read_plan);
-    if (error == VM_OK && inject_now(SIM_FAIL_VNODE_READ))
-        error = ERR_IO;
     if (error != VM_OK)
         return error;
     size_t left = bytes_at(file, (size_t)offset, count * VM_PAGE_SIZE);

@@ -18,31 +18,31 @@ void inject_start(void)
     memset(plans, 0, sizeof(plans));
 }
 
-bool inject_now(enum sim_failure class)
+#if defined(VM_TEST)
+_Static_assert((int)SIM_FAILURES == (int)VM_INJECT_CLASSES, "a class of failure without its counter");
+
+bool host_inject(struct vm_inject_site *site)
 {
-    struct plan *plan = &plans[class];
+    struct plan *plan = &plans[site->class];
+    site->seen++;
     plan->seen++;
     if (plan->at == 0 || plan->seen < plan->at || (!plan->forever && plan->seen > plan->at))
         return false;
     plan->done++;
+    site->failed++;
     return true;
 }
 
-#if defined(VM_TEST)
-bool host_inject(enum vm_inject class)
+size_t sim_sites(void)
 {
-    switch (class) {
-    case VM_INJECT_METADATA:
-        return inject_now(SIM_FAIL_METADATA);
-    case VM_INJECT_FRAME:
-        return inject_now(SIM_FAIL_FRAME);
-    case VM_INJECT_TABLE:
-        return inject_now(SIM_FAIL_TABLE);
-    case VM_INJECT_COMMIT:
-        return inject_now(SIM_FAIL_COMMIT);
-    default:
-        return false;
-    }
+    return (size_t)(__stop_vm_inject_sites - __start_vm_inject_sites);
+}
+
+struct sim_site sim_site(size_t index)
+{
+    const struct vm_inject_site *site = &__start_vm_inject_sites[index];
+    return (struct sim_site){site->file, site->line, (enum sim_failure)site->class, site->seen,
+                             site->failed};
 }
 #endif
 
@@ -64,7 +64,8 @@ unsigned sim_fail_done(enum sim_failure class)
 const char *sim_failure_name(enum sim_failure class)
 {
     static const char *const names[SIM_FAILURES] = {
-        "metadata", "frame", "table", "commitment", "thread", "vnode read",
+        "metadata",   "frame",       "table",     "commitment", "store read",
+        "short read", "store write", "user copy", "thread",
     };
     return names[class];
 }

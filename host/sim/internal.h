@@ -90,6 +90,5 @@ void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- inject.c ---- */
 void inject_start(void);
-bool inject_now(enum sim_failure class);
 
 #endif

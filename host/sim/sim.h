@@ -169,13 +169,16 @@ void sim_file_forbid_writing(sim_file *file);
 
 /* ---- failures on purpose ------------------------------------------------------------------------ */
 
-enum sim_failure {
-    SIM_FAIL_METADATA, /* the first four are the core's own, enum vm_inject in this order */
+enum sim_failure { /* enum vm_inject, in its order */
+    SIM_FAIL_METADATA,
     SIM_FAIL_FRAME,
     SIM_FAIL_TABLE,
     SIM_FAIL_COMMIT,
-    SIM_FAIL_THREAD,     /* host_thread_create */
-    SIM_FAIL_VNODE_READ, /* host_vnode_read of any file, with ERR_IO */
+    SIM_FAIL_STORE_READ,
+    SIM_FAIL_SHORT_READ, /* half of what was asked for */
+    SIM_FAIL_STORE_WRITE,
+    SIM_FAIL_USER_COPY,
+    SIM_FAIL_THREAD,
     SIM_FAILURES,
 };
 
@@ -185,5 +188,15 @@ void sim_fail_at(enum sim_failure class, unsigned n, bool forever);
 unsigned sim_fail_seen(enum sim_failure class);
 unsigned sim_fail_done(enum sim_failure class);
 const char *sim_failure_name(enum sim_failure class);
+
+/* The places in the core where a request can fail; counts since the process began, over all machines. */
+struct sim_site {
+    const char *file;
+    unsigned line;
+    enum sim_failure class;
+    uint64_t seen, failed;
+};
+size_t sim_sites(void);
+struct sim_site sim_site(size_t index);
 
 #endif

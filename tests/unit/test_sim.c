@@ -398,23 +398,25 @@ static void test_sim_files_access(void)
     host_vnode_release(vnode);
 }
 
+static int charge_and_give_back(void)
+{
+    int error = vm_commit(4096);
+    if (error == VM_OK)
+        OK(vm_commit(-4096));
+    return error;
+}
+
 static void test_sim_fail_at_counts(void)
 {
     for (unsigned n = 1; n < 4; n++) {
-        sim_fail_at(SIM_FAIL_METADATA, n, false);
-        for (unsigned i = 1; i < 6; i++) {
-            void *memory = vm_meta_alloc(64);
-            assert_int_equal(memory == NULL, i == n);
-            vm_meta_free(memory, 64);
-        }
-        assert_int_equal(sim_fail_done(SIM_FAIL_METADATA), 1);
-        sim_fail_at(SIM_FAIL_METADATA, n, true);
-        for (unsigned i = 1; i < 6; i++) {
-            void *memory = vm_meta_alloc(64);
-            assert_int_equal(memory == NULL, i >= n);
-            vm_meta_free(memory, 64);
-        }
-        sim_fail_at(SIM_FAIL_METADATA, 0, false);
+        sim_fail_at(SIM_FAIL_COMMIT, n, false);
+        for (unsigned i = 1; i < 6; i++)
+            assert_int_equal(charge_and_give_back(), i == n ? ERR_VM_WOULD_OVERCOMMIT : VM_OK);
+        assert_int_equal(sim_fail_done(SIM_FAIL_COMMIT), 1);
+        sim_fail_at(SIM_FAIL_COMMIT, n, true);
+        for (unsigned i = 1; i < 6; i++)
+            assert_int_equal(charge_and_give_back(), i >= n ? ERR_VM_WOULD_OVERCOMMIT : VM_OK);
+        sim_fail_at(SIM_FAIL_COMMIT, 0, false);
     }
 }
 

@@ -239,7 +239,7 @@ static void change_cpu(struct life *life)
 static void starve(struct life *life)
 {
     static const enum sim_failure classes[] = {SIM_FAIL_METADATA, SIM_FAIL_FRAME, SIM_FAIL_TABLE,
-                                               SIM_FAIL_COMMIT, SIM_FAIL_VNODE_READ};
+                                               SIM_FAIL_COMMIT, SIM_FAIL_STORE_READ};
     if (starving)
         sim_fail_at(classes[pick(life, 5)], 1 + pick(life, 20), false);
 }

@@ -24,7 +24,7 @@ static addr_t span_mask(const struct vm_tmap_format *format, unsigned level)
 
 static uint64_t load(const uint64_t *entry)
 {
-    return __atomic_load_n(entry, __ATOMIC_RELAXED);
+    return vm_atomic_load(entry, __ATOMIC_RELAXED);
 }
 
 /* The table below an entry, or NULL: none, or a large leaf. */
@@ -52,7 +52,7 @@ static struct vm_page *new_table(struct vm_translation_map *map)
     if (page) {
         page->offset = IS_TABLE;
         map->tables++;
-        __atomic_fetch_add(&vm_system.table_pages, 1, __ATOMIC_RELAXED);
+        vm_atomic_count(&vm_system.table_pages, 1);
     }
     return page;
 }
@@ -60,7 +60,7 @@ static struct vm_page *new_table(struct vm_translation_map *map)
 static void free_table(struct vm_translation_map *map, struct vm_page *page, bool is_clear)
 {
     map->tables--;
-    __atomic_fetch_sub(&vm_system.table_pages, 1, __ATOMIC_RELAXED);
+    vm_atomic_count(&vm_system.table_pages, (size_t)-1);
     page->map_count = 0;
     page->offset = 0;
     vm_page_free(page, is_clear);
@@ -76,7 +76,7 @@ static uint64_t *add_table(struct vm_translation_map *map, uint64_t *entry, addr
     if (parent)
         parent->map_count++;
     uint64_t number = (uint64_t)page->number << map->format->frame_shift;
-    __atomic_store_n(entry, number | map->format->table, __ATOMIC_RELEASE);
+    vm_atomic_store(entry, number | map->format->table, __ATOMIC_RELEASE);
     return host_frame_ptr(vm_page_physical(page));
 }
 
@@ -282,7 +282,7 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
 {
     uint64_t cpus =
-        map->kernel ? vm_system.all_cpus : __atomic_load_n(&map->cpus, __ATOMIC_ACQUIRE);
+        map->kernel ? vm_system.all_cpus : vm_atomic_load(&map->cpus, __ATOMIC_ACQUIRE);
     if (cpus && count > 0) {
         VM_COUNT(tlb_flushes);
         host_tlb_flush(map->root, cpus, address, count);
