@@ -91,7 +91,7 @@ void vm_put_aspace(vm_address_space *aspace)
     uint32_t count = vm_atomic_load(&aspace->ref_count, __ATOMIC_RELAXED);
     while (count > 1)
         if (vm_atomic_compare_exchange(&aspace->ref_count, &count, count - 1, false,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             return;
     vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
     bool last = vm_atomic_sub_fetch(&aspace->ref_count, 1, __ATOMIC_ACQ_REL) == 0;

@@ -84,7 +84,7 @@ bool cache_try_acquire_ref(vm_cache_ref *ref)
         if (count == 0)
             return false;
     } while (!vm_atomic_compare_exchange(&ref->ref_count, &count, count + 1, false,
-                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     note_acquired(ref);
     return true;
 }
@@ -184,7 +184,7 @@ static vm_cache_ref *release_temporary_ref(vm_cache_ref *ref)
             count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
         }
         if (vm_atomic_compare_exchange(&ref->ref_count, &count, count - 1, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_ACQUIRE))
+                                       __ATOMIC_ACQUIRE))
             return count == 1 ? destroy(ref) : NULL;
     }
 }

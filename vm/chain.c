@@ -278,7 +278,7 @@ static bool claim_and_merge(vm_cache_ref *ref, vm_cache_ref *middle)
     if (below)
         cache_lock(below);
     bool merged = vm_atomic_compare_exchange(&middle->ref_count, &both, 0, false, __ATOMIC_ACQ_REL,
-                                              __ATOMIC_RELAXED);
+                                             __ATOMIC_RELAXED);
     if (merged && !merge(ref, middle, below)) {
         vm_atomic_store(&middle->ref_count, 2, __ATOMIC_RELEASE);
         merged = false;

@@ -18,7 +18,7 @@ int vm_commit_charge(int64_t bytes)
         if (bytes > 0 && (old > limit || bytes > limit - old))
             return ERR_VM_WOULD_OVERCOMMIT;
         if (vm_atomic_compare_exchange(&LEDGER->committed, &old, old + bytes, false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             return VM_OK;
     }
 }

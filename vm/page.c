@@ -124,6 +124,17 @@ int vm_page_init(const kernel_args *ka)
     return VM_OK;
 }
 
+#if defined(VM_TEST)
+static bool frame_is_clear(const struct vm_page *page)
+{
+    const uint64_t *words = host_frame_ptr(vm_page_physical(page));
+    for (size_t i = 0; i < VM_WORDS_PER_PAGE; i++)
+        if (words[i] != 0)
+            return false;
+    return true;
+}
+#endif
+
 /* ---- allocation --------------------------------------------------------------------------------- */
 
 /* => page lock */
@@ -148,6 +159,7 @@ struct vm_page *page_take(enum vm_page_state state, bool clear)
     if (page)
         queue_insert(page, state);
     vm_mutex_unlock(&POOL->lock);
+    VM_DEBUG_ASSERT(!page || !was_clear || frame_is_clear(page));
     if (page && clear && !was_clear)
         vm_frame_clear(host_frame_ptr(vm_page_physical(page)));
     return page;
@@ -197,17 +209,6 @@ static void poison(struct vm_page *page)
     (void)page;
 #endif
 }
-
-#if defined(VM_TEST)
-static bool frame_is_clear(const struct vm_page *page)
-{
-    const uint64_t *words = host_frame_ptr(vm_page_physical(page));
-    for (size_t i = 0; i < VM_WORDS_PER_PAGE; i++)
-        if (words[i] != 0)
-            return false;
-    return true;
-}
-#endif
 
 void vm_page_free(struct vm_page *page, bool is_clear)
 {

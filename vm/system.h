@@ -51,7 +51,6 @@ struct vm_system {
 extern struct vm_system vm_system;
 
 #define VM_COUNT(name) vm_atomic_count(&vm_system.counters.name, 1)
-#define VM_COUNT_ADD(name, n)                                                                      \
-    vm_atomic_count(&vm_system.counters.name, (n))
+#define VM_COUNT_ADD(name, n) vm_atomic_count(&vm_system.counters.name, (n))
 
 #endif

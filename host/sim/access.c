@@ -56,10 +56,11 @@ static bool translate(addr_t address, unsigned access, struct mmu_entry *entry)
     unsigned cpu = fiber_cpu();
     if (find_in_tlb(cpu, address, access, entry))
         return true;
-    if (!mmu_walk(cpu_root(cpu), address, access, entry))
-        return false;
-    tlb_insert(cpu, cpu_root(cpu), address, entry);
-    return true;
+    bool found = tlb_is_hostile() ? mmu_walk_from(cpu, cpu_root(cpu), address, access, entry)
+                                  : mmu_walk(cpu_root(cpu), address, access, entry);
+    if (found)
+        tlb_insert(cpu, cpu_root(cpu), address, entry);
+    return found;
 }
 
 static uint8_t *byte_of(const struct mmu_entry *entry, addr_t address)
@@ -74,7 +75,9 @@ static uint8_t *byte_of(const struct mmu_entry *entry, addr_t address)
 uint8_t *access_resolve(addr_t address, addr_t ip, unsigned access, int *error)
 {
     struct mmu_entry entry;
+    tlb_note_use(address);
     for (int i = 0; i < MAX_FAULTS; i++) {
+        fiber_step();
         if (translate(address, access, &entry))
             return byte_of(&entry, address);
         addr_t newip = 0;

@@ -16,7 +16,11 @@ struct sim_fiber *fiber_all;
 static struct sim_fiber main_fiber;
 static struct sim_fiber *running = &main_fiber;
 static uint64_t ready_count;
-static uint64_t random_state; /* 0: round robin */
+static uint64_t random_state;          /* 0: round robin */
+static struct sim_scheduler scheduler; /* .choose NULL: there is none */
+static uint64_t steps_taken;
+static struct sim_fiber *idle; /* who waits for everybody else to be blocked, or NULL */
+static unsigned fiber_count;
 static unsigned preemption_off;
 static bool threads_allowed;
 static size_t deepest_stack;
@@ -48,6 +52,7 @@ void fiber_fail(const char *text)
     if (running != &main_fiber) {
         struct sim_fiber *failed = running;
         running = &main_fiber;
+        idle = NULL;
         main_fiber.state = FIBER_RUNNING;
         stack_switch(&failed->stack, &main_fiber.stack, false);
     }
@@ -96,10 +101,8 @@ static struct sim_fiber *choose_oldest(void)
     return oldest;
 }
 
-static struct sim_fiber *choose(void)
+static struct sim_fiber *choose_random(void)
 {
-    if (random_state == 0)
-        return choose_oldest();
     unsigned ready = count_ready();
     if (ready == 0)
         return NULL;
@@ -108,6 +111,41 @@ static struct sim_fiber *choose(void)
     while (f->state != FIBER_READY || pick-- > 0)
         f = f->next;
     return f;
+}
+
+static struct sim_fiber *find_fiber(unsigned number)
+{
+    struct sim_fiber *f = fiber_all;
+    while (f != NULL && f->number != number)
+        f = f->next;
+    return f;
+}
+
+static void describe_choice(struct sim_choice *choice)
+{
+    choice->count = 0;
+    for (struct sim_fiber *f = fiber_all; f != NULL && choice->count < SIM_MAX_READY; f = f->next)
+        if (f->state == FIBER_READY)
+            choice->ready[choice->count++] = f->number;
+}
+
+static struct sim_fiber *ask_scheduler(const struct sim_choice *choice)
+{
+    struct sim_fiber *next = find_fiber(scheduler.choose(scheduler.argument, choice));
+    if (next == NULL || (next->state != FIBER_READY && next != running))
+        sim_fail("the scheduler has chosen a fiber that can't run");
+    return next;
+}
+
+static struct sim_fiber *choose(void)
+{
+    if (scheduler.choose == NULL)
+        return random_state == 0 ? choose_oldest() : choose_random();
+    struct sim_choice choice = {.running = SIM_NOBODY};
+    describe_choice(&choice);
+    if (choice.count < 2)
+        return choice.count == 0 ? NULL : find_fiber(choice.ready[0]);
+    return ask_scheduler(&choice);
 }
 
 void fiber_make_ready(struct sim_fiber *fiber)
@@ -129,11 +167,25 @@ static void switch_to(struct sim_fiber *next)
     cpu_load(running->cpu, running->aid);
 }
 
-static void describe_waiters(void)
+/* Says who waits; whether one of them waits for what has happened already. */
+static bool describe_waiters(void)
 {
-    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next)
-        if (f->state == FIBER_WAITING)
-            log_print("sim: fiber \"%s\" waits at %p\n", f->name, (const void *)f->address);
+    bool lost = false;
+    for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next) {
+        if (f->state != FIBER_WAITING)
+            continue;
+        bool changed = f->spawned && __atomic_load_n(f->address, __ATOMIC_RELAXED) != f->expected;
+        log_print("sim: fiber \"%s\" waits at %p%s\n", f->name, (const void *)f->address,
+                  changed ? ", which has changed since" : "");
+        lost |= changed;
+    }
+    return lost;
+}
+
+static _Noreturn void fail_with_deadlock(void)
+{
+    bool lost = describe_waiters();
+    sim_fail("%s: everybody waits\n%s", lost ? "lost wake-up" : "deadlock", sim_log_text());
 }
 
 /* Time passes for the core's own threads without an end, so a test whose fibers all wait for ever
@@ -142,10 +194,13 @@ void fiber_block(void)
 {
     struct sim_fiber *next = choose();
     for (unsigned steps = 0; next == NULL; next = choose()) {
-        if (!wait_pass_time() || ++steps > MAX_IDLE_STEPS) {
-            describe_waiters();
-            sim_fail("deadlock: everybody waits");
+        if (idle != NULL) {
+            next = idle;
+            idle = NULL;
+            break;
         }
+        if (!wait_pass_time() || ++steps > MAX_IDLE_STEPS)
+            fail_with_deadlock();
     }
     switch_to(next);
 }
@@ -156,10 +211,45 @@ void sim_yield(void)
     switch_to(choose());
 }
 
-void fiber_preempt(void)
+static void step_by_chance(void)
 {
-    if (random_state != 0 && preemption_off == 0 && next_random() % PREEMPT_ONE_IN == 0)
+    if (random_state != 0 && next_random() % PREEMPT_ONE_IN == 0)
         sim_yield();
+}
+
+static void step_by_scheduler(void)
+{
+    struct sim_choice choice = {.running = running->number};
+    describe_choice(&choice);
+    if (choice.count == 0)
+        return;
+    struct sim_fiber *next = ask_scheduler(&choice);
+    if (next == running)
+        return;
+    fiber_make_ready(running);
+    switch_to(next);
+}
+
+void fiber_step(void)
+{
+    if (preemption_off > 0)
+        return;
+    steps_taken++;
+    tlb_step();
+    if (scheduler.choose != NULL)
+        step_by_scheduler();
+    else
+        step_by_chance();
+}
+
+void sim_set_scheduler(const struct sim_scheduler *chosen)
+{
+    scheduler = chosen != NULL ? *chosen : (struct sim_scheduler){0};
+}
+
+uint64_t sim_steps(void)
+{
+    return steps_taken;
 }
 
 void fiber_hold_turn(bool hold)
@@ -193,6 +283,7 @@ void fiber_main(void)
 static void append(struct sim_fiber *fiber)
 {
     struct sim_fiber **link = &fiber_all;
+    fiber->number = ++fiber_count;
     while (*link != NULL)
         link = &(*link)->next;
     *link = fiber;
@@ -245,6 +336,10 @@ void fiber_start(const struct sim_config *config)
     fiber_all = running = &main_fiber;
     random_state = config->seed;
     preemption_off = 0;
+    scheduler = (struct sim_scheduler){0};
+    steps_taken = 0;
+    idle = NULL;
+    fiber_count = 0;
     threads_allowed = false;
     ready_count = 0;
     failure[0] = '\0';
@@ -291,20 +386,21 @@ static unsigned count_unfinished(void)
 
 unsigned sim_run_until_blocked(void)
 {
-    while (count_ready() > 0)
-        sim_yield();
+    struct sim_fiber *next = choose();
+    if (next != NULL) {
+        running->state = FIBER_IDLE;
+        idle = running;
+        switch_to(next);
+    }
     return count_unfinished();
 }
 
 void sim_run(void)
 {
     unsigned steps = 0;
-    while (sim_run_until_blocked() > 0) {
-        if (!wait_pass_time() || ++steps > MAX_IDLE_STEPS) {
-            describe_waiters();
-            sim_fail("deadlock: %u fibers wait for ever", count_unfinished());
-        }
-    }
+    while (sim_run_until_blocked() > 0)
+        if (!wait_pass_time() || ++steps > MAX_IDLE_STEPS)
+            fail_with_deadlock();
 }
 
 /* ---- what the running fiber is ---- */
@@ -355,6 +451,11 @@ bool sim_fiber_ended(const sim_fiber *fiber)
     return fiber->state == FIBER_ENDED;
 }
 
+unsigned sim_fiber_number(const sim_fiber *fiber)
+{
+    return fiber->number;
+}
+
 int sim_fiber_result(const sim_fiber *fiber)
 {
     return fiber->result;
@@ -368,7 +469,7 @@ size_t sim_deepest_stack(void)
 #if defined(VM_TEST)
 void host_step(void)
 {
-    fiber_preempt();
+    fiber_step();
 }
 
 struct vm_held_locks *host_held_locks(void)

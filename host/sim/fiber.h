@@ -6,7 +6,8 @@
 #include "internal.h"
 #include "../../vm/lock.h"
 
-enum fiber_state { FIBER_READY, FIBER_RUNNING, FIBER_WAITING, FIBER_ENDED };
+/* IDLE: it runs again when nobody else can. */
+enum fiber_state { FIBER_READY, FIBER_RUNNING, FIBER_WAITING, FIBER_IDLE, FIBER_ENDED };
 
 struct fiber_stack {
     uint8_t *base;
@@ -19,6 +20,7 @@ struct fiber_stack {
 struct sim_fiber {
     char name[VM_NAME_LENGTH];
     enum fiber_state state;
+    unsigned number;
     bool spawned; /* by a test, which waits for its end; others are the core's */
     bool killed;
     int (*function)(void *);
@@ -30,6 +32,7 @@ struct sim_fiber {
     uint64_t order; /* in which it became ready or began to wait */
     /* while waiting */
     const uint32_t *address;
+    uint32_t expected;
     uint64_t deadline;
     bool killable;
     int wait_result;
@@ -56,8 +59,6 @@ struct sim_fiber *fiber_running(void);
 void fiber_make_ready(struct sim_fiber *fiber);
 /* The running fiber is no longer ready: another one runs. Returns when it is made ready again. */
 void fiber_block(void);
-/* A place where another fiber may get its turn, if the schedule is random. */
-void fiber_preempt(void);
 
 /* ---- wait.c ---- */
 void wait_start(void);

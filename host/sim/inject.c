@@ -19,7 +19,8 @@ void inject_start(void)
 }
 
 #if defined(VM_TEST)
-_Static_assert((int)SIM_FAILURES == (int)VM_INJECT_CLASSES, "a class of failure without its counter");
+_Static_assert((int)SIM_FAILURES == (int)VM_INJECT_CLASSES,
+               "a class of failure without its counter");
 
 bool host_inject(struct vm_inject_site *site)
 {

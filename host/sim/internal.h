@@ -7,8 +7,7 @@
 #include <quire/host.h>
 
 /* ---- memory.c ---- */
-void memory_start(size_t size);
-void memory_stop(void);
+void memory_start(size_t size, bool keep);
 void memory_describe(kernel_args *ka);
 /* NULL where there is neither memory nor a device. */
 uint8_t *memory_at(addr_t physical);
@@ -30,6 +29,9 @@ bool mmu_permits(const struct mmu_entry *entry, unsigned access);
 bool mmu_inspect(addr_t root, addr_t address, struct mmu_entry *entry);
 /* A hardware walk: when the access is permitted, it sets accessed and dirty bits. */
 bool mmu_walk(addr_t root, addr_t address, unsigned access, struct mmu_entry *entry);
+/* The same for a CPU that may remember tables from earlier walks, until a flush of their range. */
+bool mmu_walk_from(unsigned cpu, addr_t root, addr_t address, unsigned access,
+                   struct mmu_entry *entry);
 
 /* ---- tlb.c ---- */
 void tlb_start(unsigned cpus);
@@ -39,6 +41,25 @@ void tlb_insert(unsigned cpu, addr_t root, addr_t address, const struct mmu_entr
 void tlb_remove(unsigned cpu, addr_t root, addr_t address);
 /* What loading another root does: all but the kernel's entries go. */
 void tlb_drop_user(unsigned cpu);
+/* What a CPU does of itself between two instructions, where it is hostile. */
+void tlb_step(void);
+bool tlb_is_hostile(void);
+/* An address that a program has used: a hostile CPU may load it again at any time. */
+void tlb_note_use(addr_t address);
+
+/* ---- walk_cache.c ---- */
+/* Tables that a CPU remembers. Level n's tables hold entries that map 2^(12 + 9(n-1)) bytes each. */
+struct walk_start {
+    addr_t table;
+    unsigned level;
+    bool writable, user, executable; /* what the levels above permit */
+};
+void walk_cache_start(unsigned cpus);
+/* The lowest table remembered for the address; false: none. */
+bool walk_cache_find(unsigned cpu, addr_t root, addr_t address, struct walk_start *start);
+void walk_cache_insert(unsigned cpu, addr_t root, addr_t address, const struct walk_start *start);
+void walk_cache_flush(unsigned cpu, addr_t root, addr_t first, addr_t last);
+void walk_cache_drop_user(unsigned cpu);
 
 /* ---- cpu.c ---- */
 void cpu_start(unsigned cpu_total);
@@ -75,6 +96,8 @@ unsigned fiber_cpu(void);
 bool fiber_uses_aspace(aspace_id aid);
 /* While held, the running fiber isn't interrupted. */
 void fiber_hold_turn(bool hold);
+/* A place where the turn may change. */
+void fiber_step(void);
 /* Fails the test from whichever fiber runs. */
 _Noreturn void fiber_fail(const char *text);
 

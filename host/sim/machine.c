@@ -14,7 +14,6 @@ static void power_off(void)
     tlb_stop();
     fiber_stop();
     file_stop();
-    memory_stop();
     powered = false;
 }
 
@@ -30,7 +29,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
     inject_start();
     access_start();
     fiber_start(&c);
-    memory_start(c.memory != 0 ? c.memory : DEFAULT_MEMORY);
+    memory_start(c.memory != 0 ? c.memory : DEFAULT_MEMORY, c.keep_memory);
     tlb_start(cpus);
     cpu_start(cpus);
     *ka = (kernel_args){

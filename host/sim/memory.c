@@ -12,20 +12,24 @@
 #define LONGEST_LOW_RANGE ((size_t)512 << 20)
 
 static uint8_t *arena;
-static size_t arena_size;
+static size_t arena_size, memory_size;
 static struct vm_range ram[2];
-static uint8_t *device[2];
+static uint8_t device[2][DEVICE_SIZE];
 
 static const addr_t device_base[2] = {SIM_DEVICE_LOW, SIM_DEVICE_HIGH};
 
 static void fill_range(const struct vm_range *range)
 {
-    if (mprotect(arena + range->base, range->size, PROT_READ | PROT_WRITE) != 0)
-        abort();
     memset(arena + range->base, SIM_STALE_BYTE, range->size);
 }
 
-void memory_start(size_t size)
+static void allow_range(const struct vm_range *range)
+{
+    if (mprotect(arena + range->base, range->size, PROT_READ | PROT_WRITE) != 0)
+        abort();
+}
+
+static void map_arena(size_t size)
 {
     size_t low = size * 3 / 8 & ~VM_PAGE_MASK;
     if (low > LONGEST_LOW_RANGE)
@@ -36,23 +40,24 @@ void memory_start(size_t size)
     arena = mmap(NULL, arena_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (arena == MAP_FAILED)
         abort();
-    for (int i = 0; i < 2; i++) {
-        fill_range(&ram[i]);
-        device[i] = calloc(1, DEVICE_SIZE);
-        if (device[i] == NULL)
-            abort();
-    }
+    allow_range(&ram[0]);
+    allow_range(&ram[1]);
+    memory_size = size;
 }
 
-void memory_stop(void)
+/* The arena outlives its machine: the next one is often as large. */
+void memory_start(size_t size, bool keep)
 {
-    if (arena != NULL)
+    bool same = arena != NULL && memory_size == size;
+    if (arena != NULL && !same)
         munmap(arena, arena_size);
-    arena = NULL;
-    for (int i = 0; i < 2; i++) {
-        free(device[i]);
-        device[i] = NULL;
+    if (!same)
+        map_arena(size);
+    if (!same || !keep) {
+        fill_range(&ram[0]);
+        fill_range(&ram[1]);
     }
+    memset(device, 0, sizeof(device));
 }
 
 void memory_describe(kernel_args *ka)

@@ -60,12 +60,21 @@ static void add_entry(struct mmu_entry *entry, uint64_t value)
     entry->executable = entry->executable && (value & PTE_NO_EXECUTE) == 0;
 }
 
-static bool descend(addr_t root, addr_t address, struct walk *walk, struct mmu_entry *entry)
+static const struct walk_start root_start = {0, LEVELS, true, true, true};
+
+/* `cpu`: who remembers the tables on the way, or NO_CPU. */
+#define NO_CPU UINT32_MAX
+static bool descend_from(struct walk_start from, unsigned cpu, addr_t root, addr_t address,
+                         struct walk *walk, struct mmu_entry *entry)
 {
-    addr_t table = root;
+    addr_t table = from.table;
     walk->depth = 0;
-    *entry = (struct mmu_entry){.writable = true, .user = true, .executable = true};
-    for (unsigned level = LEVELS; level >= 1; level--) {
+    *entry = (struct mmu_entry){
+        .writable = from.writable, .user = from.user, .executable = from.executable};
+    for (unsigned level = from.level; level >= 1; level--) {
+        struct walk_start here = {table, level, entry->writable, entry->user, entry->executable};
+        if (cpu != NO_CPU && level < LEVELS)
+            walk_cache_insert(cpu, root, address, &here);
         uint64_t *at = table_entry(table, address, level);
         if ((*at & PTE_PRESENT) == 0)
             return false;
@@ -82,25 +91,57 @@ static bool descend(addr_t root, addr_t address, struct walk *walk, struct mmu_e
     return false;
 }
 
+static bool descend(addr_t root, addr_t address, struct walk *walk, struct mmu_entry *entry)
+{
+    struct walk_start from = root_start;
+    from.table = root;
+    return descend_from(from, NO_CPU, root, address, walk, entry);
+}
+
 bool mmu_inspect(addr_t root, addr_t address, struct mmu_entry *entry)
 {
     struct walk walk;
     return mmu_is_canonical(address) && descend(root, address, &walk, entry);
 }
 
-bool mmu_walk(addr_t root, addr_t address, unsigned access, struct mmu_entry *entry)
+/* An access that is permitted sets accessed and dirty bits. */
+static bool use(const struct walk *walk, unsigned access, struct mmu_entry *entry)
 {
-    struct walk walk;
-    if (!mmu_is_canonical(address) || !descend(root, address, &walk, entry))
-        return false;
     if (!mmu_permits(entry, access))
         return false;
-    for (unsigned i = 0; i < walk.depth; i++)
-        *walk.entries[i] |= PTE_ACCESSED;
+    for (unsigned i = 0; i < walk->depth; i++)
+        *walk->entries[i] |= PTE_ACCESSED;
     entry->accessed = true;
     if ((access & VM_ACCESS_WRITE) != 0) {
-        *walk.entries[walk.depth - 1] |= PTE_DIRTY;
+        *walk->entries[walk->depth - 1] |= PTE_DIRTY;
         entry->dirty = true;
     }
     return true;
+}
+
+bool mmu_walk(addr_t root, addr_t address, unsigned access, struct mmu_entry *entry)
+{
+    struct walk walk;
+    return mmu_is_canonical(address) && descend(root, address, &walk, entry) &&
+           use(&walk, access, entry);
+}
+
+/* The core's answer in test builds; absent from others. */
+bool vm_test_frame_is_free(addr_t physical) __attribute__((weak));
+
+bool mmu_walk_from(unsigned cpu, addr_t root, addr_t address, unsigned access,
+                   struct mmu_entry *entry)
+{
+    struct walk walk;
+    struct walk_start from;
+    if (!mmu_is_canonical(address))
+        return false;
+    if (!walk_cache_find(cpu, root, address, &from)) {
+        from = root_start;
+        from.table = root;
+    }
+    if (vm_test_frame_is_free != NULL && vm_test_frame_is_free(from.table))
+        sim_fail("CPU %u walks for %#lx through a page table that is free, at %#lx", cpu,
+                 (unsigned long)address, (unsigned long)from.table);
+    return descend_from(from, cpu, root, address, &walk, entry) && use(&walk, access, entry);
 }

@@ -39,6 +39,7 @@ struct sim_config {
     bool overcommit;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
+    bool keep_memory;     /* what frames hold is left as it is: for many short runs */
 };
 
 /* Starts a machine and the core on it, all three stages. NULL: the default configuration. What
@@ -136,8 +137,35 @@ bool sim_fiber_ended(const sim_fiber *fiber);
 int sim_fiber_result(const sim_fiber *fiber);
 /* The thread is to die: killable waits end with ERR_INTERRUPTED. */
 void sim_kill(sim_fiber *fiber);
+/* The number of a fiber: 0 is main, then in the order of their creation. */
+unsigned sim_fiber_number(const sim_fiber *fiber);
 /* The most stack any fiber has used, in bytes. */
 size_t sim_deepest_stack(void);
+
+/* ---- schedules --------------------------------------------------------------------------------- */
+
+/* A step is a place where the turn may change: each atomic operation of the core, each wait, wake, flush
+ * and access of a program comes behind one. At a step, and where the running fiber can't go on, the
+ * scheduler says who does: one of `ready`, or `running`. It isn't asked where there is nobody else. */
+#define SIM_NOBODY UINT32_MAX
+#define SIM_MAX_READY 16
+struct sim_choice {
+    unsigned running; /* SIM_NOBODY: it waits, or has ended */
+    unsigned count;   /* of those that could go on instead */
+    unsigned ready[SIM_MAX_READY];
+};
+struct sim_scheduler {
+    unsigned (*choose)(void *argument, const struct sim_choice *choice);
+    void *argument;
+};
+/* NULL: back to the one of the configuration. */
+void sim_set_scheduler(const struct sim_scheduler *scheduler);
+/* Steps taken since the machine was started. */
+uint64_t sim_steps(void);
+
+/* With a seed, TLBs and page walks do at any step what hardware may: load a translation that nobody
+ * asked for, forget one, walk on from a table they remember. 0: they load on a miss and keep all. */
+void sim_set_hostility(uint64_t seed);
 
 /* ---- files ------------------------------------------------------------------------------------- */
 
@@ -170,16 +198,16 @@ void sim_file_forbid_writing(sim_file *file);
 /* ---- failures on purpose ------------------------------------------------------------------------ */
 
 enum sim_failure { /* enum vm_inject, in its order */
-    SIM_FAIL_METADATA,
-    SIM_FAIL_FRAME,
-    SIM_FAIL_TABLE,
-    SIM_FAIL_COMMIT,
-    SIM_FAIL_STORE_READ,
-    SIM_FAIL_SHORT_READ, /* half of what was asked for */
-    SIM_FAIL_STORE_WRITE,
-    SIM_FAIL_USER_COPY,
-    SIM_FAIL_THREAD,
-    SIM_FAILURES,
+                   SIM_FAIL_METADATA,
+                   SIM_FAIL_FRAME,
+                   SIM_FAIL_TABLE,
+                   SIM_FAIL_COMMIT,
+                   SIM_FAIL_STORE_READ,
+                   SIM_FAIL_SHORT_READ, /* half of what was asked for */
+                   SIM_FAIL_STORE_WRITE,
+                   SIM_FAIL_USER_COPY,
+                   SIM_FAIL_THREAD,
+                   SIM_FAILURES,
 };
 
 /* The n-th request from now on (1: the next) fails; `forever`: and all behind it. 0: none does. */

@@ -36,20 +36,31 @@
 #endif
 
 #define PAINT 0x5a
+#define PAINTED_WORD 0x5a5a5a5a5a5a5a5au
 #define SAVED_REGISTERS 6
 
 void fiber_switch(void **save, void *load);
 
+/* Painted stacks that nobody uses. */
+#define KEPT 64
+static uint8_t *kept[KEPT];
+static unsigned kept_count;
+
+static uint8_t *map_stack(void)
+{
+    uint8_t *base = mmap(NULL, STACK_SIZE + VM_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED || mprotect(base, VM_PAGE_SIZE, PROT_NONE) != 0)
+        abort();
+    memset(base + VM_PAGE_SIZE, PAINT, STACK_SIZE);
+    return base + VM_PAGE_SIZE;
+}
+
 void stack_create(struct fiber_stack *stack)
 {
     stack->size = STACK_SIZE;
-    stack->base = mmap(NULL, STACK_SIZE + VM_PAGE_SIZE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack->base == MAP_FAILED || mprotect(stack->base, VM_PAGE_SIZE, PROT_NONE) != 0)
-        abort();
-    stack->base += VM_PAGE_SIZE;
+    stack->base = kept_count > 0 ? kept[--kept_count] : map_stack();
     stack->mapped = true;
-    memset(stack->base, PAINT, STACK_SIZE);
     /* As after a call: the stack pointer at entry is 8 below a multiple of 16. */
     void **top = (void **)(void *)(stack->base + STACK_SIZE - sizeof(void *));
     *top = NULL;
@@ -72,20 +83,28 @@ void stack_destroy(struct fiber_stack *stack)
 #if defined(WITH_TSAN)
     __tsan_destroy_fiber(stack->annotation);
 #endif
-    munmap(stack->base - VM_PAGE_SIZE, stack->size + VM_PAGE_SIZE);
+    if (kept_count < KEPT) {
+        size_t used = stack_used(stack);
+        memset(stack->base + stack->size - used, PAINT, used);
+        kept[kept_count++] = stack->base;
+    } else {
+        munmap(stack->base - VM_PAGE_SIZE, stack->size + VM_PAGE_SIZE);
+    }
     stack->mapped = false;
 }
 
 void stack_adopt_own(struct fiber_stack *stack)
 {
+    static void *base;
+    static size_t size;
     pthread_attr_t attributes;
-    void *base;
-    *stack = (struct fiber_stack){0};
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0 ||
-        pthread_attr_getstack(&attributes, &base, &stack->size) != 0)
-        abort();
-    pthread_attr_destroy(&attributes);
-    stack->base = base;
+    if (base == NULL) {
+        if (pthread_getattr_np(pthread_self(), &attributes) != 0 ||
+            pthread_attr_getstack(&attributes, &base, &size) != 0)
+            abort();
+        pthread_attr_destroy(&attributes);
+    }
+    *stack = (struct fiber_stack){.base = base, .size = size};
 #if defined(WITH_TSAN)
     stack->annotation = __tsan_get_current_fiber();
 #endif
@@ -114,10 +133,11 @@ void stack_entered(struct fiber_stack *stack)
 
 size_t stack_used(const struct fiber_stack *stack)
 {
-    size_t untouched = 0;
+    const uint64_t *words = (const uint64_t *)(const void *)stack->base;
+    size_t untouched = 0, count = stack->size / sizeof(*words);
     if (!stack->mapped)
         return 0;
-    while (untouched < stack->size && stack->base[untouched] == PAINT)
+    while (untouched < count && words[untouched] == PAINTED_WORD)
         untouched++;
-    return stack->size - untouched;
+    return stack->size - untouched * sizeof(*words);
 }

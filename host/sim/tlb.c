@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One TLB for each CPU: fully associative and without an end, so it never loses an entry by chance.
+/* One TLB for each CPU: fully associative and without an end, so it never loses an entry by chance;
+ * a hostile one may, and may load what nobody asked for. A flush reaches one CPU after the other, with
+ * a step before each: until then a CPU goes on using what it has.
  * Entries of the kernel's half belong to all roots and have root 0. Each is a hash table with open
  * addressing; a removed entry leaves a mark that searches go past. */
 #include "internal.h"
@@ -25,6 +27,13 @@ struct tlb {
 static struct tlb tlbs[VM_MAX_CPUS];
 static unsigned tlb_count;
 static uint64_t flushes;
+static uint64_t hostility; /* the state of its random numbers; 0: there is none */
+
+/* Addresses that programs have used lately. */
+#define RECENT 16
+#define HOSTILE_ONE_IN 8
+static addr_t recent[RECENT];
+static unsigned recent_next;
 
 static struct slot *new_slots(size_t size)
 {
@@ -38,6 +47,9 @@ void tlb_start(unsigned cpus)
 {
     tlb_count = cpus;
     flushes = 0;
+    hostility = 0;
+    recent_next = 0;
+    walk_cache_start(cpus);
     for (unsigned i = 0; i < cpus; i++)
         tlbs[i] = (struct tlb){.slots = new_slots(FIRST_SIZE), .size = FIRST_SIZE};
 }
@@ -48,6 +60,55 @@ void tlb_stop(void)
         free(tlbs[i].slots);
     tlb_count = 0;
 }
+
+/* ---- hostility ---- */
+
+void sim_set_hostility(uint64_t seed)
+{
+    hostility = seed;
+}
+
+bool tlb_is_hostile(void)
+{
+    return hostility != 0;
+}
+
+void tlb_note_use(addr_t address)
+{
+    recent[recent_next++ % RECENT] = address;
+}
+
+static uint64_t next_random(void)
+{
+    hostility ^= hostility << 13;
+    hostility ^= hostility >> 7;
+    hostility ^= hostility << 17;
+    return hostility >> 8;
+}
+
+/* As a CPU that guesses what will be needed: only what is permitted to read, and never dirty. */
+static void load_unasked(unsigned cpu, addr_t address)
+{
+    struct mmu_entry entry;
+    addr_t root = cpu_root(cpu);
+    if (root != 0 && !tlb_find(cpu, root, address, &entry) &&
+        mmu_walk_from(cpu, root, address, VM_ACCESS_READ, &entry))
+        tlb_insert(cpu, root, address, &entry);
+}
+
+void tlb_step(void)
+{
+    if (hostility == 0 || recent_next == 0 || next_random() % HOSTILE_ONE_IN != 0)
+        return;
+    unsigned cpu = (unsigned)(next_random() % tlb_count);
+    addr_t address = recent[next_random() % (recent_next < RECENT ? recent_next : RECENT)];
+    if (next_random() % 2 == 0)
+        load_unasked(cpu, address);
+    else
+        tlb_remove(cpu, cpu_root(cpu), address);
+}
+
+/* ---- entries ---- */
 
 static addr_t entry_root(addr_t root, addr_t address)
 {
@@ -150,12 +211,16 @@ void tlb_drop_user(unsigned cpu)
     for (size_t i = 0; i < tlb->size; i++)
         if (tlb->slots[i].state == SLOT_USED && tlb->slots[i].root != 0)
             tlb->slots[i].state = SLOT_REMOVED;
+    walk_cache_drop_user(cpu);
 }
 
 static void flush_cpu(unsigned cpu, addr_t root, addr_t start, size_t count)
 {
     struct tlb *tlb = &tlbs[cpu];
-    if (count == VM_TLB_ALL) {
+    bool all = count == VM_TLB_ALL;
+    walk_cache_flush(cpu, root, all ? 0 : start,
+                     all ? UINTPTR_MAX : start + (count - 1) * VM_PAGE_SIZE);
+    if (all) {
         drop_where(tlb, root == cpu_kernel_root(), root, 0, UINTPTR_MAX);
     } else if (count <= FIRST_SIZE) {
         for (size_t i = 0; i < count; i++)
@@ -170,9 +235,12 @@ void host_tlb_flush(addr_t root, uint64_t cpus, addr_t start, size_t count)
     if ((start & VM_PAGE_MASK) != 0 && count != VM_TLB_ALL)
         sim_fail("host_tlb_flush: %#lx is not page aligned", (unsigned long)start);
     flushes++;
-    for (unsigned i = 0; i < tlb_count; i++)
-        if ((cpus >> i & 1) != 0)
-            flush_cpu(i, root, start, count);
+    for (unsigned i = 0; i < tlb_count; i++) {
+        if ((cpus >> i & 1) == 0)
+            continue;
+        fiber_step();
+        flush_cpu(i, root, start, count);
+    }
 }
 
 uint64_t sim_tlb_flushes(void)

@@ -34,7 +34,7 @@ int host_wait(uint32_t *address, uint32_t expected, uint64_t deadline, bool kill
     struct sim_fiber *self = fiber_running();
     if (!waiting_allowed)
         sim_fail("host_wait before vm_init_postsem");
-    fiber_preempt();
+    fiber_step();
     if (killable && self->killed)
         return ERR_INTERRUPTED;
     if (__atomic_load_n(address, __ATOMIC_RELAXED) != expected)
@@ -43,6 +43,7 @@ int host_wait(uint32_t *address, uint32_t expected, uint64_t deadline, bool kill
         return ERR_TIMED_OUT;
     self->state = FIBER_WAITING;
     self->address = address;
+    self->expected = expected;
     self->deadline = deadline;
     self->killable = killable;
     self->order = ++waits;
@@ -63,7 +64,7 @@ static struct sim_fiber *find_waiter(const uint32_t *address)
 
 void host_wake(uint32_t *address, uint32_t count)
 {
-    fiber_preempt();
+    fiber_step();
     for (struct sim_fiber *f; count > 0 && (f = find_waiter(address)) != NULL; count--)
         end_wait(f, VM_OK);
 }
