@@ -163,8 +163,10 @@ void sim_set_scheduler(const struct sim_scheduler *scheduler);
 /* Steps taken since the machine was started. */
 uint64_t sim_steps(void);
 
-/* With a seed, TLBs and page walks do at any step what hardware may: load a translation that nobody
- * asked for, forget one, walk on from a table they remember. 0: they load on a miss and keep all. */
+/* What CPUs do that hardware may do. With another seed: at any step they load a translation that nobody
+ * asked for, or forget one; and they walk on from tables they remember. */
+#define SIM_TLB_PLAIN 0    /* they load on a miss and keep all; each walk begins at the root */
+#define SIM_TLB_REMEMBER 1 /* the same, but walks begin at the lowest table they remember */
 void sim_set_hostility(uint64_t seed);
 
 /* ---- files ------------------------------------------------------------------------------------- */

@@ -70,7 +70,7 @@ void sim_set_hostility(uint64_t seed)
 
 bool tlb_is_hostile(void)
 {
-    return hostility != 0;
+    return hostility != SIM_TLB_PLAIN;
 }
 
 void tlb_note_use(addr_t address)
@@ -98,7 +98,7 @@ static void load_unasked(unsigned cpu, addr_t address)
 
 void tlb_step(void)
 {
-    if (hostility == 0 || recent_next == 0 || next_random() % HOSTILE_ONE_IN != 0)
+    if (hostility <= SIM_TLB_REMEMBER || recent_next == 0 || next_random() % HOSTILE_ONE_IN != 0)
         return;
     unsigned cpu = (unsigned)(next_random() % tlb_count);
     addr_t address = recent[next_random() % (recent_next < RECENT ? recent_next : RECENT)];
