@@ -28,7 +28,9 @@ struct vm_cache_ref {
     /* These two hold for all caches that will ever be under it, so they are read without the lock. */
     bool temporary; /* their pages have no other home: anonymous memory */
     bool is_vnode;
-    bool shared;  /* mapped by regions that may overlap: nothing is freed by a partial unmap */
+    /* How often it was made mappable by regions that overlap; 0: they don't. While they may, nothing is
+     * freed or given back by a partial unmap. */
+    uint32_t sharers;
     bool visited; /* the checker's */
     bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
     vm_cache *cache;

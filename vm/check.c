@@ -47,7 +47,7 @@ static void check_promise(const vm_cache_ref *ref)
 {
     const vm_cache *cache = ref->cache;
     off_t charged = 0;
-    if (!cache->ref->temporary || cache->ref->shared)
+    if (!cache->ref->temporary || cache->ref->sharers > 0)
         return;
     list_for_each(link, &ref->regions)
     {

@@ -67,15 +67,25 @@ static bool next_below(vm_cache_ref *ref, uint64_t *key)
     return best != UINT64_MAX;
 }
 
+/* Whether memory below `ref` is a region's own, which may write to it later. => ref: locked */
+static bool stands_on_region(vm_cache_ref *ref)
+{
+    bool found = false;
+    for (vm_cache_ref *at = chain_step(ref, ref); at; at = chain_step(ref, at))
+        found |= at->temporary && !list_is_empty(&at->regions);
+    return found;
+}
+
 int contents_hide(vm_cache_ref *ref, off_t first, off_t last)
 {
     uint64_t low = (uint64_t)first >> VM_PAGE_SHIFT, high = (uint64_t)last >> VM_PAGE_SHIFT, key;
     vm_cache_ref *source = ref->cache->source;
     if (source && source->temporary) {
-        for (key = low; next_below(ref, &key) && key <= high; key++)
+        bool all = stands_on_region(ref);
+        for (key = low; (all || next_below(ref, &key)) && key <= high; key++)
             if (radix_reserve(&ref->cache->pages, key) != VM_OK)
                 return ERR_NO_MEMORY;
-        for (key = low; next_below(ref, &key) && key <= high; key++)
+        for (key = low; (all || next_below(ref, &key)) && key <= high; key++)
             cache_hide_key(ref, key);
     }
     cache_remove_pages(ref, first, last);
@@ -92,7 +102,7 @@ static int discard_part(vm_region *region, addr_t first, addr_t last, void *unus
     cache_lock(region->cache_ref);
     const vm_cache *cache = region->cache_ref->cache;
     mapping_remove(region, first, last);
-    if (cache->ref->temporary && !cache->ref->shared &&
+    if (cache->ref->temporary && cache->ref->sharers == 0 &&
         list_is_empty(&region->cache_ref->consumers))
         error = contents_hide(region->cache_ref, region_offset(region, first),
                               region_offset(region, last));

@@ -66,7 +66,7 @@ static int find_and_insert_region_slot(vm_address_space *aspace, const struct cr
 /* Whether pages of this region can come to need memory that nobody has promised yet. */
 static bool needs_charge(const vm_region *region, const vm_cache *cache)
 {
-    if (!cache->ref->temporary || cache->ref->shared || (region->lock & REGION_OVERCOMMIT))
+    if (!cache->ref->temporary || cache->ref->sharers > 0 || (region->lock & REGION_OVERCOMMIT))
         return false;
     return region_fills_frames(region, region->lock);
 }
@@ -148,8 +148,11 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
     return error;
 }
 
+/* A guard has no pages that could be there. */
 static bool region_request_is_populated(const struct create_request *r)
 {
+    if (r->lock & LOCK_NO_READ)
+        return false;
     return r->wiring == REGION_WIRING_WIRED || r->wiring == REGION_WIRING_WIRED_CONTIG;
 }
 

@@ -81,7 +81,7 @@ static int prepare_anonymous(const struct create_request *r, vm_cache_ref *ref)
     int error = VM_OK;
     if (r->lock & REGION_SHARED) {
         cache_lock(ref);
-        ref->shared = true;
+        ref->sharers = 1;
         if (!(r->lock & REGION_OVERCOMMIT))
             error = cache_charge(ref->cache, (int64_t)r->size);
         cache_unlock(ref);

@@ -7,7 +7,8 @@
 /* How a source was before its clone made it a shared one. */
 struct clone_source {
     vm_region *region; /* with a reference */
-    bool was_shared, was_charged;
+    uint32_t sharers;  /* of its cache */
+    bool share;
     uint8_t inherit;
 };
 
@@ -23,8 +24,8 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
     if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
     cache_lock(of);
-    source->was_shared = of->shared;
-    source->was_charged = region->charged;
+    source->sharers = of->sharers;
+    source->share = shared;
     source->inherit = region->inherit;
     if (shared)
         error = region_make_shared(region);
@@ -48,17 +49,10 @@ static void restore_source(struct clone_source *source)
     vm_region *region = source->region;
     vm_cache_ref *ref = region->cache_ref;
     cache_lock(ref);
-    /* Unless somebody else shares it by now, or a part has gone: that stays promised while shared. */
-    off_t promise = region->charged ? (off_t)region->size : 0;
-    if (vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE) == 1 &&
-        ref->cache->store->committed_size == promise) {
+    if (source->share)
+        region_unshare(region);
+    if (ref->sharers == source->sharers) /* else somebody else shares it by now */
         region->inherit = source->inherit;
-        if (region->charged && !source->was_charged) {
-            cache_uncharge(ref->cache, (int64_t)region->size);
-            region->charged = false;
-        }
-        ref->shared = source->was_shared;
-    }
     cache_unlock(ref);
 }
 

@@ -22,7 +22,7 @@
 #include "mapping.h"
 #include "pagein.h"
 #include "print.h"
-#include "range.h"
+#include "resize.h"
 #include "system.h"
 
 #define TRY_AGAIN 1
@@ -36,7 +36,8 @@ struct fault {
     vm_cache_ref *top; /* locked */
     vm_cache_ref *at;  /* locked: where the walk has got to */
     /* Locked, or NULL: the first cache below the top that regions map, too. What it shows must be
-     * its own before the top shows it: its next write would otherwise leave us a stale page. */
+     * its own before the top shows it: its next write would otherwise leave us a stale page. Not one
+     * that is skipped: what it shows isn't seen. */
     vm_cache_ref *pull;
     struct vm_page *page; /* found at `at`, or NULL */
     bool found;           /* it was there already */
@@ -90,7 +91,7 @@ static void step_down(struct fault *f)
     cache_lock(f->at);
     if (here == f->top)
         return;
-    if (!f->pull && !list_is_empty(&here->regions))
+    if (!f->pull && !f->skipping && !list_is_empty(&here->regions))
         f->pull = here;
     else
         cache_unlock(here);
@@ -353,7 +354,7 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
         result = try_fault(&f);
         if (result == ERR_VM_PF_BAD_ADDRESS && !grown) {
             grown = true;
-            result = range_grow_stack(aspace, f.address);
+            result = region_grow_stack(aspace, f.address);
             if (result == VM_OK)
                 result = TRY_AGAIN;
         }

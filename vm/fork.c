@@ -7,13 +7,18 @@
 #include "region.h"
 #include "system.h"
 
+static bool is_shared_by_fork(const vm_region *source)
+{
+    return source->inherit == VM_INHERIT_SHARE || !source->cache_ref->temporary;
+}
+
 /* => the source's map: read-locked. The cache that the copy of a region maps, with a reference. */
 static int copy_cache(vm_region *source, vm_cache_ref **ref, bool *charged)
 {
     vm_cache_ref *of = source->cache_ref;
     int error = VM_OK;
-    *charged = source->charged;
-    if (source->inherit == VM_INHERIT_SHARE || !of->temporary) {
+    *charged = false;
+    if (is_shared_by_fork(source)) {
         cache_lock(of);
         error = region_make_shared(source);
         cache_unlock(of);
@@ -24,7 +29,7 @@ static int copy_cache(vm_region *source, vm_cache_ref **ref, bool *charged)
     }
     error = chain_snapshot(of, ref);
     /* What was promised to several as a whole is promised to the copy for itself. */
-    *charged |= of->shared && !(source->lock & REGION_OVERCOMMIT);
+    *charged = source->charged || (of->sharers > 0 && !(source->lock & REGION_OVERCOMMIT));
     if (error != VM_OK || !*charged)
         return error;
     cache_lock(*ref);
@@ -71,18 +76,37 @@ no_id:
     return error;
 }
 
+/* => the source's map: read-locked. There is no copy after all: regions below `end` that were shared for
+ * it are no longer. */
+static void unshare_before(const vm_address_space *from, addr_t end)
+{
+    struct map_cursor cursor;
+    vm_region *region = map_first(&from->virtual_map, 0, &cursor);
+    for (; region && region->base < end; region = map_next(&cursor))
+        if (is_shared_by_fork(region)) {
+            cache_lock(region->cache_ref);
+            region_unshare(region);
+            cache_unlock(region->cache_ref);
+        }
+}
+
 /* => the source's map: read-locked. Nobody can hold the new map's lock yet and wait for another, so
  * taking this second map's lock can't close a circle. */
 static int copy_regions(const vm_address_space *from, vm_address_space *to)
 {
     struct map_cursor cursor;
     int error = VM_OK;
+    addr_t last = 0;
     bool locked = vm_write_try_lock(&to->virtual_map.lock, VM_RANK_MAP);
     VM_ASSERT(locked);
     vm_region *region = map_first(&from->virtual_map, 0, &cursor);
     for (; region && error == VM_OK; region = map_next(&cursor))
-        if (region->inherit != VM_INHERIT_NONE)
+        if (region->inherit != VM_INHERIT_NONE) {
             error = copy_region(region, to);
+            last = region->base;
+        }
+    if (error != VM_OK)
+        unshare_before(from, last);
     aspace_write_unlock(to);
     return error;
 }

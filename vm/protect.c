@@ -38,7 +38,7 @@ static bool needs_promise(const vm_region *region, unsigned lock)
 {
     const vm_cache_ref *ref = region->cache_ref;
     return region_fills_frames(region, lock) && !region->charged &&
-           !(region->lock & REGION_OVERCOMMIT) && ref->temporary && !ref->shared;
+           !(region->lock & REGION_OVERCOMMIT) && ref->temporary && ref->sharers == 0;
 }
 
 /* => map: write-locked. All of them are promised their memory from now on, or none. */

@@ -77,6 +77,7 @@ static vm_region *make_piece(const vm_region *region)
     piece->inherit = region->inherit;
     piece->is_device = region->is_device;
     piece->charged = region->charged;
+    piece->charged_to_share = region->charged_to_share;
     if (region_register(piece) == VM_OK)
         return piece;
     region_free_struct(piece);
@@ -156,12 +157,24 @@ static void set_aspace(vm_region *region, vm_address_space *aspace)
     vm_mutex_unlock(&vm_system.table_lock);
 }
 
+/* => cache: locked. Whether nobody but caches that stand on it, and the caller, knows the reference: not
+ * even somebody who is about to map it. */
+static bool only_consumers_know(const vm_cache_ref *ref)
+{
+    uint32_t known = 1;
+    list_for_each(link, &ref->consumers) known++;
+    return list_is_empty(&ref->regions) &&
+           vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE) == known;
+}
+
 /* What the cache no longer needs, now that this region is off it. => cache: locked */
 static void shrink_cache(vm_region *region)
 {
     vm_cache_ref *ref = region->cache_ref;
     vm_cache *cache = ref->cache;
-    if (!cache->ref->temporary || cache->ref->shared)
+    if (cache->ref->temporary && ref->sharers > 0 && only_consumers_know(ref))
+        cache_uncharge(cache, cache->store->committed_size);
+    if (!cache->ref->temporary || cache->ref->sharers > 0)
         return;
     if (region->charged)
         cache_uncharge(cache, (int64_t)region->size);
@@ -222,7 +235,8 @@ static bool could_be_one(const vm_region *a, const vm_region *b)
     return a->cache_ref == b->cache_ref && region_last(a) + 1 == b->base &&
            a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
            a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
-           a->inherit == b->inherit && a->charged == b->charged && a->is_device == b->is_device;
+           a->inherit == b->inherit && a->charged == b->charged &&
+           a->charged_to_share == b->charged_to_share && a->is_device == b->is_device;
 }
 
 /* `b` is what `a` was split from, or the other way round: the promise and the pages stay. */
@@ -254,60 +268,4 @@ void range_join(vm_address_space *aspace, addr_t first, addr_t last)
         else
             a = map_first(&aspace->virtual_map, region_last(a) + 1, &cursor);
     }
-}
-
-/* ---- stacks ------------------------------------------------------------------------------------- */
-
-/* => map: write-locked. The stack above `address`, where it may grow to it. */
-static vm_region *growable(vm_address_space *aspace, addr_t address)
-{
-    struct map_cursor cursor;
-    vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
-    if (!region || region->base <= address || !(region->lock & REGION_GROWS_DOWN) ||
-        region_last(region) - address >= VM_STACK_LIMIT ||
-        region->base - address > (addr_t)region->cache_offset)
-        return NULL;
-    vm_region *below = map_before(&aspace->virtual_map, address);
-    if (below && address - region_last(below) <= VM_STACK_GUARD_PAGES * VM_PAGE_SIZE)
-        return NULL;
-    return address >= aspace->virtual_map.base ? region : NULL;
-}
-
-/* => map: write-locked. What was unmapped there before doesn't come back. */
-static int grow_down(vm_address_space *aspace, vm_region *region, addr_t address)
-{
-    vm_cache_ref *ref = region->cache_ref;
-    addr_t more = region->base - address;
-    off_t from = region->cache_offset - (off_t)more;
-    cache_lock(ref);
-    int error = ref->shared ? VM_OK : contents_hide(ref, from, region->cache_offset - 1);
-    if (error == VM_OK && region->charged)
-        error = cache_charge(ref->cache, (int64_t)more);
-    if (error == VM_OK) {
-        region->cache_offset = from;
-        map_change(&aspace->virtual_map, region, address, region->size + more);
-    }
-    cache_unlock(ref);
-    return error;
-}
-
-int range_grow_stack(vm_address_space *aspace, addr_t address)
-{
-    struct map_cursor cursor;
-    int error = ERR_VM_PF_BAD_ADDRESS;
-    vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
-    bool maybe = region && (region->lock & REGION_GROWS_DOWN);
-    vm_read_unlock(&aspace->virtual_map.lock);
-    if (!maybe)
-        return error;
-    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    bool alive = aspace->state == VM_ASPACE_NORMAL;
-    region = alive ? growable(aspace, address) : NULL;
-    if (alive && vm_virtual_map_lookup(&aspace->virtual_map, address))
-        error = VM_OK; /* another thread was faster */
-    else if (region)
-        error = grow_down(aspace, region, address);
-    aspace_write_unlock(aspace);
-    return error;
 }

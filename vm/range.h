@@ -32,10 +32,6 @@ void range_remove_region(vm_region *region, struct range_removed *removed);
 /* Joins regions that could be one, around and in [first, last]. */
 void range_join(vm_address_space *aspace, addr_t first, addr_t last);
 
-/* Extends the stack above `address` down to it. => nothing locked. ERR_VM_PF_BAD_ADDRESS: there is
- * none, or it may not; ERR_VM_WOULD_OVERCOMMIT. */
-int range_grow_stack(vm_address_space *aspace, addr_t address);
-
 /* Finds a place for a region. => map: at least read-locked. */
 struct range_place {
     addr_t size;

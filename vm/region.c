@@ -51,13 +51,30 @@ int region_make_shared(vm_region *region)
     int error = VM_OK;
     if (!cache->ref->temporary)
         return VM_OK;
-    if (!region->charged && !cache->ref->shared && !(region->lock & REGION_OVERCOMMIT)) {
+    if (!region->charged && cache->ref->sharers == 0 && !(region->lock & REGION_OVERCOMMIT)) {
         error = cache_charge(cache, (int64_t)region->size);
-        region->charged = error == VM_OK;
+        region->charged = region->charged_to_share = error == VM_OK;
     }
     if (error == VM_OK)
-        cache->ref->shared = true;
+        cache->ref->sharers++;
     return error;
+}
+
+/* What was unmapped meanwhile has left its promise with the cache. */
+void region_unshare(vm_region *region)
+{
+    vm_cache_ref *ref = region->cache_ref;
+    off_t charged = 0;
+    if (!ref->temporary || --ref->sharers > 0)
+        return;
+    if (region->charged_to_share)
+        region->charged = region->charged_to_share = false;
+    list_for_each(link, &ref->regions)
+    {
+        const vm_region *other = list_member(link, vm_region, cache_link);
+        charged += other->charged ? (off_t)other->size : 0;
+    }
+    cache_uncharge(ref->cache, ref->cache->store->committed_size - charged);
 }
 
 /* ---- the table of ids --------------------------------------------------------------------------- */

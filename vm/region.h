@@ -25,8 +25,9 @@ struct vm_region {
     unsigned lock;
     unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
-    bool is_device; /* maps frames of no cache: nothing is counted in them */
-    bool charged;   /* its size is part of what its cache's store has committed */
+    bool is_device;        /* maps frames of no cache: nothing is counted in them */
+    bool charged;          /* its size is part of what its cache's store has committed */
+    bool charged_to_share; /* and wasn't before it was shared */
     char name[VM_NAME_LENGTH];
 };
 
@@ -61,6 +62,8 @@ void region_free_struct(vm_region *region);
 
 /* Another region is to show the same memory. => cache: locked. ERR_VM_WOULD_OVERCOMMIT */
 int region_make_shared(vm_region *region);
+/* After region_make_shared has succeeded: it isn't, after all. => cache: locked */
+void region_unshare(vm_region *region);
 
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Regions that change their size, or their place. */
+#include "resize.h"
+
 #include "aspace.h"
 #include "cache.h"
 #include "contents.h"
@@ -68,7 +70,8 @@ static int separate(vm_region *region, const struct growth *g)
 static int charge_growth(const vm_region *region, struct growth *g)
 {
     vm_cache *cache = region->cache_ref->cache;
-    if (!cache->ref->temporary || !(region->charged || cache->ref->shared))
+    bool as_a_whole = cache->ref->sharers > 0 && !(region->lock & REGION_OVERCOMMIT);
+    if (!cache->ref->temporary || !(region->charged || as_a_whole))
         return VM_OK;
     int error = cache_charge(cache, (int64_t)g->more);
     g->promise = error == VM_OK ? (off_t)g->more : 0;
@@ -81,7 +84,7 @@ static int grow_cache(vm_region *region, struct growth *g)
     vm_cache_ref *ref = region->cache_ref;
     cache_lock(ref);
     int error = charge_growth(region, g);
-    bool own = ref->temporary && !ref->shared;
+    bool own = ref->temporary && ref->sharers == 0;
     bool in_the_way = own && others_show(region, g->from, g->to);
     cache_unlock(ref);
     if (error == VM_OK && own)
@@ -183,6 +186,61 @@ int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size)
         error = wire_growth(aid, region, old_size, new_size);
     vm_put_region(region);
     vm_put_aspace(aspace);
+    return error;
+}
+
+/* ---- stacks ------------------------------------------------------------------------------------- */
+
+/* => map: write-locked. The stack above `address`, where it may grow to it. */
+static vm_region *growable(vm_address_space *aspace, addr_t address)
+{
+    struct map_cursor cursor;
+    vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
+    if (!region || region->base <= address || !(region->lock & REGION_GROWS_DOWN) ||
+        region->is_device || region_last(region) - address >= VM_STACK_LIMIT ||
+        region->base - address > (addr_t)region->cache_offset)
+        return NULL;
+    vm_region *below = map_before(&aspace->virtual_map, address);
+    if (below && address - region_last(below) <= VM_STACK_GUARD_PAGES * VM_PAGE_SIZE)
+        return NULL;
+    return address >= aspace->virtual_map.base ? region : NULL;
+}
+
+/* => map: write-locked. What was unmapped there before doesn't come back. */
+static int grow_down(vm_address_space *aspace, vm_region *region, addr_t address)
+{
+    addr_t more = region->base - address;
+    struct growth g = {
+        .more = more, .from = region->cache_offset - (off_t)more, .to = region->cache_offset - 1};
+    int error = grow_cache(region, &g);
+    if (error != VM_OK)
+        return error;
+    vm_cache_ref *ref = region->cache_ref;
+    cache_lock(ref);
+    region->cache_offset = g.from;
+    map_change(&aspace->virtual_map, region, address, region->size + more);
+    cache_unlock(ref);
+    return VM_OK;
+}
+
+int region_grow_stack(vm_address_space *aspace, addr_t address)
+{
+    struct map_cursor cursor;
+    int error = ERR_VM_PF_BAD_ADDRESS;
+    vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
+    bool maybe = region && (region->lock & REGION_GROWS_DOWN);
+    vm_read_unlock(&aspace->virtual_map.lock);
+    if (!maybe)
+        return error;
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    bool alive = aspace->state == VM_ASPACE_NORMAL;
+    region = alive ? growable(aspace, address) : NULL;
+    if (alive && vm_virtual_map_lookup(&aspace->virtual_map, address))
+        error = VM_OK; /* another thread was faster */
+    else if (region)
+        error = grow_down(aspace, region, address);
+    aspace_write_unlock(aspace);
     return error;
 }
 

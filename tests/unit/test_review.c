@@ -6,7 +6,7 @@
 
 #include "aspace.h"
 #include "cache.h"
-#include "range.h"
+#include "resize.h"
 #include "system.h"
 
 /* ---- regions that grow where they may not ---- */
@@ -47,9 +47,9 @@ static void test_stack_has_grown_meanwhile(void)
 {
     region_at(SPOT, 1, LOCK_RW | REGION_GROWS_DOWN);
     vm_address_space *aspace = vm_get_aspace_by_id(program);
-    OK(range_grow_stack(aspace, SPOT - PAGES(2)));
-    OK(range_grow_stack(aspace, SPOT - PAGES(2)));
-    OK(range_grow_stack(aspace, SPOT - PAGE));
+    OK(region_grow_stack(aspace, SPOT - PAGES(2)));
+    OK(region_grow_stack(aspace, SPOT - PAGES(2)));
+    OK(region_grow_stack(aspace, SPOT - PAGE));
     vm_put_aspace(aspace);
 }
 
