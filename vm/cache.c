@@ -290,6 +290,12 @@ void cache_uncharge(vm_cache *cache, int64_t bytes)
     VM_ASSERT(error == VM_OK);
 }
 
+void cache_settle_shared(vm_cache_ref *ref)
+{
+    if (ref->temporary && ref->sharers > 0 && ref->coming == 0 && list_is_empty(&ref->regions))
+        cache_uncharge(ref->cache, ref->cache->store->committed_size);
+}
+
 /* ---- regions ------------------------------------------------------------------------------------ */
 
 void vm_cache_insert_region(vm_cache_ref *ref, vm_region *region)

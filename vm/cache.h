@@ -31,7 +31,8 @@ struct vm_cache_ref {
     /* How often it was made mappable by regions that overlap; 0: they don't. While they may, nothing is
      * freed or given back by a partial unmap. */
     uint32_t sharers;
-    bool visited; /* the checker's */
+    uint32_t coming; /* clones that are about to map it */
+    bool visited;    /* the checker's */
     bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
     vm_cache *cache;
     struct list_link regions;   /* that map this cache */
@@ -95,6 +96,8 @@ void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
 #define cache_charge(cache, bytes)                                                                 \
     (VM_INJECT(VM_INJECT_COMMIT) ? ERR_VM_WOULD_OVERCOMMIT : cache_charge_store((cache), (bytes)))
 int cache_charge_store(vm_cache *cache, int64_t bytes);
+/* What is shared was promised as a whole: that is given back with the last who maps it. */
+void cache_settle_shared(vm_cache_ref *ref);
 /* Gives `bytes` of the charge back. */
 void cache_uncharge(vm_cache *cache, int64_t bytes);
 

@@ -258,8 +258,6 @@ static bool merge(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache_ref *below)
     kept->source = below;
     left->source = NULL;
     kept->virtual_size = top->virtual_size;
-    if (middle->sharers > 0) /* promised to those who shared it, and they have gone */
-        cache_uncharge(source, source->store->committed_size);
     off_t committed = top->store->committed_size + source->store->committed_size;
     left->store->committed_size = 0;
     kept->store->committed_size = committed;

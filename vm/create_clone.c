@@ -31,6 +31,7 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
         error = region_make_shared(region);
     if (error == VM_OK) {
         vm_cache_acquire_ref(of);
+        of->coming++;
         *ref = of;
         r->size = region->size;
         r->offset = region->cache_offset;
@@ -74,6 +75,16 @@ static int with_source(struct clone_source *source, struct create_request *r, vm
     return error;
 }
 
+/* Gives the reference back, too. => nothing locked */
+static void has_come(vm_cache_ref *ref)
+{
+    cache_lock(ref);
+    ref->coming--;
+    cache_settle_shared(ref);
+    cache_unlock(ref);
+    vm_cache_release_ref(ref);
+}
+
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock)
 {
@@ -93,9 +104,11 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     struct clone_source source = {.region = vm_get_region_by_id(source_region)};
     error = source.region ? with_source(&source, &r, &ref) : ERR_VM_INVALID_REGION;
     if (error == VM_OK) {
+        vm_cache_acquire_ref(ref);
         region_id id = create_finish(&r, aspace, ref);
         if (id < 0)
             (void)with_source(&source, &r, NULL);
+        has_come(ref);
         vm_put_region(source.region);
         return id;
     }

@@ -157,23 +157,12 @@ static void set_aspace(vm_region *region, vm_address_space *aspace)
     vm_mutex_unlock(&vm_system.table_lock);
 }
 
-/* => cache: locked. Whether nobody but caches that stand on it, and the caller, knows the reference: not
- * even somebody who is about to map it. */
-static bool only_consumers_know(const vm_cache_ref *ref)
-{
-    uint32_t known = 1;
-    list_for_each(link, &ref->consumers) known++;
-    return list_is_empty(&ref->regions) &&
-           vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE) == known;
-}
-
 /* What the cache no longer needs, now that this region is off it. => cache: locked */
 static void shrink_cache(vm_region *region)
 {
     vm_cache_ref *ref = region->cache_ref;
     vm_cache *cache = ref->cache;
-    if (cache->ref->temporary && ref->sharers > 0 && only_consumers_know(ref))
-        cache_uncharge(cache, cache->store->committed_size);
+    cache_settle_shared(ref);
     if (!cache->ref->temporary || cache->ref->sharers > 0)
         return;
     if (region->charged)
