@@ -604,7 +604,8 @@ static int64_t promise_of_copy(const struct span *region)
         return 0;
     if (place->inherit == VM_INHERIT_SHARE || place->object->kind != OBJECT_MEMORY)
         return promise_to_share(region);
-    bool charged = place->charged || (place->object->shared && !(place->lock & REGION_OVERCOMMIT));
+    bool charged = place->charged || (place->object->shared && !(place->lock & REGION_OVERCOMMIT) &&
+                                      fills_frames(place->mapping, place->lock));
     return charged ? (int64_t)region->count * PAGE_BYTES : 0;
 }
 

@@ -90,6 +90,10 @@ struct cell *object_cell(struct object *object, unsigned offset);
 struct object *object_copy(const struct object *object);
 /* The page's bytes, as seen through the object. NULL: behind the end of the file at the bottom. */
 const uint8_t *object_page(struct object *object, unsigned offset);
+/* A read through an object, `is_mapped` says of which others: the first of them below it keeps the page that
+ * it shows then, as if it had been written. */
+void object_pull(struct object *object, unsigned offset,
+                 bool (*is_mapped)(const struct object *object));
 /* The page for a write: its own copy from now on, where it is memory. NULL: behind the end. */
 uint8_t *object_write(struct object *object, unsigned offset);
 /* The cells go, and what is below shows no more of memory. */

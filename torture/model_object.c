@@ -167,6 +167,23 @@ uint8_t *object_write(struct object *object, unsigned offset)
     return cell->bytes;
 }
 
+void object_pull(struct object *object, unsigned offset,
+                 bool (*is_mapped)(const struct object *object))
+{
+    for (struct object *at = object; at != NULL && at->kind == OBJECT_MEMORY; at = at->parent) {
+        enum cell_state state =
+            object_fits(at, offset, 1) ? object_cell(at, offset)->state : CELL_ABSENT;
+        if (at != object && is_mapped(at)) {
+            const uint8_t *now = object_page(at, offset);
+            if (state != CELL_OWN && now != NULL && object_fits(at, offset, 1))
+                set_cell(object_cell(at, offset), now);
+            return;
+        }
+        if (state != CELL_ABSENT)
+            return;
+    }
+}
+
 void object_drop(struct object *object, unsigned first, unsigned pages)
 {
     for (unsigned i = 0; i < pages; i++)

@@ -314,6 +314,15 @@ static int check_access(const struct place *place, unsigned access)
     return place->object->kind == OBJECT_NOTHING ? ERR_VM_PF_FATAL : VM_OK;
 }
 
+static bool is_mapped(const struct object *object)
+{
+    for (unsigned s = 0; s < SPACES; s++)
+        for (unsigned p = 0; p < WINDOW; p++)
+            if (model.place[s][p].object == object)
+                return true;
+    return false;
+}
+
 int model_fault(unsigned space, unsigned page, unsigned access)
 {
     struct place *place = place_at(space, page);
@@ -325,6 +334,8 @@ int model_fault(unsigned space, unsigned page, unsigned access)
     int error = check_access(place, access);
     if (error != VM_OK)
         return error;
+    if (!(access & VM_ACCESS_WRITE))
+        object_pull(place->object, place->offset, is_mapped);
     bool there = access & VM_ACCESS_WRITE ? object_write(place->object, place->offset) != NULL
                                           : object_page(place->object, place->offset) != NULL;
     return there ? VM_OK : ERR_VM_PF_PAST_END;

@@ -37,12 +37,13 @@ struct fault {
     vm_cache_ref *at;  /* locked: where the walk has got to */
     /* Locked, or NULL: the first cache below the top that regions map, too. What it shows must be
      * its own before the top shows it: its next write would otherwise leave us a stale page. Not one
-     * that is skipped: what it shows isn't seen. */
+     * that is hidden: what it shows isn't seen. */
     vm_cache_ref *pull;
     struct vm_page *page; /* found at `at`, or NULL */
     bool found;           /* it was there already */
     bool in_store;        /* the store of `at` has it */
     bool skipping;        /* temporary caches don't show through any more */
+    bool hidden;          /* nor does `at` */
     bool paged_in;        /* a try before this one has read from the store */
 };
 
@@ -91,7 +92,7 @@ static void step_down(struct fault *f)
     cache_lock(f->at);
     if (here == f->top)
         return;
-    if (!f->pull && !f->skipping && !list_is_empty(&here->regions))
+    if (!f->pull && !f->hidden && !list_is_empty(&here->regions))
         f->pull = here;
     else
         cache_unlock(here);
@@ -114,6 +115,7 @@ static void walk_chain(struct fault *f)
 {
     cache_lock(f->top);
     for (;; step_down(f)) {
+        f->hidden = f->skipping;
         f->page = look(f);
         f->in_store = !f->page && cache_store_has_page(f->at, f->offset);
         if (f->page || f->in_store || !f->at->cache->source)
@@ -151,10 +153,12 @@ static int zero_fill(struct fault *f)
     vm_cache_ref *ref = f->at;
     if (cache_is_past_end(f->at, f->offset))
         return ERR_VM_PF_PAST_END;
-    if ((f->access & VM_ACCESS_WRITE) || (f->skipping && f->at->temporary))
+    if (f->access & VM_ACCESS_WRITE)
         ref = f->top;
     else if (f->pull)
         ref = f->pull;
+    else if (f->skipping && f->at->temporary)
+        ref = f->top;
     return new_page(f, ref, NULL, &f->page);
 }
 

@@ -189,8 +189,9 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
                        unsigned lock, int mapping, void *vnode, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
  * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
- * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; of a device or null region it is
- * ERR_UNSUPPORTED. */
+ * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; a read through it is one by the
+ * source, too: where that is private itself, it keeps the page that it shows then. Of a device or null
+ * region it is ERR_UNSUPPORTED. */
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
 
