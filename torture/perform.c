@@ -17,10 +17,7 @@ static aspace_id space_of(const struct operation *o)
 
 static aspace_id new_space(void)
 {
-    aspace_id aid = vm_create_aspace("trace", SPACE_BASE, WINDOW * VM_PAGE_SIZE, false);
-    if (aid < 0)
-        sim_fail("a new space: %s", vm_error_text((int)aid));
-    return aid;
+    return vm_create_aspace("trace", SPACE_BASE, WINDOW * VM_PAGE_SIZE, false);
 }
 
 void perform_start(void)
@@ -34,8 +31,11 @@ void perform_start(void)
     model_start(info.max_commit);
     for (unsigned i = 0; i < FILES; i++)
         files[i] = sim_file_create(names[i], NULL, 0, VM_ACCESS_READ | VM_ACCESS_WRITE);
-    for (unsigned i = 0; i < SPACES; i++)
+    for (unsigned i = 0; i < SPACES; i++) {
         perform_space[i] = new_space();
+        if (perform_space[i] < 0)
+            sim_fail("a new space: %s", vm_error_text((int)perform_space[i]));
+    }
     memset(sim_physical(SIM_DEVICE_LOW), 0, DEVICE_PAGES * VM_PAGE_SIZE);
 }
 
@@ -144,23 +144,15 @@ static void access_memory(const struct operation *o, struct answer *answer)
     answer->length = length;
 }
 
-static void do_fork(const struct operation *o, struct answer *answer)
+/* The new space, if there is one, takes the place of an old one. */
+static void replace_space(unsigned space, aspace_id aid, struct answer *answer)
 {
-    unsigned to = operation_fork_target(o);
-    aspace_id copy = vm_copy_aspace(space_of(o), "copy");
-    answer->result = copy > 0 ? VM_OK : (int)copy;
-    if (copy < 0)
+    answer->result = aid > 0 ? VM_OK : (int)aid;
+    if (aid < 0)
         return;
-    if (sim_delete_aspace(perform_space[to]) != VM_OK)
-        sim_fail("space %u can't be deleted", to);
-    perform_space[to] = copy;
-}
-
-static void new_space_for(const struct operation *o)
-{
-    if (sim_delete_aspace(perform_space[o->space]) != VM_OK)
-        sim_fail("space %u can't be deleted", o->space);
-    perform_space[o->space] = new_space();
+    if (sim_delete_aspace(perform_space[space]) != VM_OK)
+        sim_fail("space %u can't be deleted", space);
+    perform_space[space] = aid;
 }
 
 /* ---- files -------------------------------------------------------------------------------------- */
@@ -278,10 +270,10 @@ static void perform_other(const struct operation *o, struct answer *answer)
         clone(o, answer);
         break;
     case OPERATION_FORK:
-        do_fork(o, answer);
+        replace_space(operation_fork_target(o), vm_copy_aspace(space_of(o), "copy"), answer);
         break;
     case OPERATION_NEW_SPACE:
-        new_space_for(o);
+        replace_space(o->space, new_space(), answer);
         break;
     case OPERATION_LIMIT:
         set_limit(o);

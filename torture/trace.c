@@ -62,7 +62,11 @@ static void arm(const struct trace_way *way, const struct operation *operation)
     enum sim_failure class =
         way->class < SIM_FAILURES ? way->class : generate_pick(&g, SIM_FAILURES);
     unsigned n = way->n > 0 ? way->n : 1 + generate_pick(&g, generate_pick(&g, 3) == 0 ? 24 : 6);
-    if (class != SIM_FAIL_SHORT_READ) /* which is no error: the model would have to know of it */
+    /* A short read is no error, and a write that fails with a file's last reference has nobody to tell:
+     * the model would have to know of them. */
+    bool silent = class == SIM_FAIL_SHORT_READ ||
+                  (class == SIM_FAIL_STORE_WRITE && operation->kind != OPERATION_SYNC);
+    if (!silent)
         sim_fail_at(class, n, way->forever || generate_pick(&g, 2) == 0);
 }
 
@@ -80,6 +84,13 @@ static bool is_excused(int error)
            error == ERR_VM_BAD_USER_MEMORY;
 }
 
+/* What an access has brought in before it failed stays: a page, or a stack that has grown. */
+static bool may_stay_half_done(const struct operation *operation)
+{
+    return operation->kind == OPERATION_READ || operation->kind == OPERATION_EXECUTE ||
+           operation->kind == OPERATION_WRITE || operation->kind == OPERATION_FILE_WRITE;
+}
+
 /* An operation that fails on request has changed nothing, so it is as if it had not been. */
 static void perform_failing(const struct trace_way *way, const struct operation *operation)
 {
@@ -89,7 +100,7 @@ static void perform_failing(const struct trace_way *way, const struct operation 
     disarm();
     if (current->injected == before || !is_excused(core.result))
         return;
-    if (operation->kind != OPERATION_WRITE && operation->kind != OPERATION_FILE_WRITE)
+    if (!may_stay_half_done(operation))
         compare_all();
     perform(operation, &core);
 }
