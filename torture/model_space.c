@@ -259,11 +259,11 @@ int prepare_growth(const struct span *region, unsigned from, unsigned more)
         bytes = (int64_t)more * PAGE_BYTES;
     if (!promise(object, bytes))
         return ERR_VM_WOULD_OVERCOMMIT;
-    if (object->shared)
-        return VM_OK;
-    if (others_show(region, object, from, more))
+    if (!object->shared && others_show(region, object, from, more))
         separate(region, bytes);
-    object_hide(place->object, from, more);
+    for (unsigned offset = from; offset < from + more; offset++)
+        if (!others_show(region, place->object, offset, 1))
+            object_hide(place->object, offset, 1);
     return VM_OK;
 }
 

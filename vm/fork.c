@@ -91,37 +91,40 @@ static void unshare_before(const vm_address_space *from, addr_t end)
         }
 }
 
+/* => the source's map: read-locked, the copy's write-locked. Takes all out again that the copy has, then
+ * what was shared for it isn't. */
+static void abandon(const vm_address_space *from, addr_t end, vm_address_space *to,
+                    struct range_removed *removed)
+{
+    to->state = VM_ASPACE_DELETION;
+    range_remove(to, to->virtual_map.base, to->virtual_map.last, removed);
+    unshare_before(from, end);
+}
+
 /* => the source's map: read-locked. Nobody can hold the new map's lock yet and wait for another, so
- * taking this second map's lock can't close a circle. */
-static int copy_regions(const vm_address_space *from, vm_address_space *to)
+ * taking this second map's lock can't close a circle. The copy gets its id at the end. */
+static int copy_regions(const vm_address_space *from, vm_address_space *to,
+                        struct range_removed *removed)
 {
     struct map_cursor cursor;
     int error = VM_OK;
-    addr_t last = 0;
+    addr_t end = 0;
     bool locked = vm_write_try_lock(&to->virtual_map.lock, VM_RANK_MAP);
     VM_ASSERT(locked);
     vm_region *region = map_first(&from->virtual_map, 0, &cursor);
     for (; region && error == VM_OK; region = map_next(&cursor))
         if (region->inherit != VM_INHERIT_NONE) {
+            end = region->base;
             error = copy_region(region, to);
-            last = region->base;
         }
+    if (error == VM_OK) {
+        end = UINTPTR_MAX;
+        error = aspace_register(to);
+    }
     if (error != VM_OK)
-        unshare_before(from, last);
+        abandon(from, end, to, removed);
     aspace_write_unlock(to);
     return error;
-}
-
-static void abandon(vm_address_space *aspace)
-{
-    struct range_removed removed;
-    range_removed_init(&removed);
-    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    aspace->state = VM_ASPACE_DELETION;
-    range_remove(aspace, aspace->virtual_map.base, aspace->virtual_map.last, &removed);
-    aspace_write_unlock(aspace);
-    range_removed_release(&removed);
-    vm_put_aspace(aspace); /* whoever found one of its regions by id may hold it, too */
 }
 
 aspace_id vm_copy_aspace(aspace_id source, const char *name)
@@ -134,18 +137,19 @@ aspace_id vm_copy_aspace(aspace_id source, const char *name)
     int error = aspace_get_read_locked(source, &from);
     if (error != VM_OK)
         return error;
+    struct range_removed removed;
     const struct vm_virtual_map *map = &from->virtual_map;
+    range_removed_init(&removed);
     error = aspace_create_struct(name, map->base, map->last - map->base + 1, false, &to);
     if (error == VM_OK)
-        error = copy_regions(from, to);
+        error = copy_regions(from, to, &removed);
     aspace_put_read_locked(from);
-    if (error == VM_OK)
-        error = aspace_register(to);
+    range_removed_release(&removed);
     if (error == VM_OK) {
         VM_COUNT(forks);
         return to->id;
     }
     if (to)
-        abandon(to);
+        vm_put_aspace(to); /* whoever found one of its regions by id may hold it, too */
     return error;
 }

@@ -22,6 +22,24 @@ static bool others_show(const vm_region *region, off_t first, off_t last)
     return false;
 }
 
+/* => map: write-locked, cache: locked. If a region shows the page at *at, moves that behind the region;
+ * else cuts *end off where the next one begins. */
+static bool next_shown(const vm_cache_ref *ref, off_t *at, off_t *end)
+{
+    list_for_each(link, &ref->regions)
+    {
+        const vm_region *region = list_member(link, vm_region, cache_link);
+        off_t first = region->cache_offset, last = first + (off_t)(region->size - 1);
+        if (first <= *at && *at <= last) {
+            *at = last + 1;
+            return true;
+        }
+        if (first > *at && first <= *end)
+            *end = first - 1;
+    }
+    return false;
+}
+
 /* A growth: by how much, over which offsets, and what it is promised. */
 struct growth {
     addr_t more;
@@ -29,18 +47,42 @@ struct growth {
     off_t promise; /* charged to the region's cache already */
 };
 
-/* What a cut has left in a source below must not come back. => nothing of it is mapped */
-static int hide(vm_cache_ref *ref, const struct growth *g)
+/* => cache: locked. What a cut has left, here or in a source below, must not come back, where no region
+ * shows it: it is mapped by private clones at most. */
+static int hide_unshown(vm_cache_ref *ref, const struct growth *g)
+{
+    int error = VM_OK;
+    for (off_t at = g->from; at <= g->to && error == VM_OK;) {
+        off_t end = g->to;
+        if (next_shown(ref, &at, &end))
+            continue;
+        error = contents_hide(ref, at, end);
+        at = end + 1;
+    }
+    return error;
+}
+
+static void unmap_hidden(vm_cache_ref *ref, void *growth)
+{
+    const struct growth *g = growth;
+    cache_unmap(ref, g->from, g->to);
+}
+
+/* => nothing locked but the map. Private clones that show what is hidden look again. */
+static int hide(vm_cache_ref *ref, struct growth *g)
 {
     cache_lock(ref);
-    int error = contents_hide(ref, g->from, g->to);
+    int error = hide_unshown(ref, g);
+    bool has_consumers = !list_is_empty(&ref->consumers);
     cache_unlock(ref);
+    if (has_consumers)
+        chain_walk_consumers(ref, unmap_hidden, g);
     return error;
 }
 
 /* => map: write-locked. A piece of what was one region gets a cache of its own, with what it shows
  * now: it is to grow over offsets that other pieces show. */
-static int separate(vm_region *region, const struct growth *g)
+static int separate(vm_region *region, struct growth *g)
 {
     vm_cache_ref *old = region->cache_ref, *own;
     off_t promise = g->promise + (region->charged ? (off_t)region->size : 0);
@@ -84,10 +126,9 @@ static int grow_cache(vm_region *region, struct growth *g)
     vm_cache_ref *ref = region->cache_ref;
     cache_lock(ref);
     int error = charge_growth(region, g);
-    bool own = ref->temporary && ref->sharers == 0;
-    bool in_the_way = own && others_show(region, g->from, g->to);
+    bool in_the_way = ref->sharers == 0 && others_show(region, g->from, g->to);
     cache_unlock(ref);
-    if (error == VM_OK && own)
+    if (error == VM_OK && ref->temporary)
         error = in_the_way ? separate(region, g) : hide(ref, g);
     if (error != VM_OK && g->promise > 0) {
         cache_lock(ref);
