@@ -3,6 +3,8 @@
  * written through mappings that exist, which makes them modified again. */
 #include "writeback.h"
 
+#include <quire/host.h>
+
 #include "mapping.h"
 #include "pagein.h"
 #include "print.h"
@@ -44,6 +46,20 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
     return run->count > 0;
 }
 
+/* => cache: locked. Whether the page has bytes behind the file's end that aren't 0: they were not written,
+ * but will have to be when the file is longer. */
+static bool has_more(const struct writeback *run, size_t at)
+{
+    off_t offset = (off_t)((run->key + at) << VM_PAGE_SHIFT), end = cache_end(run->ref);
+    const unsigned char *frame = host_frame_ptr(run->frames[at]);
+    size_t within = end <= offset ? 0 : VM_PAGE_SIZE;
+    if (end > offset && end - offset < (off_t)VM_PAGE_SIZE)
+        within = (size_t)(end - offset);
+    while (within < VM_PAGE_SIZE && frame[within] == 0)
+        within++;
+    return within < VM_PAGE_SIZE;
+}
+
 /* => nothing locked. A failed write leaves the pages modified. */
 static int write_run(struct writeback *run)
 {
@@ -57,7 +73,7 @@ static int write_run(struct writeback *run)
                                   run->count, &done);
     cache_lock(run->ref);
     for (size_t i = 0; i < run->count; i++) {
-        if (error != VM_OK)
+        if (error != VM_OK || has_more(run, i))
             run->pages[i]->modified = 1;
         run->ref->cache->busy_count--;
         vm_page_clear_busy(run->pages[i]);
