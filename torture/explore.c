@@ -14,9 +14,12 @@ static bool may_go_on(const struct explore_limits *limits, const struct explore_
 
 /* One run; its part of the result. False: it failed. */
 static bool run(const struct scenario *scenario, struct schedule *schedule,
-                const struct scenario_failure *failure, struct explore_result *result)
+                const struct scenario_failure *failure, const struct explore_limits *limits,
+                struct explore_result *result)
 {
     struct scenario_outcome outcome;
+    if (limits->about_to != NULL)
+        limits->about_to(limits->argument, schedule, failure);
     bool good = scenario_run(scenario, schedule, failure, &outcome);
     result->runs++;
     result->steps += outcome.steps;
@@ -44,7 +47,7 @@ void explore_seeds(const struct scenario *scenario, const struct schedule *first
     *result = (struct explore_result){.failed = false};
     for (; may_go_on(limits, result); schedule.seed++) {
         schedule.choices_guess = result->choices;
-        if (!run(scenario, &schedule, NULL, result))
+        if (!run(scenario, &schedule, NULL, limits, result))
             return;
     }
 }
@@ -129,7 +132,7 @@ void explore_all(const struct scenario *scenario, unsigned preemptions,
         if (!may_go_on(limits, result))
             break;
         decisions_of(&search, &schedule);
-        if (!run(scenario, &schedule, NULL, result))
+        if (!run(scenario, &schedule, NULL, limits, result))
             break;
         result->complete = !advance(&search);
     } while (!result->complete);
@@ -146,7 +149,7 @@ static bool fail_class(const struct scenario *scenario, enum sim_failure class, 
         struct scenario_failure failure = {class, n, forever};
         uint64_t before = result->injected;
         schedule = (struct schedule){.kind = SCHEDULE_IN_TURN};
-        if (!may_go_on(limits, result) || !run(scenario, &schedule, &failure, result))
+        if (!may_go_on(limits, result) || !run(scenario, &schedule, &failure, limits, result))
             return false;
         if (result->injected == before)
             return true;

@@ -22,6 +22,9 @@ typedef bool explore_going(void *argument, const struct explore_result *so_far);
 struct explore_limits {
     uint64_t runs; /* 0: no limit */
     explore_going *going;
+    /* Hears of each run before it begins, in case it doesn't end; or NULL. */
+    void (*about_to)(void *argument, const struct schedule *schedule,
+                     const struct scenario_failure *failure);
     void *argument;
 };
 

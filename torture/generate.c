@@ -202,7 +202,7 @@ void generate_next(struct generator *g, struct operation *o)
 {
     *o = (struct operation){.kind = pick_kind(g),
                             .space = (uint8_t)generate_pick(g, SPACES),
-                            .cpu = (uint8_t)generate_pick(g, 2)};
+                            .cpu = (uint8_t)generate_pick(g, TRACE_CPUS)};
     o->argument[0] = (int32_t)generate_pick(g, WINDOW);
     if (o->kind <= OPERATION_CLONE)
         fill_region(g, o);

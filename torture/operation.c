@@ -73,7 +73,7 @@ static const struct {
 static const char *const twists[] = {"",     "unaligned", "empty",    "odd-size",   "long",
                                      "huge", "no-space",  "bad-bits", "other-space"};
 #define TWISTS (sizeof(twists) / sizeof(twists[0]))
-#define CPUS 2
+#define CPUS TRACE_CPUS
 
 const char *operation_name(unsigned kind)
 {

@@ -14,6 +14,7 @@
 #define FILES 2
 #define FILE_PAGES 24 /* at most */
 #define DEVICE_PAGES 16
+#define TRACE_CPUS 4 /* at most */
 
 enum operation_kind {
     OPERATION_CREATE,

@@ -9,6 +9,7 @@
 
 aspace_id perform_space[SPACES];
 static sim_file *files[FILES];
+static unsigned cpu_count;
 
 static aspace_id space_of(const struct operation *o)
 {
@@ -20,11 +21,13 @@ static aspace_id new_space(void)
     return vm_create_aspace("trace", SPACE_BASE, WINDOW * VM_PAGE_SIZE, false);
 }
 
-void perform_start(void)
+void perform_start(unsigned cpus)
 {
     static const char *const names[FILES] = {"/one", "/two"};
-    int error = sim_start(&(struct sim_config){.memory = MEMORY, .cpus = 2, .keep_memory = true});
+    int error =
+        sim_start(&(struct sim_config){.memory = MEMORY, .cpus = cpus, .keep_memory = true});
     vm_info info;
+    cpu_count = cpus;
     if (error != VM_OK)
         sim_fail("the machine doesn't start: %s", vm_error_text(error));
     vm_get_info(&info);
@@ -293,7 +296,7 @@ void perform(const struct operation *o, struct answer *answer)
     answer->result = VM_OK;
     answer->address = 0;
     answer->length = 0;
-    sim_set_cpu(o->cpu);
+    sim_set_cpu(o->cpu % cpu_count);
     if (o->kind >= OPERATION_DELETE_REGION && o->kind <= OPERATION_FIND_HOLE)
         perform_range(o, answer);
     else

@@ -6,7 +6,7 @@
 #include "model.h"
 
 /* A machine with the traces' spaces and files; the model is started, too. */
-void perform_start(void);
+void perform_start(unsigned cpus);
 /* Deletes the spaces; the machine ends with nothing left over. */
 void perform_end(void);
 void perform(const struct operation *operation, struct answer *answer);

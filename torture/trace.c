@@ -123,6 +123,14 @@ static void step(const struct trace_way *way, const struct operation *operation)
         compare_synced(operation);
 }
 
+static void note_figures(struct trace_outcome *outcome)
+{
+    vm_info info;
+    vm_get_info(&info);
+    outcome->faults = sim_faults();
+    outcome->copies = info.copies;
+}
+
 bool trace_run(const struct trace *trace, const struct trace_way *way,
                struct trace_outcome *outcome)
 {
@@ -133,7 +141,7 @@ bool trace_run(const struct trace *trace, const struct trace_way *way,
         outcome->failed = true;
         return false;
     }
-    perform_start();
+    perform_start(way->cpus != 0 ? way->cpus : 2);
     sim_set_hostility(way->seed);
     for (size_t i = 0; i < trace->count && !outcome->cut; i++) {
         outcome->at = i;
@@ -147,7 +155,7 @@ bool trace_run(const struct trace *trace, const struct trace_way *way,
         compare_contents();
         compare_all();
     }
-    outcome->faults = sim_faults();
+    note_figures(outcome);
     perform_end();
     return true;
 }

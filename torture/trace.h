@@ -20,6 +20,7 @@ void trace_generate(struct trace *trace, uint64_t seed, enum generate_profile pr
 
 /* How a trace is run; written at the head of a saved one. */
 struct trace_way {
+    unsigned cpus;          /* of the machine; 0: 2 */
     uint64_t seed;          /* of the failures, and of what TLBs do of themselves; 0: nothing */
     bool failing;           /* before each operation, one of its requests is made to fail */
     enum sim_failure class; /* this one, or SIM_FAILURES: each at some time */
@@ -32,7 +33,7 @@ struct trace_outcome {
     bool failed;
     size_t at; /* the operation at which it was noticed */
     char text[1024];
-    uint64_t operations, faults, injected, comparisons;
+    uint64_t operations, faults, copies, injected, comparisons;
     bool cut; /* the model could not follow */
 };
 

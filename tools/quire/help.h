@@ -4,5 +4,6 @@
 
 extern const char help_quire[];
 extern const char help_boot[];
+extern const char help_sim[];
 
 #endif

@@ -15,6 +15,7 @@
 #include "program.h"
 #include "record.h"
 #include "report.h"
+#include "sim.h"
 #include "tree.h"
 
 /* The kernel beside this program, to be freed. */
@@ -150,12 +151,18 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "boot") == 0)
         return command_boot(argc - 1, argv + 1);
+    if (strcmp(command, "sim") == 0)
+        return command_sim(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0) {
         puts("quire " QUIRE_VERSION);
         return 0;
     }
     if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "boot") == 0) {
         fputs(help_boot, stdout);
+        return 0;
+    }
+    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "sim") == 0) {
+        fputs(help_sim, stdout);
         return 0;
     }
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||

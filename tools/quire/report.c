@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "digits.h"
 #include "error.h"
 
 /* What a figure is called in the kernel's record, and for people. NULL begins a group. */
@@ -53,22 +54,6 @@ static const char *find_value(const char *figures, const char *key, size_t *leng
         word += size + (word[size] == ' ');
     }
     return NULL;
-}
-
-/* 1234567 as 1,234,567; whatever isn't a number as it is. */
-static void group_digits(const char *value, size_t length, char *text, size_t size)
-{
-    if (strspn(value, "0123456789") < length) {
-        snprintf(text, size, "%.*s", (int)length, value);
-        return;
-    }
-    size_t out = 0;
-    for (size_t i = 0; i < length && out + 2 < size; i++) {
-        if (i != 0 && (length - i) % 3 == 0)
-            text[out++] = ',';
-        text[out++] = value[i];
-    }
-    text[out] = '\0';
 }
 
 void report_show(const char *figures)
