@@ -245,7 +245,7 @@ static int bring_in_page(vm_address_space *aspace, addr_t address)
     return error;
 }
 
-static int bring_in(vm_address_space *aspace, addr_t address, addr_t last)
+int contents_bring_in(vm_address_space *aspace, addr_t address, addr_t last)
 {
     for (addr_t at = address;; at += VM_PAGE_SIZE) {
         int error = bring_in_page(aspace, at);
@@ -266,7 +266,7 @@ static int change_wiring(aspace_id aid, addr_t address, addr_t size, int wiring)
     if (error == VM_OK)
         error = set_wiring(aspace, address, last, wiring, false);
     if (error == VM_OK && wiring == REGION_WIRING_WIRED) {
-        error = bring_in(aspace, address, last);
+        error = contents_bring_in(aspace, address, last);
         if (error != VM_OK)
             (void)set_wiring(aspace, address, last, REGION_WIRING_LAZY, true);
     }
