@@ -89,6 +89,8 @@
     X(wire_against_unwire) \
     X(wire_against_wire) \
     X(wired_creation_against_unmap) \
+    X(wired_growth_against_move) \
+    X(wired_growth_against_unmap) \
     X(write_back_against_writer) \
     X(write_backs_together)
 /* clang-format on */
