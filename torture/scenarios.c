@@ -9,6 +9,7 @@
     X(around_against_unmap) \
     X(cache_copies_crosswise) \
     X(cache_discard_against_fault) \
+    X(cache_discard_against_fork) \
     X(cache_write_against_mapping) \
     X(cache_write_against_write_back) \
     X(child_exit_against_writer) \
@@ -79,6 +80,7 @@
     X(trim_against_allocation) \
     X(truncate_against_cache_read) \
     X(truncate_against_cache_write) \
+    X(truncate_against_fork) \
     X(truncate_against_private_copy) \
     X(truncate_against_write_back) \
     X(truncate_tail_against_reader) \

@@ -159,9 +159,12 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
     vm_cache_ref *child = cache_create_for(vm_store_create_anonymous_noswap(), 0, true);
     if (!child)
         return ERR_NO_MEMORY;
+    /* A walk that goes on would miss what goes below `ref` now. */
+    vm_read_lock(&vm_system.walk_lock, VM_RANK_WALK);
     cache_lock(ref);
     if (make_source(ref, &source) != VM_OK) {
         cache_unlock(ref);
+        vm_read_unlock(&vm_system.walk_lock);
         vm_cache_release_ref(child);
         return ERR_NO_MEMORY;
     }
@@ -174,6 +177,7 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
         vm_cache_acquire_ref(source);
     note_depth(ref);
     cache_unlock(ref);
+    vm_read_unlock(&vm_system.walk_lock);
     if (has_consumers)
         unmap_consumers(ref, source);
     *copy = child;
@@ -347,7 +351,7 @@ static void add_consumers(vm_cache_ref *ref, vm_cache_ref **list)
 void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument)
 {
     vm_cache_ref *list = ref, *next;
-    vm_mutex_lock(&vm_system.walk_lock, VM_RANK_WALK);
+    vm_write_lock(&vm_system.walk_lock, VM_RANK_WALK);
     vm_cache_acquire_ref(ref);
     ref->walk_next = NULL;
     for (; list; list = next) {
@@ -359,5 +363,5 @@ void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument)
         cache_unlock(at);
         vm_cache_release_ref(at);
     }
-    vm_mutex_unlock(&vm_system.walk_lock);
+    vm_write_unlock(&vm_system.walk_lock);
 }
