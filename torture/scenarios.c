@@ -93,6 +93,7 @@
     X(wired_creation_against_unmap) \
     X(wired_growth_against_move) \
     X(wired_growth_against_unmap) \
+    X(wired_move_against_replace) \
     X(write_back_against_writer) \
     X(write_backs_together)
 /* clang-format on */

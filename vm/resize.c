@@ -297,7 +297,7 @@ int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, v
     aspace_write_unlock(aspace);
     range_removed_release(&removed);
     if (error == VM_OK && m.wired)
-        (void)vm_wire_range(aid, m.place.address, new_size);
+        (void)contents_bring_in(aspace, m.place.address, m.place.address + (new_size - 1));
     vm_put_aspace(aspace);
     return error;
 }
