@@ -15,6 +15,7 @@
     X(child_exit_against_writer) \
     X(children_exit_together) \
     X(clone_against_delete_of_source) \
+    X(clone_against_fork_of_source) \
     X(clone_reader_against_source_writer) \
     X(device_against_fork) \
     X(device_against_unmap) \
