@@ -16,6 +16,8 @@
     X(children_exit_together) \
     X(clone_against_delete_of_source) \
     X(clone_against_fork_of_source) \
+    X(clone_break_against_source_break) \
+    X(clone_reader_against_child_exit) \
     X(clone_reader_against_source_writer) \
     X(device_against_fork) \
     X(device_against_unmap) \
@@ -57,6 +59,7 @@
     X(last_unmaps_together) \
     X(limit_against_charges) \
     X(listing_against_changes) \
+    X(merge_against_discard_in_child) \
     X(merge_against_truncate) \
     X(merge_up_against_reader) \
     X(middle_exit_against_writer) \
@@ -83,6 +86,7 @@
     X(truncate_against_cache_write) \
     X(truncate_against_fork) \
     X(truncate_against_private_copy) \
+    X(truncate_against_private_unmap) \
     X(truncate_against_write_back) \
     X(truncate_tail_against_reader) \
     X(two_creators_for_one_promise) \
