@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each scenario: in many random orders, in PCT's, in all with one preemption and as many with two as
+/* Each scenario: in many random orders, with hostile CPUs, in PCT's, in all with one preemption and as many with two as
  * there is time for, and with each request failing. QUIRE_SCENARIO=NAME picks one, QUIRE_RUNS=N says how
  * many runs each gets. */
 #include <setjmp.h>
@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include <explore.h>
+
+#define HOSTILE (SIM_TLB_REMEMBER + 1)
 
 static struct explore_limits limits = {.runs = 1000};
 
@@ -28,11 +30,12 @@ static void report(const struct scenario *scenario, const char *how,
 static void try_scenario(const struct scenario *scenario)
 {
     static struct explore_result result;
-    explore_seeds(scenario, &(struct schedule){.kind = SCHEDULE_RANDOM, .seed = 1}, &limits,
-                  &result);
+    struct schedule random = {.kind = SCHEDULE_RANDOM, .seed = 1, .hostility = HOSTILE};
+    struct schedule pct = {
+        .kind = SCHEDULE_PCT, .seed = 1, .depth = 3, .hostility = SIM_TLB_REMEMBER};
+    explore_seeds(scenario, &random, &limits, &result);
     report(scenario, "random", &result);
-    explore_seeds(scenario, &(struct schedule){.kind = SCHEDULE_PCT, .seed = 1, .depth = 3},
-                  &limits, &result);
+    explore_seeds(scenario, &pct, &limits, &result);
     report(scenario, "pct", &result);
     explore_all(scenario, 2, &limits, &result);
     report(scenario, "exhaustive", &result);

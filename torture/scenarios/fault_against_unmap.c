@@ -3,8 +3,8 @@
 
 static void begin(void)
 {
-    scenario_region(SPOT, 2, LOCK_RW);
-    scenario_number(SPOT, 2, 1);
+    scenario_region(SPOT, 3, LOCK_RW);
+    scenario_number(SPOT, 3, 1); /* the third stays, and so does the page table */
 }
 
 static int write_both(void)

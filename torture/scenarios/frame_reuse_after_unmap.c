@@ -6,8 +6,9 @@
 static void begin(void)
 {
     scenario_region(SPOT, 1, LOCK_RW);
-    scenario_region(FRESH, 1, LOCK_RW);
+    scenario_region(FRESH, 2, LOCK_RW);
     scenario_number(SPOT, 1, 1);
+    OK(sim_write_byte(FRESH + PAGE, 2)); /* so that the page table stays */
 }
 
 static int write_often(void)
