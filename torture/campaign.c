@@ -132,8 +132,12 @@ static void explore_by_chance(size_t index, uint64_t turn, enum schedule_kind ki
     struct explore_limits limits = {RUNS_OF_A_TURN, go_on, note_run, NULL};
     struct campaign_scenario *figures = &self->figures.scenario[index];
     self->record.scenario = scenarios[index];
-    first = (struct schedule){
-        .kind = kind, .seed = plan->seed + turn * RUNS_OF_A_TURN, .depth = CAMPAIGN_DEPTH};
+    /* PCT's bound is for runs in which nothing else is left to chance. */
+    first = (struct schedule){.hostility =
+                                  kind == SCHEDULE_PCT ? SIM_TLB_REMEMBER : SIM_TLB_REMEMBER + 1,
+                              .kind = kind,
+                              .seed = plan->seed + turn * RUNS_OF_A_TURN,
+                              .depth = CAMPAIGN_DEPTH};
     explore_seeds(scenarios[index], &first, &limits, &result);
     add(index, &result, kind == SCHEDULE_PCT ? &figures->pct : &figures->random);
 }

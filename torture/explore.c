@@ -47,6 +47,8 @@ void explore_seeds(const struct scenario *scenario, const struct schedule *first
     *result = (struct explore_result){.failed = false};
     for (; may_go_on(limits, result); schedule.seed++) {
         schedule.choices_guess = result->choices;
+        if (first->hostility > SIM_TLB_REMEMBER)
+            schedule.hostility = first->hostility + schedule.seed;
         if (!run(scenario, &schedule, NULL, limits, result))
             return;
     }

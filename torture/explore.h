@@ -28,7 +28,7 @@ struct explore_limits {
     void *argument;
 };
 
-/* Random or PCT schedules, with seeds from `first->seed` on. */
+/* Random or PCT schedules, with seeds from `first->seed` on; hostile CPUs are so in another way each time. */
 void explore_seeds(const struct scenario *scenario, const struct schedule *first,
                    const struct explore_limits *limits, struct explore_result *result);
 /* All schedules in which the running fiber is stopped for another at most `preemptions` times. */

@@ -455,7 +455,7 @@ static int grow(const struct span *region, unsigned pages)
         return error;
     bool wired = model.place[region->space][region->first].wiring == REGION_WIRING_WIRED;
     grow_places(region, more.count);
-    return wired ? wire(&more, true) : VM_OK;
+    return wired ? bring_in(&more) : VM_OK;
 }
 
 static int do_resize(const struct operation *o)
@@ -553,7 +553,7 @@ static void do_move(const struct operation *o, struct answer *answer)
         span_remove(&rest);
     answer->address = SPACE_BASE + to.first * VM_PAGE_SIZE;
     if (model.place[to.space][to.first].wiring == REGION_WIRING_WIRED)
-        (void)wire(&to, true);
+        (void)bring_in(&to);
 }
 
 static int do_delete_region(const struct operation *o)

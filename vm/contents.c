@@ -216,10 +216,12 @@ static int set_wiring_part(vm_region *region, addr_t first, addr_t last, void *w
     return VM_OK;
 }
 
-static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, int wiring)
+/* `anyway`: also where there is a hole. */
+static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, int wiring,
+                      bool anyway)
 {
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    int error = for_each_part(aspace, address, last, nothing, NULL);
+    int error = anyway ? VM_OK : for_each_part(aspace, address, last, nothing, NULL);
     if (error == VM_OK)
         error = range_isolate(aspace, address, last);
     if (error == VM_OK) {
@@ -242,11 +244,21 @@ static unsigned access_for(vm_address_space *aspace, addr_t address)
     return access;
 }
 
-static int bring_in(vm_address_space *aspace, addr_t address, addr_t last)
+/* Who unmaps or protects the page between the look and the fault comes behind the wiring. */
+static int bring_in_page(vm_address_space *aspace, addr_t address)
+{
+    int error;
+    do {
+        unsigned access = access_for(aspace, address);
+        error = access ? vm_soft_fault(aspace, address, access) : VM_OK;
+    } while (error == ERR_VM_PF_BAD_ADDRESS || error == ERR_VM_PF_BAD_PERM);
+    return error;
+}
+
+int contents_bring_in(vm_address_space *aspace, addr_t address, addr_t last)
 {
     for (addr_t at = address;; at += VM_PAGE_SIZE) {
-        unsigned access = access_for(aspace, at);
-        int error = access ? vm_soft_fault(aspace, at, access) : VM_OK;
+        int error = bring_in_page(aspace, at);
         if (error != VM_OK)
             return error;
         if (last - at < VM_PAGE_SIZE)
@@ -262,11 +274,11 @@ static int change_wiring(aspace_id aid, addr_t address, addr_t size, int wiring)
         return ERR_VM_INVALID_ASPACE;
     int error = range_check(aspace, address, size, &last);
     if (error == VM_OK)
-        error = set_wiring(aspace, address, last, wiring);
+        error = set_wiring(aspace, address, last, wiring, false);
     if (error == VM_OK && wiring == REGION_WIRING_WIRED) {
-        error = bring_in(aspace, address, last);
+        error = contents_bring_in(aspace, address, last);
         if (error != VM_OK)
-            (void)set_wiring(aspace, address, last, REGION_WIRING_LAZY);
+            (void)set_wiring(aspace, address, last, REGION_WIRING_LAZY, true);
     }
     vm_put_aspace(aspace);
     return error;

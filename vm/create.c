@@ -3,7 +3,7 @@
 #include "create.h"
 
 #include "aspace.h"
-#include "fault.h"
+#include "contents.h"
 #include "range.h"
 #include "region.h"
 #include "system.h"
@@ -148,11 +148,8 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
     return error;
 }
 
-/* A guard has no pages that could be there. */
 static bool region_request_is_populated(const struct create_request *r)
 {
-    if (r->lock & LOCK_NO_READ)
-        return false;
     return r->wiring == REGION_WIRING_WIRED || r->wiring == REGION_WIRING_WIRED_CONTIG;
 }
 
@@ -160,10 +157,7 @@ static bool region_request_is_populated(const struct create_request *r)
 static int populate(vm_address_space *aspace, const struct create_request *r, region_id id)
 {
     addr_t base = (addr_t)(uintptr_t)*r->address;
-    unsigned access = r->lock & LOCK_RW ? VM_ACCESS_WRITE : VM_ACCESS_READ;
-    int error = VM_OK;
-    for (addr_t at = 0; at < r->size && error == VM_OK; at += VM_PAGE_SIZE)
-        error = vm_soft_fault(aspace, base + at, access);
+    int error = contents_bring_in(aspace, base, base + (r->size - 1));
     if (error != VM_OK)
         (void)vm_delete_region(aspace->id, id);
     return error;
