@@ -161,6 +161,19 @@ static void explore_all_failures(size_t index)
     add(index, &result, &self->figures.scenario[index].failures);
 }
 
+/* What goes wrong here is a panic, or an error that isn't one of memory. */
+static void explore_all_starts(void)
+{
+    static struct explore_result result;
+    struct explore_limits limits = {0, go_on, NULL, NULL};
+    self->record.scenario = scenarios[0];
+    sim_set_failure_handler(give_up);
+    explore_starts(&limits, &result);
+    self->figures.injected += result.injected;
+    if (result.failed)
+        give_up(result.text);
+}
+
 /* One turn of schedules; false: there is nothing more to do. Turns are counted over all workers, so
  * that each scenario's come in order. */
 static bool run_schedules(uint64_t turn)
@@ -186,9 +199,11 @@ static bool run_schedules(uint64_t turn)
     }
     if (round == 0)
         explore_to_the_end(index, 1);
-    else if (round == 1)
+    else if (round == 1) {
+        if (index == 0)
+            explore_all_starts();
         explore_all_failures(index);
-    else
+    } else
         explore_by_chance(index, turn, round % 2 == 0 ? SCHEDULE_RANDOM : SCHEDULE_PCT);
     return true;
 }

@@ -38,6 +38,8 @@ void explore_all(const struct scenario *scenario, unsigned preemptions,
  * until none is left to fail. */
 void explore_failures(const struct scenario *scenario, const struct explore_limits *limits,
                       struct explore_result *result);
+/* The same for the start of a machine. */
+void explore_starts(const struct explore_limits *limits, struct explore_result *result);
 /* Takes decisions out of a failed run's schedule as long as it still fails. */
 void explore_shrink(const struct scenario *scenario, struct explore_result *result);
 

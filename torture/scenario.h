@@ -27,7 +27,7 @@ struct scenario_actor {
 struct scenario {
     const char *name; /* words-with-dashes */
     const char *text; /* one sentence: who meets whom, and what must hold */
-    /* The machine has just been started, `program` entered; nothing else runs. */
+    /* The machine has just been started, `program` entered; nothing else runs. May be NULL. */
     void (*begin)(void);
     struct scenario_actor actor[SCENARIO_ACTORS]; /* the unused ones have no function */
     /* All actors have ended. Checks, then gives back what `begin` took; spaces named in `program` and

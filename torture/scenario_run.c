@@ -162,7 +162,8 @@ static void start(void)
     child = 0;
     program = sim_new_aspace();
     OK(program);
-    current->begin();
+    if (current->begin != NULL)
+        current->begin();
     sim_set_aspace(program);
 }
 

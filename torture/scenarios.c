@@ -19,6 +19,7 @@
     X(clone_break_against_source_break) \
     X(clone_reader_against_child_exit) \
     X(clone_reader_against_source_writer) \
+    X(contiguous_region_against_faults) \
     X(device_against_fork) \
     X(device_against_unmap) \
     X(discard_against_child_exit) \
@@ -49,6 +50,7 @@
     X(frame_reuse_after_unmap) \
     X(gaining_write_against_fork) \
     X(grow_against_mapping_behind) \
+    X(host_requests_together) \
     X(info_against_changes) \
     X(kernel_region_against_delete) \
     X(killed_waiter) \
@@ -90,6 +92,7 @@
     X(truncate_against_write_back) \
     X(truncate_tail_against_reader) \
     X(two_creators_for_one_promise) \
+    X(user_copies_against_fault) \
     X(user_copy_against_unmap) \
     X(waiter_of_failing_read) \
     X(wire_against_unmap) \

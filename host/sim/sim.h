@@ -40,6 +40,9 @@ struct sim_config {
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
+    unsigned fail_n;      /* sim_fail_at as soon as the machine is on; 0: nothing fails */
+    unsigned fail_class;
+    bool fail_forever;
 };
 
 /* Starts a machine and the core on it, all three stages. NULL: the default configuration. What
