@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "explore.h"
+#include "shrink.h"
 
 #define RUNS_OF_A_TURN 200
 #define HUNG_SECONDS 60 /* no run takes so long */
@@ -213,6 +214,7 @@ static _Noreturn void work(void)
     uint64_t operations = plan->operations / plan->jobs + 1;
     bool traces = plan->traces, schedules = plan->schedules;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    apart_begin(HUNG_SECONDS);
     for (uint64_t turn = number; (traces || schedules) && !time_is_over(); turn += plan->jobs) {
         if (traces)
             run_trace(turn);

@@ -172,6 +172,11 @@ uint64_t sim_steps(void);
 #define SIM_TLB_REMEMBER 1 /* the same, but walks begin at the lowest table they remember */
 void sim_set_hostility(uint64_t seed);
 
+/* A machine that is broken, so that it can be seen that this is noticed: until the next start no flush
+ * reaches a TLB, or nobody is woken. */
+void sim_lose_flushes(void);
+void sim_lose_wakes(void);
+
 /* ---- files ------------------------------------------------------------------------------------- */
 
 typedef struct sim_file sim_file; /* is its own vnode */
