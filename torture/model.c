@@ -834,11 +834,11 @@ static void do_other(const struct operation *o, struct answer *answer)
     }
 }
 
-static bool only_looks(unsigned kind)
+/* Whether it can take an object from the last who shows it, or leave one that nobody came to show. */
+static bool leaves_garbage(unsigned kind)
 {
-    return kind == OPERATION_READ || kind == OPERATION_EXECUTE || kind == OPERATION_WRITE ||
-           kind == OPERATION_FILE_READ || kind == OPERATION_FILE_WRITE ||
-           kind == OPERATION_FIND_HOLE || kind == OPERATION_RESIDENCY || kind == OPERATION_DISCARD;
+    return kind <= OPERATION_UNMAP || kind == OPERATION_RESIZE || kind == OPERATION_MOVE ||
+           kind == OPERATION_FORK || kind == OPERATION_NEW_SPACE;
 }
 
 void model_do(const struct operation *o, struct answer *answer)
@@ -852,6 +852,6 @@ void model_do(const struct operation *o, struct answer *answer)
         do_with_range(o, answer);
     else
         do_other(o, answer);
-    if (!only_looks(o->kind))
+    if (leaves_garbage(o->kind))
         object_collect();
 }

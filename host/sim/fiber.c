@@ -232,7 +232,7 @@ static void step_by_scheduler(void)
 
 void fiber_step(void)
 {
-    if (preemption_off > 0)
+    if ((scheduler.choose == NULL && random_state == 0 && !tlb_is_hostile()) || preemption_off > 0)
         return;
     steps_taken++;
     tlb_step();

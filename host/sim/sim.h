@@ -163,7 +163,7 @@ struct sim_scheduler {
 };
 /* NULL: back to the one of the configuration. */
 void sim_set_scheduler(const struct sim_scheduler *scheduler);
-/* Steps taken since the machine was started. */
+/* Steps taken since the machine was started, where somebody could have gone on instead, or CPUs are hostile. */
 uint64_t sim_steps(void);
 
 /* What CPUs do that hardware may do. With another seed: at any step they load a translation that nobody
