@@ -2,6 +2,7 @@
 /* The quire command's options: the bytes are arguments, each ended by a NUL. */
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"

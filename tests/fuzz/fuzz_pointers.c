@@ -15,9 +15,9 @@
 #define FILE_PAGES 6
 #define FILE_SIZE (5 * PAGE + 700) /* the last page has a part of the file */
 #define FILES 2
-/* What is mapped at first in each window. */
-#define FIRST_PAGE 15
+/* What is mapped at first: at both ends of user space and in the middle. */
 #define FIRST_PAGES 2
+#define FIRST_MIDDLE (WINDOW_MIDDLE + 15 * PAGE)
 #define LONGEST_STRING (3 * PAGE)
 
 /* The kernel's side of copies, and what it must hold. */
@@ -27,6 +27,8 @@ static sim_file *files[FILES];
 static vm_cache_ref *caches[FILES];
 static struct model_page *file_pages[FILES][FILE_PAGES];
 static region_id regions[MAX_REGIONS];
+static const addr_t first_pages[WINDOWS] = {SIM_USER_BASE, FIRST_MIDDLE,
+                                            SIM_USER_END - FIRST_PAGES *PAGE};
 static unsigned region_count;
 static aspace_id program;
 static bool loose; /* the model has been given up */
@@ -39,11 +41,13 @@ static addr_t choose_address(struct input *input)
 {
     unsigned how = input_byte(input);
     addr_t window = model_windows[how % WINDOWS];
+    if (how < 64)
+        return first_pages[how % WINDOWS] + FIRST_PAGES * PAGE - input_byte(input);
     if (how < 128)
-        return window + FIRST_PAGE * PAGE + input_choose(input, FIRST_PAGES * PAGE);
-    addr_t address = window + input_choose(input, 20) * PAGE;
-    if (window == WINDOW_TOP)
-        address += (WINDOW_PAGES - 20) * PAGE;
+        return first_pages[how % WINDOWS] + input_choose(input, FIRST_PAGES * PAGE);
+    /* Below and above the window in the middle is memory that the model doesn't know. */
+    unsigned first = window == WINDOW_BOTTOM ? 0 : window == WINDOW_TOP ? WINDOW_PAGES - 20 : 2;
+    addr_t address = window + (first + input_choose(input, 20)) * PAGE;
     int offset = (int8_t)input_byte(input);
     return how < 224 ? address + (addr_t)offset : address + (addr_t)offset * 37;
 }
@@ -62,7 +66,7 @@ static addr_t choose_any_address(struct input *input)
                                    UINTPTR_MAX};
     unsigned how = input_byte(input);
     if (how < 160)
-        return WINDOW_MIDDLE + FIRST_PAGE * PAGE + how * 16;
+        return FIRST_MIDDLE + how * 16;
     if (how < 240)
         return choose_address(input);
     return edges[how % (sizeof(edges) / sizeof(edges[0]))] + (addr_t)(int8_t)input_byte(input);
@@ -692,7 +696,7 @@ static void check_files(void)
 static void make_first_pages(void)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
-        void *address = (void *)(model_windows[i] + FIRST_PAGE * PAGE);
+        void *address = (void *)first_pages[i];
         vm_region_info info;
         region_id id =
             vm_create_anonymous_region(program, "first", &address, REGION_ADDR_EXACT_ADDRESS,

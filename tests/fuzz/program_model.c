@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "program_model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
