@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The initial file system. The first two bytes, less one, say how many allocations succeed; the
- * rest is an archive as it is, or, after a byte that no archive begins with, a list of entries to make one of. */
+/* The initial file system. The first two bytes, less one, say how many allocations succeed; the rest is
+ * an archive as it is, or, after a byte that no archive begins with, a list of entries to make one of. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Execve: script lines, ELF headers and segments, arguments. The first bytes are choices, the rest is the
- * file /p, with a long text behind it where that is chosen. A program that is loaded must show what its segments say, and nothing may be left over. */
+ * file /p, with a long text behind it where that is chosen. A program that is loaded must show what its
+ * segments say, and nothing may be left over. */
 #include <asm/prctl.h>
 #include <string.h>
 #include <sys/syscall.h>

@@ -194,21 +194,23 @@ static void do_walk(struct input *input)
     EXPECT(found == NULL);
 }
 
-/* How many pages from `slot` on a new region may take: up to the next one, or up to its guard. */
-static unsigned room_before_guard(unsigned slot)
+/* How many pages from each slot on a new region may take: up to the next one, or up to its guard. */
+static void find_rooms(unsigned *room)
 {
-    unsigned room = room_at(slot, SLOTS);
-    vm_region *behind = slot + room < SLOTS ? owner[slot + room] : NULL;
-    if (behind != NULL && (behind->lock & REGION_GROWS_DOWN))
-        return room > GUARD ? room - GUARD : 0;
-    return room;
+    unsigned length = 0, guard = 0;
+    for (unsigned slot = SLOTS; slot-- > 0;) {
+        length = owner[slot] != NULL ? 0 : length + 1;
+        if (owner[slot] != NULL)
+            guard = owner[slot]->lock & REGION_GROWS_DOWN ? GUARD : 0;
+        room[slot] = length > guard ? length - guard : 0;
+    }
 }
 
-static bool slot_fits(const struct map_wish *wish, unsigned slot)
+static bool slot_fits(const struct map_wish *wish, unsigned slot, unsigned room)
 {
     addr_t first = address_of(slot);
     return (first & (wish->alignment - 1)) == 0 && first >= wish->low && first <= wish->high &&
-           wish->size - 1 <= wish->high - first && room_before_guard(slot) >= wish->size / PAGE;
+           wish->size - 1 <= wish->high - first && room >= wish->size / PAGE;
 }
 
 static void do_find_gap(struct input *input)
@@ -221,12 +223,14 @@ static void do_find_gap(struct input *input)
     wish.top = how >= 128;
     if (wish.low > wish.high)
         return;
+    static unsigned room[SLOTS];
+    find_rooms(room);
     bool expected = false;
     addr_t found = 0;
     unsigned slot = 0;
     for (unsigned i = 0; i < SLOTS && !expected; i++) {
         slot = wish.top ? SLOTS - 1 - i : i;
-        expected = owner[slot] == NULL && slot_fits(&wish, slot);
+        expected = owner[slot] == NULL && slot_fits(&wish, slot, room[slot]);
     }
     EXPECT(map_find_gap(&map, &wish, &found) == (expected ? VM_OK : ERR_VM_NO_REGION_SLOT));
     if (expected)
@@ -269,8 +273,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         operations[input_choose(&input, OPERATIONS)](&input);
         EXPECT(map_check(&map) == 0);
     }
-    for (vm_region *region = region_from(0); region != NULL; region = region_from(0))
-        take_out(region);
+    for (unsigned slot = 0; slot < SLOTS; slot++)
+        take_out(owner[slot]);
     vm_virtual_map_destroy(&map);
     EXPECT(metadata_bytes() == before);
     return 0;
