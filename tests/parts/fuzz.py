@@ -39,15 +39,16 @@ def bytes_of(name):
 
 
 def explain(target, output):
-    """What a crash says, its input and how to see it again."""
-    said = [line for line in output.split("\n")
-            if re.search(r"not so:|contradictions|ERROR|SUMMARY|^check:|^sim:|^    #\d+ ", line)]
+    """What a crash says, where it was in this project, its input and how to see it again."""
     written = re.search(r"Test unit written to (\S+)", output)
     if not written:
         return output
+    said = re.findall(r"^.*(?:not so:|contradictions|ERROR|runtime error).*$|^(?:check|sim): .*$",
+                      output, re.M)
+    places = re.findall(r"^    #\d+ \S+ in (\w+) \S*?/(?:\.\./)+(\S+)", output, re.M)
     name = written.group(1)
-    return "\n".join(said[:20] + [f"its bytes: {bytes_of(name)}",
-                                  f"again: {program(target)} {name}"])
+    return "\n".join(said[:10] + [f"in {function}, {place}" for function, place in places[:10]] +
+                     [f"its bytes: {bytes_of(name)}", f"again: {program(target)} {name}"])
 
 
 def run_target(target, *arguments, timeout):
