@@ -370,6 +370,10 @@ static struct model_page *clone_contents(void *of, addr_t offset, int mapping)
         loose = true; /* nobody knows what is there */
     if (slot == NULL || slot->page == NULL)
         return NULL;
+    /* A read through the clone settles what its source shows (`pull` in docs/design.md), and when the
+     * core reads is its own affair. */
+    if (mapping == REGION_PRIVATE_MAP && !slot->page->present)
+        loose = true;
     return mapping == REGION_PRIVATE_MAP ? model_new_page(slot->page) : slot->page;
 }
 
