@@ -226,13 +226,15 @@ bool map_is_free(const struct vm_virtual_map *map, addr_t base, addr_t last)
 /* Whether the wish fits into the hole [first, last], and where. `guard`: bytes to leave at the top. */
 static bool fits(const struct map_wish *wish, addr_t first, addr_t last, addr_t guard, addr_t *base)
 {
+    if (last - first < guard)
+        return false;
+    last -= guard;
     if (first < wish->low)
         first = wish->low;
     if (last > wish->high)
         last = wish->high;
-    if (last < first || last - first < guard || last - guard - first < wish->size - 1)
+    if (last < first || last - first < wish->size - 1)
         return false;
-    last -= guard;
     addr_t mask = wish->alignment - 1;
     addr_t lowest = (first + mask) & ~mask;
     addr_t highest = (last - (wish->size - 1)) & ~mask;

@@ -311,7 +311,8 @@ int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache);
 void vm_put_cache(vm_cache_ref *cache);
 /* Copies between a buffer (a program's if `user`) and the cached pages at `position`; pages are read
  * from the store as needed. *done is set also on error. The caller sees to the file's length: reading
- * past it gives zeros. ERR_VM_BAD_USER_MEMORY, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED. */
+ * past it gives zeros. ERR_INVALID_ARGS: a position below 0, or an end past the largest one;
+ * ERR_VM_BAD_USER_MEMORY, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED. */
 int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t length, bool user,
                   size_t *done);
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
