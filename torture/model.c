@@ -94,7 +94,7 @@ static void do_create(const struct operation *o, struct answer *answer)
                              .wiring = (uint8_t)wiring,
                              .inherit = shared ? VM_INHERIT_SHARE : VM_INHERIT_COPY};
     bool overcommit = lock & REGION_OVERCOMMIT;
-    r.place.charged = !shared && !overcommit && fills_frames(REGION_NO_PRIVATE_MAP, lock);
+    r.place.charged = !shared && !overcommit && fills_frames(false, lock);
     if (r.place.charged || (shared && !overcommit))
         r.promise = (int64_t)r.size;
     r.place.object = object_new(OBJECT_MEMORY, NULL, stack ? STACK_PAGES - CELLS / 2 : 0);
@@ -218,7 +218,8 @@ static struct request clone_request(const struct operation *o, const struct span
                              .wiring = place->wiring,
                              .mapping = private ? REGION_PRIVATE_MAP : REGION_NO_PRIVATE_MAP,
                              .inherit = private ? VM_INHERIT_COPY : VM_INHERIT_SHARE};
-    r.place.charged = private && (r.place.lock & LOCK_RW) && !(r.place.lock & REGION_OVERCOMMIT);
+    r.place.charged = private && !(r.place.lock & REGION_OVERCOMMIT) &&
+                      fills_frames(place->object->kind == OBJECT_FILE, r.place.lock);
     r.promise = r.place.charged ? (int64_t)r.size : 0;
     return r;
 }
@@ -312,7 +313,7 @@ static int survey(struct span *span, unsigned lock, bool *hole)
 
 static bool needs_promise(const struct place *place, unsigned lock)
 {
-    return fills_frames(place->mapping, lock) && !place->charged &&
+    return fills_frames(only_writes_fill(place), lock) && !place->charged &&
            !(place->lock & REGION_OVERCOMMIT) && place->object->kind == OBJECT_MEMORY &&
            !place->object->shared;
 }
@@ -605,7 +606,7 @@ static int64_t promise_of_copy(const struct span *region)
     if (place->inherit == VM_INHERIT_SHARE || place->object->kind != OBJECT_MEMORY)
         return promise_to_share(region);
     bool charged = place->charged || (place->object->shared && !(place->lock & REGION_OVERCOMMIT) &&
-                                      fills_frames(place->mapping, place->lock));
+                                      fills_frames(only_writes_fill(place), place->lock));
     return charged ? (int64_t)region->count * PAGE_BYTES : 0;
 }
 

@@ -166,9 +166,14 @@ bool promise(struct object *object, int64_t bytes)
     return true;
 }
 
-bool fills_frames(unsigned mapping, unsigned lock)
+bool only_writes_fill(const struct place *place)
 {
-    if (mapping == REGION_PRIVATE_MAP)
+    return place->object->parent != NULL && place->object->parent->kind == OBJECT_FILE;
+}
+
+bool fills_frames(bool only_by_writing, unsigned lock)
+{
+    if (only_by_writing)
         return (lock & LOCK_RW) != 0;
     return (lock & LOCK_NO_READ) == 0;
 }

@@ -30,6 +30,7 @@ vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, 
                           .aspace = aspace,
                           .lock = lock,
                           .max_lock = LOCK_RW,
+                          .reads_fill = true,
                           .wiring = (uint8_t)wiring};
     list_init(&region->cache_link);
     copy_name(region->name, name);

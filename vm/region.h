@@ -25,8 +25,9 @@ struct vm_region {
     unsigned lock;
     unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
-    bool is_device;        /* maps frames of no cache: nothing is counted in them */
-    bool charged;          /* its size is part of what its cache's store has committed */
+    bool is_device;  /* maps frames of no cache: nothing is counted in them */
+    bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
+    bool charged;    /* its size is part of what its cache's store has committed */
     bool charged_to_share; /* and wasn't before it was shared */
     char name[VM_NAME_LENGTH];
 };
@@ -46,11 +47,10 @@ static inline bool region_is_wired(const vm_region *region)
     return region->wiring != REGION_WIRING_LAZY;
 }
 
-/* Whether a region with this protection can come to fill frames of its own: a private mapping by
- * writing, anonymous memory also by reading, since every page of it is a frame. */
+/* Whether a region with this protection can come to fill frames of its own, or of memory below it. */
 static inline bool region_fills_frames(const vm_region *region, unsigned lock)
 {
-    if (region->mapping == REGION_PRIVATE_MAP)
+    if (!region->reads_fill)
         return (lock & LOCK_RW) != 0;
     return !(lock & LOCK_NO_READ);
 }

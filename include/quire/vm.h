@@ -239,7 +239,7 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
 int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
 /* Sets the protection. As POSIX has it, a hole is ERR_VM_PAGE_NOT_PRESENT after the regions before
  * it have changed (no other partial effect). ERR_PERMISSION_DENIED: more than the object allows.
- * ERR_VM_WOULD_OVERCOMMIT: a private mapping gets writable, or anonymous memory readable. */
+ * ERR_VM_WOULD_OVERCOMMIT: a private mapping of a file gets writable, or memory readable. */
 int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock);
 /* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. A wired region that
  * has grown but finds no memory for its new pages stays grown: ERR_NO_MEMORY. Device memory can't
