@@ -103,7 +103,8 @@ static vm_region *make_region(const struct create_request *r, vm_address_space *
     region->max_lock = r->max_lock;
     region->is_device = !ref->temporary && ref->cache->store->ops->fault;
     /* A private copy is nobody else's yet. */
-    region->reads_fill = r->mapping != REGION_PRIVATE_MAP || ref->cache->source->temporary;
+    region->reads_fill =
+        r->mapping == REGION_PRIVATE_MAP ? ref->cache->source->temporary : !r->shows_file;
     return region;
 }
 

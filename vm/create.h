@@ -18,6 +18,7 @@ struct create_request {
     int inherit;
     off_t offset;
     unsigned max_lock;
+    bool shows_file; /* it shares a private mapping of a file: only writes fill frames */
 };
 
 /* The checks that need no address space, rounding the size. */

@@ -37,6 +37,7 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
         r->offset = region->cache_offset;
         r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
         r->max_lock = shared ? region->max_lock : LOCK_RW;
+        r->shows_file = shared && !region->reads_fill;
         if (shared)
             region->inherit = VM_INHERIT_SHARE;
     }
