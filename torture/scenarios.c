@@ -24,6 +24,7 @@
     X(device_against_unmap) \
     X(discard_against_child_exit) \
     X(discard_against_fork) \
+    X(failed_clone_against_fork) \
     X(fault_against_delete_region) \
     X(fault_against_delete_space) \
     X(fault_against_discard) \
@@ -45,6 +46,7 @@
     X(fork_against_delete_space) \
     X(fork_against_fork) \
     X(fork_against_inheritance) \
+    X(fork_against_shared_clone) \
     X(fork_against_two_writers) \
     X(fork_against_unmap) \
     X(fork_against_writer) \

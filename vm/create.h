@@ -18,6 +18,7 @@ struct create_request {
     int inherit;
     off_t offset;
     unsigned max_lock;
+    vm_region *shares; /* what it is a shared clone of, with a reference, or NULL */
 };
 
 /* The checks that need no address space, rounding the size. */
