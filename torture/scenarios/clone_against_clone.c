@@ -49,6 +49,8 @@ const struct scenario scenario_clone_against_clone = {
     .name = "clone-against-clone",
     .text = "one region is cloned twice, shared and privately, while it is written",
     .begin = begin,
-    .actor = {{"sharer", clone_shared}, {"copier", clone_private}, {"writer", write_source}},
+    .actor = {{.name = "sharer", .run = clone_shared},
+              {.name = "copier", .run = clone_private},
+              {.name = "writer", .run = write_source}},
     .end = end,
 };

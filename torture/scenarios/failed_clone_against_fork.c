@@ -43,6 +43,6 @@ const struct scenario scenario_failed_clone_against_fork = {
     .text =
         "a program forks while a clone of its region is tried in vain: the fork copies, as ever",
     .begin = begin,
-    .actor = {{"cloner", fail_to_clone}, {"forker", fork_program}},
+    .actor = {{.name = "cloner", .run = fail_to_clone}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

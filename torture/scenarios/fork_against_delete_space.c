@@ -41,6 +41,6 @@ const struct scenario scenario_fork_against_delete_space = {
     .name = "fork-against-delete-space",
     .text = "a space is copied while it is deleted: the copy is whole, or there is none",
     .begin = begin,
-    .actor = {{"forker", fork_child}, {"deleter", delete_child}},
+    .actor = {{.name = "forker", .run = fork_child}, {.name = "deleter", .run = delete_child}},
     .end = end,
 };

@@ -40,6 +40,6 @@ const struct scenario scenario_fork_against_shared_clone = {
     .text = "a program forks while it makes a shared clone: copied without the clone, or shared "
             "with it",
     .begin = begin,
-    .actor = {{"cloner", make_clone}, {"forker", fork_program}},
+    .actor = {{.name = "cloner", .run = make_clone}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -43,6 +43,8 @@ const struct scenario scenario_name_lookup_against_delete = {
     .name = "name-lookup-against-delete",
     .text = "a region is looked for by its name while it and its neighbour go: it is found, or not",
     .begin = begin,
-    .actor = {{"finder", find}, {"deleter", delete_region}, {"neighbour", unmap_neighbour}},
+    .actor = {{.name = "finder", .run = find},
+              {.name = "deleter", .run = delete_region},
+              {.name = "neighbour", .run = unmap_neighbour}},
     .end = end,
 };

@@ -38,6 +38,7 @@ const struct scenario scenario_replace_against_replace = {
     .name = "replace-against-replace",
     .text = "two threads put a new region in one place: the later one is there, as a whole",
     .begin = begin,
-    .actor = {{"first", replace_writable}, {"second", replace_read_only}},
+    .actor = {{.name = "first", .run = replace_writable},
+              {.name = "second", .run = replace_read_only}},
     .end = end,
 };

@@ -40,6 +40,6 @@ const struct scenario scenario_truncate_twice_against_reader = {
     .name = "truncate-twice-against-reader",
     .text = "a file gets shorter and longer while a read of what is cut off is under way: zeros",
     .begin = begin,
-    .actor = {{"reader", read_last}, {"truncater", truncate_twice}},
+    .actor = {{.name = "reader", .run = read_last}, {.name = "truncater", .run = truncate_twice}},
     .end = end,
 };

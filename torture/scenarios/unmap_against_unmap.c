@@ -41,6 +41,8 @@ const struct scenario scenario_unmap_against_unmap = {
     .text = "two ranges that overlap are unmapped at once, beside a page that is written: only "
             "that stays",
     .begin = begin,
-    .actor = {{"low", unmap_low}, {"middle", unmap_middle}, {"writer", write_last}},
+    .actor = {{.name = "low", .run = unmap_low},
+              {.name = "middle", .run = unmap_middle},
+              {.name = "writer", .run = write_last}},
     .end = end,
 };

@@ -50,6 +50,6 @@ const struct scenario scenario_wired_page_against_fork = {
     .text =
         "a wired page is written while its program forks: the page that is shown is the wired one",
     .begin = begin,
-    .actor = {{"writer", write}, {"forker", fork_program}},
+    .actor = {{.name = "writer", .run = write}, {.name = "forker", .run = fork_program}},
     .end = end,
 };
