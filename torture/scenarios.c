@@ -4,6 +4,7 @@
 
 /* clang-format off */
 #define SCENARIOS(X) \
+    X(around_against_page_in) \
     X(around_against_private_write) \
     X(around_against_truncate) \
     X(around_against_unmap) \
