@@ -4,6 +4,7 @@
 
 /* clang-format off */
 #define SCENARIOS(X) \
+    X(around_against_page_in) \
     X(around_against_private_write) \
     X(around_against_truncate) \
     X(around_against_unmap) \
@@ -14,6 +15,7 @@
     X(cache_write_against_write_back) \
     X(child_exit_against_writer) \
     X(children_exit_together) \
+    X(clone_against_clone) \
     X(clone_against_delete_of_source) \
     X(clone_against_fork_of_source) \
     X(clone_break_against_source_break) \
@@ -24,6 +26,7 @@
     X(device_against_unmap) \
     X(discard_against_child_exit) \
     X(discard_against_fork) \
+    X(failed_clone_against_fork) \
     X(fault_against_delete_region) \
     X(fault_against_delete_space) \
     X(fault_against_discard) \
@@ -42,8 +45,10 @@
     X(first_map_against_last_unmap) \
     X(first_maps_of_file) \
     X(fork_against_child_exit) \
+    X(fork_against_delete_space) \
     X(fork_against_fork) \
     X(fork_against_inheritance) \
+    X(fork_against_shared_clone) \
     X(fork_against_two_writers) \
     X(fork_against_unmap) \
     X(fork_against_writer) \
@@ -66,11 +71,13 @@
     X(merge_up_against_reader) \
     X(middle_exit_against_writer) \
     X(move_against_fork) \
+    X(name_lookup_against_delete) \
     X(parent_and_child_break_page) \
     X(piece_growth_against_writer) \
     X(private_clone_against_writer) \
     X(protect_and_join_against_faults) \
     X(region_lookup_against_last_put) \
+    X(replace_against_replace) \
     X(residency_against_changes) \
     X(shared_clone_against_delete_of_source) \
     X(shared_clones_break_page) \
@@ -91,7 +98,9 @@
     X(truncate_against_private_unmap) \
     X(truncate_against_write_back) \
     X(truncate_tail_against_reader) \
+    X(truncate_twice_against_reader) \
     X(two_creators_for_one_promise) \
+    X(unmap_against_unmap) \
     X(user_copies_against_fault) \
     X(user_copy_against_unmap) \
     X(waiter_of_failing_read) \
@@ -102,6 +111,7 @@
     X(wired_growth_against_move) \
     X(wired_growth_against_unmap) \
     X(wired_move_against_replace) \
+    X(wired_page_against_fork) \
     X(write_back_against_writer) \
     X(write_backs_together)
 /* clang-format on */

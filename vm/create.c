@@ -132,6 +132,9 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
             cache_lock(ref);
             vm_cache_insert_region(ref, region);
             cache_unlock(ref);
+            /* No fork sees one of the two without the other. */
+            if (r->shares && r->shares->aspace == aspace)
+                r->shares->inherit = VM_INHERIT_SHARE;
             *id = region->id;
             *r->address = (void *)region->base;
         }

@@ -42,6 +42,6 @@ const struct scenario scenario_around_against_private_write = {
     .text = "a fault maps the pages around its own while one of them gets a private copy: that one "
             "shows",
     .begin = begin,
-    .actor = {{"reader", read_both}, {"writer", write_second}},
+    .actor = {{.name = "reader", .run = read_both}, {.name = "writer", .run = write_second}},
     .end = end,
 };

@@ -42,6 +42,6 @@ const struct scenario scenario_around_against_truncate = {
     .text =
         "a fault maps the pages around its own while the file gets shorter: none behind the end",
     .begin = begin,
-    .actor = {{"reader", read_first}, {"truncater", truncate}},
+    .actor = {{.name = "reader", .run = read_first}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

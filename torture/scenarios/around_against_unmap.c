@@ -42,6 +42,6 @@ const struct scenario scenario_around_against_unmap = {
     .name = "around-against-unmap",
     .text = "a fault maps the pages around its own while one of them is unmapped",
     .begin = begin,
-    .actor = {{"reader", read_first}, {"unmapper", unmap_third}},
+    .actor = {{.name = "reader", .run = read_first}, {.name = "unmapper", .run = unmap_third}},
     .end = end,
 };

@@ -34,6 +34,7 @@ const struct scenario scenario_cache_copies_crosswise = {
     .text = "two calls read pages of a file, each into a mapping of the other's page: nobody waits "
             "for ever",
     .begin = begin,
-    .actor = {{"first", read_first_into_second}, {"second", read_second_into_first}},
+    .actor = {{.name = "first", .run = read_first_into_second},
+              {.name = "second", .run = read_second_into_first}},
     .end = end,
 };

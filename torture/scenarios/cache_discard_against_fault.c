@@ -42,6 +42,6 @@ const struct scenario scenario_cache_discard_against_fault = {
     .name = "cache-discard-against-fault",
     .text = "a file's pages are forgotten while one is read: the byte in memory, then the file's",
     .begin = begin,
-    .actor = {{"reader", read_often}, {"discarder", discard}},
+    .actor = {{.name = "reader", .run = read_often}, {.name = "discarder", .run = discard}},
     .end = end,
 };

@@ -42,6 +42,6 @@ const struct scenario scenario_cache_discard_against_fork = {
     .text = "a file's pages are forgotten while a program that maps it privately forks: both look "
             "again",
     .begin = begin,
-    .actor = {{"discarder", discard}, {"forker", fork_program}},
+    .actor = {{.name = "discarder", .run = discard}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

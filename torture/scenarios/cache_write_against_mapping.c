@@ -37,6 +37,7 @@ const struct scenario scenario_cache_write_against_mapping = {
     .text =
         "a call and a mapping write to one page of a file for the first time: both are in the file",
     .begin = begin,
-    .actor = {{"caller", write_by_call}, {"program", write_by_mapping}},
+    .actor = {{.name = "caller", .run = write_by_call},
+              {.name = "program", .run = write_by_mapping}},
     .end = end,
 };

@@ -36,6 +36,6 @@ const struct scenario scenario_cache_write_against_write_back = {
     .name = "cache-write-against-write-back",
     .text = "a call writes to a page while the store writes it back: the next sync has the write",
     .begin = begin,
-    .actor = {{"caller", write_by_call}, {"syncer", sync_page}},
+    .actor = {{.name = "caller", .run = write_by_call}, {.name = "syncer", .run = sync_page}},
     .end = end,
 };

@@ -37,6 +37,6 @@ const struct scenario scenario_child_exit_against_writer = {
     .name = "child-exit-against-writer",
     .text = "a child exits, so its parent's chain becomes one cache again, while the parent writes",
     .begin = begin,
-    .actor = {{"writer", write_and_read}, {"child", exit_child}},
+    .actor = {{.name = "writer", .run = write_and_read}, {.name = "child", .run = exit_child}},
     .end = end,
 };

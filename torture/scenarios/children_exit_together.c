@@ -39,6 +39,6 @@ const struct scenario scenario_children_exit_together = {
     .text =
         "two children of two forks exit at once: the parent keeps its bytes, its chain gets short",
     .begin = begin,
-    .actor = {{"child", exit_child}, {"second", exit_second}},
+    .actor = {{.name = "child", .run = exit_child}, {.name = "second", .run = exit_second}},
     .end = end,
 };

@@ -39,6 +39,6 @@ const struct scenario scenario_clone_against_delete_of_source = {
     .name = "clone-against-delete-of-source",
     .text = "a region is cloned privately while it is deleted: no clone, or one with all it showed",
     .begin = begin,
-    .actor = {{"cloner", make_clone}, {"deleter", delete_source}},
+    .actor = {{.name = "cloner", .run = make_clone}, {.name = "deleter", .run = delete_source}},
     .end = end,
 };

@@ -41,6 +41,6 @@ const struct scenario scenario_clone_against_fork_of_source = {
     .text = "a program forks while the source of a private clone is written: the clone shows the "
             "write at once",
     .begin = begin,
-    .actor = {{"writer", write_and_look}, {"forker", fork_program}},
+    .actor = {{.name = "writer", .run = write_and_look}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

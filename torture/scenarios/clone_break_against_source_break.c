@@ -46,6 +46,8 @@ const struct scenario scenario_clone_break_against_source_break = {
     .text = "a private clone, its source and a child write to one page at once: three pages, each "
             "whole",
     .begin = begin,
-    .actor = {{"clone", write_clone}, {"source", write_source}, {"child", write_child, true}},
+    .actor = {{.name = "clone", .run = write_clone},
+              {.name = "source", .run = write_source},
+              {.name = "child", .run = write_child, .in_child = true}},
     .end = end,
 };

@@ -49,6 +49,8 @@ const struct scenario scenario_clone_reader_against_child_exit = {
     .name = "clone-reader-against-child-exit",
     .text = "a private clone is read and its source written while the source's chain merges",
     .begin = begin,
-    .actor = {{"reader", read_clone}, {"writer", write_source}, {"child", exit_child}},
+    .actor = {{.name = "reader", .run = read_clone},
+              {.name = "writer", .run = write_source},
+              {.name = "child", .run = exit_child}},
     .end = end,
 };

@@ -41,6 +41,6 @@ const struct scenario scenario_clone_reader_against_source_writer = {
     .text =
         "a private clone reads a page that a fork has put below its source, which is being written",
     .begin = begin,
-    .actor = {{"reader", read_clone}, {"writer", write_source}},
+    .actor = {{.name = "reader", .run = read_clone}, {.name = "writer", .run = write_source}},
     .end = end,
 };

@@ -31,6 +31,6 @@ const struct scenario scenario_device_against_fork = {
     .name = "device-against-fork",
     .text = "a program writes to a device while it forks: parent and child have the one device",
     .begin = begin,
-    .actor = {{"writer", write}, {"forker", fork_program}},
+    .actor = {{.name = "writer", .run = write}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -47,6 +47,6 @@ const struct scenario scenario_device_against_unmap = {
     .name = "device-against-unmap",
     .text = "a device is unmapped while a CPU writes to it: then it is written no more",
     .begin = begin,
-    .actor = {{"writer", write_often}, {"unmapper", unmap}},
+    .actor = {{.name = "writer", .run = write_often}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

@@ -35,6 +35,6 @@ const struct scenario scenario_discard_against_child_exit = {
     .text = "a page that a fork has put below is discarded while the chain merges: it doesn't come "
             "back",
     .begin = begin,
-    .actor = {{"discarder", discard}, {"child", exit_child}},
+    .actor = {{.name = "discarder", .run = discard}, {.name = "child", .run = exit_child}},
     .end = end,
 };

@@ -34,6 +34,6 @@ const struct scenario scenario_discard_against_fork = {
     .text = "a page is discarded while its program forks: gone for the parent, old or gone for the "
             "child",
     .begin = begin,
-    .actor = {{"discarder", discard}, {"forker", fork_program}},
+    .actor = {{.name = "discarder", .run = discard}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

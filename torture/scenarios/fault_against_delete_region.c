@@ -36,6 +36,6 @@ const struct scenario scenario_fault_against_delete_region = {
     .name = "fault-against-delete-region",
     .text = "a file's region is deleted while its pages are read: the file's bytes, or no region",
     .begin = begin,
-    .actor = {{"reader", read_both}, {"deleter", delete_region}},
+    .actor = {{.name = "reader", .run = read_both}, {.name = "deleter", .run = delete_region}},
     .end = end,
 };

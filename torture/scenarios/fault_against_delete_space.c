@@ -33,6 +33,7 @@ const struct scenario scenario_fault_against_delete_space = {
     .name = "fault-against-delete-space",
     .text = "a space is deleted while its program runs: it finds its memory, or nothing",
     .begin = begin,
-    .actor = {{"program", live, true}, {"deleter", delete_space}},
+    .actor = {{.name = "program", .run = live, .in_child = true},
+              {.name = "deleter", .run = delete_space}},
     .end = end,
 };

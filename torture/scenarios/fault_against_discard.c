@@ -37,6 +37,6 @@ const struct scenario scenario_fault_against_discard = {
     .text =
         "a page is discarded while it is written: the write is before or behind, the rest is zero",
     .begin = begin,
-    .actor = {{"writer", write}, {"discarder", discard}},
+    .actor = {{.name = "writer", .run = write}, {.name = "discarder", .run = discard}},
     .end = end,
 };

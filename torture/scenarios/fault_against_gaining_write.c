@@ -36,6 +36,6 @@ const struct scenario scenario_fault_against_gaining_write = {
     .name = "fault-against-gaining-write",
     .text = "a read-only page becomes writable while a CPU tries to write: from then on it may",
     .begin = begin,
-    .actor = {{"writer", write}, {"protector", protect}},
+    .actor = {{.name = "writer", .run = write}, {.name = "protector", .run = protect}},
     .end = end,
 };

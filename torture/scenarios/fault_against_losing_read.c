@@ -39,6 +39,6 @@ const struct scenario scenario_fault_against_losing_read = {
     .text =
         "a page becomes unreadable while a CPU reads: once refused, always refused; the bytes stay",
     .begin = begin,
-    .actor = {{"reader", read_often}, {"protector", protect}},
+    .actor = {{.name = "reader", .run = read_often}, {.name = "protector", .run = protect}},
     .end = end,
 };

@@ -47,6 +47,6 @@ const struct scenario scenario_fault_against_losing_write = {
     .text =
         "a page loses the right to write while a CPU writes: then no write goes through any more",
     .begin = begin,
-    .actor = {{"writer", write_often}, {"protector", protect}},
+    .actor = {{.name = "writer", .run = write_often}, {.name = "protector", .run = protect}},
     .end = end,
 };

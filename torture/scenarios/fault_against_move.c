@@ -46,6 +46,6 @@ const struct scenario scenario_fault_against_move = {
     .text = "a region moves while it is written at its old place: each write that went through "
             "moves, too",
     .begin = begin,
-    .actor = {{"writer", write}, {"mover", move}},
+    .actor = {{.name = "writer", .run = write}, {.name = "mover", .run = move}},
     .end = end,
 };

@@ -38,6 +38,6 @@ const struct scenario scenario_fault_against_replace = {
     .name = "fault-against-replace",
     .text = "a new region takes the place of one that is being written: no write finds a hole",
     .begin = begin,
-    .actor = {{"writer", write_both}, {"replacer", replace}},
+    .actor = {{.name = "writer", .run = write_both}, {.name = "replacer", .run = replace}},
     .end = end,
 };

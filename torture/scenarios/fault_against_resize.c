@@ -39,6 +39,6 @@ const struct scenario scenario_fault_against_resize = {
     .text = "a region gets shorter while its last page is written: the page goes, and comes back "
             "as zeros",
     .begin = begin,
-    .actor = {{"writer", write}, {"resizer", shrink}},
+    .actor = {{.name = "writer", .run = write}, {.name = "resizer", .run = shrink}},
     .end = end,
 };

@@ -39,6 +39,6 @@ const struct scenario scenario_fault_against_shared_clone = {
     .name = "fault-against-shared-clone",
     .text = "fresh memory is written while it is cloned to be shared: both show the same, for ever",
     .begin = begin,
-    .actor = {{"writer", write}, {"cloner", make_clone}},
+    .actor = {{.name = "writer", .run = write}, {.name = "cloner", .run = make_clone}},
     .end = end,
 };

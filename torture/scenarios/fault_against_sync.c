@@ -34,6 +34,6 @@ const struct scenario scenario_fault_against_sync = {
     .name = "fault-against-sync",
     .text = "a file's mapping is synced while another page of it is written for the first time",
     .begin = begin,
-    .actor = {{"writer", write_second}, {"syncer", sync_both}},
+    .actor = {{.name = "writer", .run = write_second}, {.name = "syncer", .run = sync_both}},
     .end = end,
 };

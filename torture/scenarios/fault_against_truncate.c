@@ -50,6 +50,6 @@ const struct scenario scenario_fault_against_truncate = {
     .text =
         "a file gets shorter while a page behind its new end is read: its byte, zero, or the end",
     .begin = begin,
-    .actor = {{"reader", read_often}, {"truncater", truncate}},
+    .actor = {{.name = "reader", .run = read_often}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

@@ -35,6 +35,6 @@ const struct scenario scenario_fault_against_unmap = {
     .text = "one CPU writes to two pages, another unmaps them: done or refused, and then nothing "
             "is there",
     .begin = begin,
-    .actor = {{"writer", write_both}, {"unmapper", unmap}},
+    .actor = {{.name = "writer", .run = write_both}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

@@ -47,6 +47,6 @@ const struct scenario scenario_fault_against_wire = {
     .name = "fault-against-wire",
     .text = "pages are wired while one of them is written for the first time: each is wired once",
     .begin = begin,
-    .actor = {{"writer", write_second}, {"wirer", wire}},
+    .actor = {{.name = "writer", .run = write_second}, {.name = "wirer", .run = wire}},
     .end = end,
 };

@@ -42,6 +42,6 @@ const struct scenario scenario_first_map_against_last_unmap = {
     .name = "first-map-against-last-unmap",
     .text = "a file is mapped while its last mapping goes, with a page that isn't written back yet",
     .begin = begin,
-    .actor = {{"unmapper", unmap}, {"mapper", map_and_read}},
+    .actor = {{.name = "unmapper", .run = unmap}, {.name = "mapper", .run = map_and_read}},
     .end = end,
 };

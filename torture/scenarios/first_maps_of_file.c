@@ -43,6 +43,6 @@ const struct scenario scenario_first_maps_of_file = {
     .name = "first-maps-of-file",
     .text = "two threads map one file for the first time and write to it: they see one cache",
     .begin = begin,
-    .actor = {{"first", map_first}, {"second", map_second}},
+    .actor = {{.name = "first", .run = map_first}, {.name = "second", .run = map_second}},
     .end = end,
 };

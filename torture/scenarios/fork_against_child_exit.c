@@ -37,6 +37,6 @@ const struct scenario scenario_fork_against_child_exit = {
     .name = "fork-against-child-exit",
     .text = "a program forks while an earlier child exits: its chain grows and merges at once",
     .begin = begin,
-    .actor = {{"forker", fork_again}, {"child", exit_child}},
+    .actor = {{.name = "forker", .run = fork_again}, {.name = "child", .run = exit_child}},
     .end = end,
 };

@@ -38,6 +38,6 @@ const struct scenario scenario_fork_against_fork = {
     .name = "fork-against-fork",
     .text = "two threads fork one program at once: three spaces, each with its own bytes",
     .begin = begin,
-    .actor = {{"first", fork_first}, {"second", fork_second}},
+    .actor = {{.name = "first", .run = fork_first}, {.name = "second", .run = fork_second}},
     .end = end,
 };

@@ -31,6 +31,6 @@ const struct scenario scenario_fork_against_inheritance = {
     .name = "fork-against-inheritance",
     .text = "a program forks while its region becomes one to share: all of it is copied, or shared",
     .begin = begin,
-    .actor = {{"forker", fork_program}, {"sharer", share}},
+    .actor = {{.name = "forker", .run = fork_program}, {.name = "sharer", .run = share}},
     .end = end,
 };

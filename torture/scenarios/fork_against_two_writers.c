@@ -41,6 +41,8 @@ const struct scenario scenario_fork_against_two_writers = {
     .name = "fork-against-two-writers",
     .text = "one CPU's write answers another's while a third forks: no child has only the answer",
     .begin = begin,
-    .actor = {{"first", write_first}, {"second", write_second}, {"forker", fork_program}},
+    .actor = {{.name = "first", .run = write_first},
+              {.name = "second", .run = write_second},
+              {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -31,6 +31,6 @@ const struct scenario scenario_fork_against_unmap = {
     .name = "fork-against-unmap",
     .text = "a program forks while it unmaps a region: the child has all of it, or none",
     .begin = begin,
-    .actor = {{"forker", fork_program}, {"unmapper", unmap}},
+    .actor = {{.name = "forker", .run = fork_program}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

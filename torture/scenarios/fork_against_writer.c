@@ -35,6 +35,6 @@ const struct scenario scenario_fork_against_writer = {
     .name = "fork-against-writer",
     .text = "a program writes twice while it forks: the child has none, the first, or both",
     .begin = begin,
-    .actor = {{"writer", write_in_order}, {"forker", fork_program}},
+    .actor = {{.name = "writer", .run = write_in_order}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -41,6 +41,6 @@ const struct scenario scenario_frame_reuse_after_unmap = {
     .name = "frame-reuse-after-unmap",
     .text = "a CPU writes through its TLB while another unmaps the page and uses its frame anew",
     .begin = begin,
-    .actor = {{"writer", write_often}, {"unmapper", unmap_and_use}},
+    .actor = {{.name = "writer", .run = write_often}, {.name = "unmapper", .run = unmap_and_use}},
     .end = end,
 };

@@ -36,6 +36,7 @@ const struct scenario scenario_gaining_write_against_fork = {
     .text = "a region gets writable while its program forks: no page that the child sees becomes "
             "writable",
     .begin = begin,
-    .actor = {{"protector", protect_and_write}, {"forker", fork_program}},
+    .actor = {{.name = "protector", .run = protect_and_write},
+              {.name = "forker", .run = fork_program}},
     .end = end,
 };

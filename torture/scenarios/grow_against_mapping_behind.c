@@ -39,6 +39,6 @@ const struct scenario scenario_grow_against_mapping_behind = {
     .text =
         "a region grows over addresses that are mapped at the same time: one of the two gets them",
     .begin = begin,
-    .actor = {{"grower", grow}, {"mapper", map_behind}},
+    .actor = {{.name = "grower", .run = grow}, {.name = "mapper", .run = map_behind}},
     .end = end,
 };

@@ -50,6 +50,8 @@ const struct scenario scenario_info_against_changes = {
     .text =
         "a region is asked about while it shrinks and its program forks: each answer fits together",
     .begin = begin,
-    .actor = {{"asker", ask}, {"resizer", shrink}, {"forker", fork_program}},
+    .actor = {{.name = "asker", .run = ask},
+              {.name = "resizer", .run = shrink},
+              {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -55,6 +55,6 @@ const struct scenario scenario_kernel_region_against_delete = {
     .text = "a region of the kernel's is deleted, and its frame used anew, while another CPU "
             "writes there",
     .begin = begin,
-    .actor = {{"writer", write_often}, {"deleter", delete_and_use}},
+    .actor = {{.name = "writer", .run = write_often}, {.name = "deleter", .run = delete_and_use}},
     .end = end,
 };

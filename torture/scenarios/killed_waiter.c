@@ -33,6 +33,8 @@ const struct scenario scenario_killed_waiter = {
     .name = "killed-waiter",
     .text = "a thread that waits for a page, or reads it, is killed: the page comes for the other",
     .begin = begin,
-    .actor = {{"reader", read_page}, {"victim", read_page}, {"killer", kill_and_release}},
+    .actor = {{.name = "reader", .run = read_page},
+              {.name = "victim", .run = read_page},
+              {.name = "killer", .run = kill_and_release}},
     .end = end,
 };

@@ -49,6 +49,6 @@ const struct scenario scenario_last_frame_for_two_faults = {
     .name = "last-frame-for-two-faults",
     .text = "two faults want the last frame: one gets it, the other an error and, later, its page",
     .begin = begin,
-    .actor = {{"first", write_first}, {"second", write_second}},
+    .actor = {{.name = "first", .run = write_first}, {.name = "second", .run = write_second}},
     .end = end,
 };

@@ -42,6 +42,8 @@ const struct scenario scenario_last_owner_against_exit = {
     .text =
         "a page moves to its last owner while the chain below merges, and another thread reads it",
     .begin = begin,
-    .actor = {{"writer", write_parent}, {"child", exit_child}, {"reader", read_parent}},
+    .actor = {{.name = "writer", .run = write_parent},
+              {.name = "child", .run = exit_child},
+              {.name = "reader", .run = read_parent}},
     .end = end,
 };

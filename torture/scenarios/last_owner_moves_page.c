@@ -45,6 +45,8 @@ const struct scenario scenario_last_owner_moves_page = {
     .name = "last-owner-moves-page",
     .text = "the last who sees a page below takes it without a copy, while others read and discard",
     .begin = begin,
-    .actor = {{"writer", write_parent}, {"reader", read_parent}, {"child", discard_child, true}},
+    .actor = {{.name = "writer", .run = write_parent},
+              {.name = "reader", .run = read_parent},
+              {.name = "child", .run = discard_child, .in_child = true}},
     .end = end,
 };

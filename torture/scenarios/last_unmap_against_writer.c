@@ -42,6 +42,6 @@ const struct scenario scenario_last_unmap_against_writer = {
     .name = "last-unmap-against-writer",
     .text = "a file's last mapping goes while a CPU writes through its TLB: no write is lost",
     .begin = begin,
-    .actor = {{"writer", write_often}, {"unmapper", unmap}},
+    .actor = {{.name = "writer", .run = write_often}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

@@ -38,6 +38,6 @@ const struct scenario scenario_last_unmaps_together = {
     .text =
         "the last two mappings of a file go at once: its writes are in the file, its cache is gone",
     .begin = begin,
-    .actor = {{"first", unmap_first}, {"second", unmap_second}},
+    .actor = {{.name = "first", .run = unmap_first}, {.name = "second", .run = unmap_second}},
     .end = end,
 };

@@ -58,6 +58,8 @@ const struct scenario scenario_limit_against_charges = {
     .text = "the limit of promises is lowered while two regions are promised: none is promised too "
             "much",
     .begin = begin,
-    .actor = {{"first", create_first}, {"second", create_second}, {"lowerer", lower}},
+    .actor = {{.name = "first", .run = create_first},
+              {.name = "second", .run = create_second},
+              {.name = "lowerer", .run = lower}},
     .end = end,
 };

@@ -43,6 +43,6 @@ const struct scenario scenario_listing_against_changes = {
     .name = "listing-against-changes",
     .text = "the regions are listed while a hole is cut into one: what stays is listed, once",
     .begin = begin,
-    .actor = {{"lister", list_regions}, {"unmapper", unmap_middle}},
+    .actor = {{.name = "lister", .run = list_regions}, {.name = "unmapper", .run = unmap_middle}},
     .end = end,
 };

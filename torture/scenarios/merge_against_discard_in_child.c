@@ -49,6 +49,8 @@ const struct scenario scenario_merge_against_discard_in_child = {
     .text =
         "one child exits and another discards a page while the parent writes it: each sees its own",
     .begin = begin,
-    .actor = {{"child", discard_child, true}, {"second", exit_second}, {"program", write_program}},
+    .actor = {{.name = "child", .run = discard_child, .in_child = true},
+              {.name = "second", .run = exit_second},
+              {.name = "program", .run = write_program}},
     .end = end,
 };

@@ -41,6 +41,6 @@ const struct scenario scenario_merge_against_truncate = {
     .text = "a file gets shorter while a chain of copies over it merges: no copy behind the end is "
             "missed",
     .begin = begin,
-    .actor = {{"child", exit_child}, {"truncater", truncate}},
+    .actor = {{.name = "child", .run = exit_child}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

@@ -35,6 +35,6 @@ const struct scenario scenario_merge_up_against_reader = {
     .name = "merge-up-against-reader",
     .text = "the pages below move up into a chain's top while one of them is read and written",
     .begin = begin,
-    .actor = {{"program", read_and_write}, {"child", exit_child}},
+    .actor = {{.name = "program", .run = read_and_write}, {.name = "child", .run = exit_child}},
     .end = end,
 };

@@ -49,8 +49,8 @@ const struct scenario scenario_middle_exit_against_writer = {
     .text =
         "of three generations the middle one exits while the others write: each keeps its bytes",
     .begin = begin,
-    .actor = {{"middle", exit_middle},
-              {"grandchild", write_grandchild, true},
-              {"program", write_program}},
+    .actor = {{.name = "middle", .run = exit_middle},
+              {.name = "grandchild", .run = write_grandchild, .in_child = true},
+              {.name = "program", .run = write_program}},
     .end = end,
 };

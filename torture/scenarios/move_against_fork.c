@@ -34,6 +34,6 @@ const struct scenario scenario_move_against_fork = {
     .name = "move-against-fork",
     .text = "a region moves while its program forks: the child has it at one place, with its bytes",
     .begin = begin,
-    .actor = {{"mover", move}, {"forker", fork_program}},
+    .actor = {{.name = "mover", .run = move}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -32,6 +32,7 @@ const struct scenario scenario_parent_and_child_break_page = {
     .name = "parent-and-child-break-page",
     .text = "parent and child write to a page they share since the fork: each has its own",
     .begin = begin,
-    .actor = {{"parent", write_parent}, {"child", write_child, true}},
+    .actor = {{.name = "parent", .run = write_parent},
+              {.name = "child", .run = write_child, .in_child = true}},
     .end = end,
 };

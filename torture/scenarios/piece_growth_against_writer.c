@@ -40,6 +40,6 @@ const struct scenario scenario_piece_growth_against_writer = {
     .name = "piece-growth-against-writer",
     .text = "a piece moves and grows over what another piece shows, while a third is written",
     .begin = begin,
-    .actor = {{"mover", move_and_grow}, {"writer", write_third}},
+    .actor = {{.name = "mover", .run = move_and_grow}, {.name = "writer", .run = write_third}},
     .end = end,
 };

@@ -43,6 +43,6 @@ const struct scenario scenario_private_clone_against_writer = {
     .text =
         "memory is written while a private clone of it is made and read: the clone shows the write",
     .begin = begin,
-    .actor = {{"writer", write}, {"cloner", make_clone}},
+    .actor = {{.name = "writer", .run = write}, {.name = "cloner", .run = make_clone}},
     .end = end,
 };

@@ -37,6 +37,6 @@ const struct scenario scenario_protect_and_join_against_faults = {
     .text = "a region is cut in three and joined again while all of it is written: only the middle "
             "may refuse",
     .begin = begin,
-    .actor = {{"protector", cut_and_join}, {"writer", write_all}},
+    .actor = {{.name = "protector", .run = cut_and_join}, {.name = "writer", .run = write_all}},
     .end = end,
 };

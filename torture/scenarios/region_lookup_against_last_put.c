@@ -46,6 +46,8 @@ const struct scenario scenario_region_lookup_against_last_put = {
     .text =
         "a region is looked up while two threads delete it: whole or not found, and deleted once",
     .begin = begin,
-    .actor = {{"deleter", delete_region}, {"finder", look_up}, {"deleter too", delete_again}},
+    .actor = {{.name = "deleter", .run = delete_region},
+              {.name = "finder", .run = look_up},
+              {.name = "deleter too", .run = delete_again}},
     .end = end,
 };

@@ -44,6 +44,8 @@ const struct scenario scenario_residency_against_changes = {
     .text =
         "residency is asked for while one page goes and another comes: the third is always there",
     .begin = begin,
-    .actor = {{"asker", ask}, {"discarder", discard}, {"writer", write}},
+    .actor = {{.name = "asker", .run = ask},
+              {.name = "discarder", .run = discard},
+              {.name = "writer", .run = write}},
     .end = end,
 };

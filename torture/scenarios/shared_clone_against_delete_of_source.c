@@ -37,6 +37,6 @@ const struct scenario scenario_shared_clone_against_delete_of_source = {
     .name = "shared-clone-against-delete-of-source",
     .text = "a region is cloned to be shared while it is deleted: its pages stay for the clone",
     .begin = begin,
-    .actor = {{"cloner", make_clone}, {"deleter", delete_source}},
+    .actor = {{.name = "cloner", .run = make_clone}, {.name = "deleter", .run = delete_source}},
     .end = end,
 };

@@ -43,6 +43,6 @@ const struct scenario scenario_shared_clones_break_page = {
     .name = "shared-clones-break-page",
     .text = "a write copies a page that two regions show through one cache: both show the copy",
     .begin = begin,
-    .actor = {{"writer", write}, {"reader", read_twin}},
+    .actor = {{.name = "writer", .run = write}, {.name = "reader", .run = read_twin}},
     .end = end,
 };

@@ -38,6 +38,6 @@ const struct scenario scenario_short_read_against_reader = {
     .text =
         "a store gives less than it was asked for while another thread waits: the rest is zeros",
     .begin = begin,
-    .actor = {{"first", read_behind}, {"second", read_other_page}},
+    .actor = {{.name = "first", .run = read_behind}, {.name = "second", .run = read_other_page}},
     .end = end,
 };

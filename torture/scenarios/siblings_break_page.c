@@ -38,6 +38,7 @@ const struct scenario scenario_siblings_break_page = {
     .name = "siblings-break-page",
     .text = "two siblings write to the page they have from their parent: each has its own",
     .begin = begin,
-    .actor = {{"first", write_first}, {"second", write_second, true}},
+    .actor = {{.name = "first", .run = write_first},
+              {.name = "second", .run = write_second, .in_child = true}},
     .end = end,
 };

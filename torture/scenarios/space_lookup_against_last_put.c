@@ -42,6 +42,8 @@ const struct scenario scenario_space_lookup_against_last_put = {
     .name = "space-lookup-against-last-put",
     .text = "a space is found by its id while it is deleted: it is whole, or not found",
     .begin = begin,
-    .actor = {{"deleter", delete_space}, {"finder", look_up}, {"faulter", fault_there}},
+    .actor = {{.name = "deleter", .run = delete_space},
+              {.name = "finder", .run = look_up},
+              {.name = "faulter", .run = fault_there}},
     .end = end,
 };

@@ -33,6 +33,6 @@ const struct scenario scenario_stack_growth_against_fork = {
     .name = "stack-growth-against-fork",
     .text = "a stack grows while its program forks: the child has the push, or zeros there",
     .begin = begin,
-    .actor = {{"pusher", push}, {"forker", fork_program}},
+    .actor = {{.name = "pusher", .run = push}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

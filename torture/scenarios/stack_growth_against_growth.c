@@ -34,6 +34,6 @@ const struct scenario scenario_stack_growth_against_growth = {
     .name = "stack-growth-against-growth",
     .text = "two threads fault below one stack at different depths: it grows to the deeper one",
     .begin = begin,
-    .actor = {{"near", push_near}, {"far", push_far}},
+    .actor = {{.name = "near", .run = push_near}, {.name = "far", .run = push_far}},
     .end = end,
 };

@@ -35,6 +35,6 @@ const struct scenario scenario_stack_growth_against_mapping_below = {
     .text =
         "a stack grows while something is mapped inside its guard gap: grown before, or not at all",
     .begin = begin,
-    .actor = {{"pusher", push}, {"mapper", map_below}},
+    .actor = {{.name = "pusher", .run = push}, {.name = "mapper", .run = map_below}},
     .end = end,
 };

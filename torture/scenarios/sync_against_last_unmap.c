@@ -35,6 +35,6 @@ const struct scenario scenario_sync_against_last_unmap = {
     .text =
         "a sync holds a file's cache as its last mapping goes: whoever is last writes what is left",
     .begin = begin,
-    .actor = {{"syncer", sync_page}, {"unmapper", write_and_unmap}},
+    .actor = {{.name = "syncer", .run = sync_page}, {.name = "unmapper", .run = write_and_unmap}},
     .end = end,
 };

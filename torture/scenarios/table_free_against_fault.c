@@ -33,6 +33,6 @@ const struct scenario scenario_table_free_against_fault = {
     .text = "a page table's only entry goes while a fault puts another one there: the table stays, "
             "or is new",
     .begin = begin,
-    .actor = {{"unmapper", unmap}, {"reader", read_fresh}},
+    .actor = {{.name = "unmapper", .run = unmap}, {.name = "reader", .run = read_fresh}},
     .end = end,
 };

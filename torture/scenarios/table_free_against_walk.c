@@ -44,6 +44,8 @@ const struct scenario scenario_table_free_against_walk = {
     .name = "table-free-against-walk",
     .text = "a page table empties, by two unmappings, while a CPU walks through it",
     .begin = begin,
-    .actor = {{"first", unmap_first}, {"second", unmap_second}, {"walker", read_all}},
+    .actor = {{.name = "first", .run = unmap_first},
+              {.name = "second", .run = unmap_second},
+              {.name = "walker", .run = read_all}},
     .end = end,
 };

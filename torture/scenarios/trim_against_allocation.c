@@ -42,6 +42,8 @@ const struct scenario scenario_trim_against_allocation = {
     .name = "trim-against-allocation",
     .text = "spare memory of the allocator is given back while others allocate from it",
     .begin = begin,
-    .actor = {{"creator", create_and_write}, {"trimmer", trim}, {"allocator", allocate}},
+    .actor = {{.name = "creator", .run = create_and_write},
+              {.name = "trimmer", .run = trim},
+              {.name = "allocator", .run = allocate}},
     .end = end,
 };

@@ -49,6 +49,6 @@ const struct scenario scenario_truncate_against_cache_read = {
     .name = "truncate-against-cache-read",
     .text = "a file gets shorter while a call reads what is cut off: its bytes, then zeros",
     .begin = begin,
-    .actor = {{"reader", read_twice}, {"truncater", truncate}},
+    .actor = {{.name = "reader", .run = read_twice}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

@@ -41,6 +41,6 @@ const struct scenario scenario_truncate_against_cache_write = {
     .name = "truncate-against-cache-write",
     .text = "a file gets shorter while a call writes across its new end: the part before it stays",
     .begin = begin,
-    .actor = {{"writer", write_across}, {"truncater", truncate}},
+    .actor = {{.name = "writer", .run = write_across}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

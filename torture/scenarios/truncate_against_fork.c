@@ -44,6 +44,6 @@ const struct scenario scenario_truncate_against_fork = {
     .text = "a file gets shorter while a program with private copies of it forks: no copy behind "
             "the end stays",
     .begin = begin,
-    .actor = {{"truncater", truncate}, {"forker", fork_program}},
+    .actor = {{.name = "truncater", .run = truncate}, {.name = "forker", .run = fork_program}},
     .end = end,
 };

@@ -40,6 +40,6 @@ const struct scenario scenario_truncate_against_private_copy = {
     .name = "truncate-against-private-copy",
     .text = "a file gets shorter while a private copy of its last page is made: the copy goes, too",
     .begin = begin,
-    .actor = {{"writer", write_own}, {"truncater", truncate}},
+    .actor = {{.name = "writer", .run = write_own}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

@@ -54,6 +54,8 @@ const struct scenario scenario_truncate_against_private_unmap = {
     .text = "a file gets shorter while a private mapping of it goes: no CPU reaches the page's "
             "frame once it is free",
     .begin = begin,
-    .actor = {{"reader", read_often}, {"unmapper", unmap}, {"truncater", truncate}},
+    .actor = {{.name = "reader", .run = read_often},
+              {.name = "unmapper", .run = unmap},
+              {.name = "truncater", .run = truncate}},
     .end = end,
 };

@@ -41,6 +41,6 @@ const struct scenario scenario_truncate_against_write_back = {
     .text =
         "a file gets shorter and longer while its pages are written: what was cut off stays away",
     .begin = begin,
-    .actor = {{"syncer", sync_both}, {"truncater", truncate_twice}},
+    .actor = {{.name = "syncer", .run = sync_both}, {.name = "truncater", .run = truncate_twice}},
     .end = end,
 };

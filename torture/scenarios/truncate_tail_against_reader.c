@@ -44,6 +44,6 @@ const struct scenario scenario_truncate_tail_against_reader = {
     .name = "truncate-tail-against-reader",
     .text = "a file ends inside a page that is being read: behind its new end are zeros",
     .begin = begin,
-    .actor = {{"reader", read_tail}, {"truncater", truncate}},
+    .actor = {{.name = "reader", .run = read_tail}, {.name = "truncater", .run = truncate}},
     .end = end,
 };

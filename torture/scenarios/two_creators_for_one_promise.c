@@ -45,6 +45,6 @@ const struct scenario scenario_two_creators_for_one_promise = {
     .name = "two-creators-for-one-promise",
     .text = "two regions are created where only one can be promised: exactly one is",
     .begin = begin,
-    .actor = {{"first", create_first}, {"second", create_second}},
+    .actor = {{.name = "first", .run = create_first}, {.name = "second", .run = create_second}},
     .end = end,
 };

@@ -44,6 +44,8 @@ const struct scenario scenario_user_copy_against_unmap = {
     .name = "user-copy-against-unmap",
     .text = "system calls copy from and to memory that is being unmapped: all bytes, or an error",
     .begin = begin,
-    .actor = {{"reader", copy_out}, {"writer", copy_in}, {"unmapper", unmap}},
+    .actor = {{.name = "reader", .run = copy_out},
+              {.name = "writer", .run = copy_in},
+              {.name = "unmapper", .run = unmap}},
     .end = end,
 };

@@ -29,6 +29,6 @@ const struct scenario scenario_waiter_of_failing_read = {
     .name = "waiter-of-failing-read",
     .text = "a thread waits for a page whose reader fails: it reads the page itself",
     .begin = begin,
-    .actor = {{"first", read_page}, {"second", read_page}},
+    .actor = {{.name = "first", .run = read_page}, {.name = "second", .run = read_page}},
     .end = end,
 };

@@ -31,6 +31,6 @@ const struct scenario scenario_wire_against_unmap = {
     .name = "wire-against-unmap",
     .text = "a page is unmapped while it is being wired: nothing of it stays",
     .begin = begin,
-    .actor = {{"wirer", wire}, {"unmapper", unmap}},
+    .actor = {{.name = "wirer", .run = wire}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

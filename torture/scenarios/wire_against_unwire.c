@@ -35,6 +35,6 @@ const struct scenario scenario_wire_against_unwire = {
     .text = "ranges that overlap are wired and unwired at once: each page is what the later call "
             "made it",
     .begin = begin,
-    .actor = {{"wirer", wire_low}, {"unwirer", unwire_high}},
+    .actor = {{.name = "wirer", .run = wire_low}, {.name = "unwirer", .run = unwire_high}},
     .end = end,
 };

@@ -34,6 +34,6 @@ const struct scenario scenario_wire_against_wire = {
     .name = "wire-against-wire",
     .text = "two ranges that overlap are wired at once: all their pages are there, and wired",
     .begin = begin,
-    .actor = {{"low", wire_low}, {"high", wire_high}},
+    .actor = {{.name = "low", .run = wire_low}, {.name = "high", .run = wire_high}},
     .end = end,
 };

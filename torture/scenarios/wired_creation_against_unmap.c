@@ -35,6 +35,6 @@ const struct scenario scenario_wired_creation_against_unmap = {
     .text =
         "a wired region is unmapped while its pages are brought in: all of it is there, or nothing",
     .begin = begin,
-    .actor = {{"creator", create_wired}, {"unmapper", unmap}},
+    .actor = {{.name = "creator", .run = create_wired}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

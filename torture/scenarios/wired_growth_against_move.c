@@ -37,6 +37,6 @@ const struct scenario scenario_wired_growth_against_move = {
     .text = "a wired region grows while its first page moves away: both go well, the page keeps "
             "its byte",
     .begin = begin,
-    .actor = {{"grower", grow}, {"mover", move}},
+    .actor = {{.name = "grower", .run = grow}, {.name = "mover", .run = move}},
     .end = end,
 };

@@ -32,6 +32,6 @@ const struct scenario scenario_wired_growth_against_unmap = {
     .name = "wired-growth-against-unmap",
     .text = "a wired region grows, and its new pages come in, while it is unmapped: nothing stays",
     .begin = begin,
-    .actor = {{"grower", grow}, {"unmapper", unmap}},
+    .actor = {{.name = "grower", .run = grow}, {.name = "unmapper", .run = unmap}},
     .end = end,
 };

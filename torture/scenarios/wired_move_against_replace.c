@@ -42,6 +42,6 @@ const struct scenario scenario_wired_move_against_replace = {
     .name = "wired-move-against-replace",
     .text = "a wired region moves to a place that another takes at once: only what moved is wired",
     .begin = begin,
-    .actor = {{"mover", move}, {"replacer", replace}},
+    .actor = {{.name = "mover", .run = move}, {.name = "replacer", .run = replace}},
     .end = end,
 };

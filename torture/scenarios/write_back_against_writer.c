@@ -46,6 +46,6 @@ const struct scenario scenario_write_back_against_writer = {
     .name = "write-back-against-writer",
     .text = "a page is written while the store writes it back: it stays modified for the next time",
     .begin = begin,
-    .actor = {{"writer", write_often}, {"syncer", sync_page}},
+    .actor = {{.name = "writer", .run = write_often}, {.name = "syncer", .run = sync_page}},
     .end = end,
 };

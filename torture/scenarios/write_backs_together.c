@@ -33,6 +33,6 @@ const struct scenario scenario_write_backs_together = {
     .text =
         "two threads sync one mapping, and one of them writes: after a last sync the file has all",
     .begin = begin,
-    .actor = {{"first", sync_both}, {"second", write_and_sync}},
+    .actor = {{.name = "first", .run = sync_both}, {.name = "second", .run = write_and_sync}},
     .end = end,
 };
