@@ -50,6 +50,8 @@ const struct scenario scenario_contiguous_region_against_faults = {
     .text = "a region of frames in a row is created for the kernel while a program takes frames: "
             "they stay in a row",
     .begin = begin,
-    .actor = {{"create", create}, {"first", write_first}, {"second", write_second}},
+    .actor = {{.name = "create", .run = create},
+              {.name = "first", .run = write_first},
+              {.name = "second", .run = write_second}},
     .end = end,
 };

@@ -52,6 +52,8 @@ static void end(void)
 const struct scenario scenario_host_requests_together = {
     .name = "host-requests-together",
     .text = "the host takes promises, frames and memory, and gives them back: all is as before",
-    .actor = {{"promise", promise}, {"frames", frames}, {"memory", memory}},
+    .actor = {{.name = "promise", .run = promise},
+              {.name = "frames", .run = frames},
+              {.name = "memory", .run = memory}},
     .end = end,
 };

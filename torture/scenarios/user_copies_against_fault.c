@@ -54,6 +54,9 @@ const struct scenario scenario_user_copies_against_fault = {
     .text = "the kernel copies strings and fills memory of a program, across pages that it and the "
             "program fault in: all of it arrives",
     .begin = begin,
-    .actor = {{"string", copy_string}, {"bounded", copy_bounded}, {"fill", fill}, {"touch", touch}},
+    .actor = {{.name = "string", .run = copy_string},
+              {.name = "bounded", .run = copy_bounded},
+              {.name = "fill", .run = fill},
+              {.name = "touch", .run = touch}},
     .end = end,
 };
