@@ -90,7 +90,7 @@ static void discard_piece(vm_region *piece)
     if (!piece)
         return;
     region_unregister(piece);
-    region_free_struct(piece);
+    vm_put_region(piece);
 }
 
 /* `piece` gets what lies from `at` on. */
@@ -151,13 +151,6 @@ void range_removed_release(struct range_removed *removed)
     }
 }
 
-static void set_aspace(vm_region *region, vm_address_space *aspace)
-{
-    vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
-    region->aspace = aspace;
-    vm_mutex_unlock(&vm_system.table_lock);
-}
-
 /* What the cache no longer needs, now that this region is off it. => cache: locked */
 static void shrink_cache(vm_region *region)
 {
@@ -184,7 +177,6 @@ void range_remove_region(vm_region *region, struct range_removed *removed)
     shrink_cache(region);
     cache_unlock(region->cache_ref);
     region_unregister(region);
-    set_aspace(region, NULL);
     list_add_head(&removed->regions, &region->cache_link);
 }
 
@@ -240,7 +232,6 @@ static void join(vm_address_space *aspace, vm_region *a, vm_region *b)
     cache_unlock(ref);
     vm_cache_release_ref(ref); /* not the last: `a` has one, too */
     region_unregister(b);
-    set_aspace(b, NULL);
     vm_put_region(b);
 }
 

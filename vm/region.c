@@ -116,6 +116,7 @@ void region_unregister(vm_region *region)
     else
         (void)radix_remove(&vm_system.region_table, (uint64_t)region->id);
     vm_system.regions--;
+    region->aspace = NULL;
     table_unlock();
 }
 

@@ -67,6 +67,8 @@ void region_unshare(vm_region *region);
 
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);
+/* Takes both away, and its address space. Others may have found it meanwhile: from here on it goes by
+ * vm_put_region. => map: write-locked, or known to nobody */
 void region_unregister(vm_region *region);
 /* Gives back what the table keeps for the next ids. */
 void region_tidy_table(void);
