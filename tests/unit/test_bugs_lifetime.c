@@ -113,6 +113,21 @@ static void test_bug_19_a_stack_leaves_its_moved_piece_alone(void)
     assert_numbered(SPOT + PAGES(2), 2, 3);
 }
 
+/* Growing over the start of a file shows the file, and takes nothing from it. */
+static void test_bug_19_growth_over_a_file_loses_nothing(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    void *at = PTR(SPOT);
+    addr_t whole;
+    map_pages(&whole, file, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    assert_true(vm_map_vnode(program, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGE,
+                             LOCK_RW | REGION_GROWS_DOWN, REGION_NO_PRIVATE_MAP, file, PAGE) > 0);
+    OK(sim_write_byte(whole, 50));
+    assert_byte(SPOT - PAGE, 50);
+    OK(sim_write_byte(whole, 51));
+    assert_byte(SPOT - PAGE, 51);
+}
+
 /* ---- 20: who shares with whom, after forks and ends in any order ------------------------------------------- */
 
 /* A chain of forks, of which the middle ones end first; what is left shows the right pages. */
@@ -444,7 +459,7 @@ static void test_bug_27_a_space_ends_while_it_is_wired(void)
 UNIT_MAIN("bugs 18 to 27", TEST(test_bug_18_stacks_grow_while_others_look),
           TEST(test_bug_19_a_stack_grows_over_a_hole_only),
           TEST(test_bug_19_a_stack_leaves_its_moved_piece_alone),
-          TEST(test_bug_20_a_middle_that_goes),
+          TEST(test_bug_19_growth_over_a_file_loses_nothing), TEST(test_bug_20_a_middle_that_goes),
           TEST(test_bug_21_what_was_looked_up_last_is_forgotten),
           TEST(test_bug_21_ids_go_on_behind_32_bits),
           TEST(test_bug_22_policy_changes_while_others_use_it),
