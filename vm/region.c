@@ -5,6 +5,7 @@
 
 #include "aspace.h"
 #include "cache.h"
+#include "count.h"
 #include "mapping.h"
 #include "meta.h"
 #include "print.h"
@@ -134,7 +135,7 @@ vm_region *vm_get_region_by_id(region_id rid)
     if (rid > 0)
         region = radix_lookup(&vm_system.region_table, (uint64_t)rid);
     if (region)
-        vm_atomic_fetch_add(&region->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&region->ref_count);
     table_unlock();
     return region;
 }
@@ -157,7 +158,7 @@ vm_address_space *region_get_aspace(const vm_region *region)
     table_lock();
     vm_address_space *aspace = region->aspace;
     if (aspace)
-        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&aspace->ref_count);
     table_unlock();
     return aspace;
 }
