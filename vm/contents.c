@@ -118,7 +118,8 @@ int vm_discard_range(aspace_id aid, addr_t address, addr_t size)
 /* ---- writing back ------------------------------------------------------------------------------- */
 
 struct sync {
-    addr_t at; /* where the next part begins */
+    addr_t at;   /* where the next part begins */
+    bool at_end; /* behind the last address */
     vm_cache_ref *ref;
     off_t first, last;
 };
@@ -128,7 +129,7 @@ struct sync {
 static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     struct sync *sync = argument;
-    if (last < sync->at || !region->cache_ref->is_vnode)
+    if (sync->at_end || last < sync->at || !region->cache_ref->is_vnode)
         return VM_OK;
     if (first < sync->at)
         first = sync->at;
@@ -137,6 +138,7 @@ static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *ar
     sync->first = region_offset(region, first);
     sync->last = region_offset(region, last);
     sync->at = last + 1;
+    sync->at_end = last == UINTPTR_MAX;
     return FOUND;
 }
 
@@ -232,24 +234,34 @@ static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, int
     return error;
 }
 
-/* => map: read-locked for the look */
-static unsigned access_for(vm_address_space *aspace, addr_t address)
+/* => map: read-locked for the look. How to touch the page at `address`. 0: there is nothing to touch,
+ * up to *last. */
+static unsigned access_for(vm_address_space *aspace, addr_t address, addr_t *last)
 {
+    struct map_cursor cursor;
     unsigned access = 0;
     vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    const vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, address);
-    if (region && !region->is_device && !(region->lock & LOCK_NO_READ))
+    const vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
+    if (!region)
+        *last = UINTPTR_MAX;
+    else if (region->base > address)
+        *last = region->base - 1;
+    else if (region->is_device || (region->lock & LOCK_NO_READ))
+        *last = region_last(region);
+    else
         access = region->lock & LOCK_RW ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     vm_read_unlock(&aspace->virtual_map.lock);
     return access;
 }
 
-/* Who unmaps or protects the page between the look and the fault comes behind the wiring. */
-static int bring_in_page(vm_address_space *aspace, addr_t address)
+/* Who unmaps or protects the page between the look and the fault comes behind the wiring. Sets *last to
+ * where what there was to do ends. */
+static int bring_in_page(vm_address_space *aspace, addr_t address, addr_t *last)
 {
     int error;
     do {
-        unsigned access = access_for(aspace, address);
+        *last = address | VM_PAGE_MASK;
+        unsigned access = access_for(aspace, address, last);
         error = access ? vm_soft_fault(aspace, address, access) : VM_OK;
     } while (error == ERR_VM_PF_BAD_ADDRESS || error == ERR_VM_PF_BAD_PERM);
     return error;
@@ -257,12 +269,10 @@ static int bring_in_page(vm_address_space *aspace, addr_t address)
 
 int contents_bring_in(vm_address_space *aspace, addr_t address, addr_t last)
 {
-    for (addr_t at = address;; at += VM_PAGE_SIZE) {
-        int error = bring_in_page(aspace, at);
-        if (error != VM_OK)
+    for (addr_t at = address, end;; at = end + 1) {
+        int error = bring_in_page(aspace, at, &end);
+        if (error != VM_OK || end >= last)
             return error;
-        if (last - at < VM_PAGE_SIZE)
-            return VM_OK;
     }
 }
 

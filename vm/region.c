@@ -252,11 +252,11 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
     if (error != VM_OK)
         return error;
     vm_region *region = NULL;
-    if (*cookie <= aspace->virtual_map.last)
+    if (*cookie <= aspace->virtual_map.last && *cookie != UINTPTR_MAX)
         region = map_first(&aspace->virtual_map, *cookie, &cursor);
     if (region) {
         fill_info(region, info);
-        /* The end may be the end of all addresses, where the next look finds nothing, too. */
+        /* The end may be the end of all addresses, which is nobody's cookie else. */
         addr_t last = region_last(region);
         *cookie = last == UINTPTR_MAX ? last : last + 1;
 
