@@ -33,7 +33,7 @@ region_id vm_map_physical_memory(aspace_id aid, const char *name, void **address
                                .addr_type = addr_type,
                                .size = size,
                                .lock = lock,
-                               .max_lock = LOCK_RW,
+                               .max_lock = REGION_RIGHTS,
                                .inherit = VM_INHERIT_SHARE};
     if (size == 0)
         return ERR_INVALID_ARGS;

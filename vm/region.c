@@ -30,7 +30,7 @@ vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, 
                           .ref_count = 1,
                           .aspace = aspace,
                           .lock = lock,
-                          .max_lock = LOCK_RW,
+                          .max_lock = REGION_RIGHTS,
                           .reads_fill = true,
                           .wiring = (uint8_t)wiring};
     list_init(&region->cache_link);

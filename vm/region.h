@@ -23,7 +23,7 @@ struct vm_region {
     vm_address_space *aspace;
     struct list_link cache_link;
     unsigned lock;
-    unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
+    unsigned max_lock; /* of REGION_RIGHTS, what vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
@@ -40,6 +40,13 @@ static inline addr_t region_last(const vm_region *region)
 static inline off_t region_offset(const vm_region *region, addr_t address)
 {
     return region->cache_offset + (off_t)(address - region->base);
+}
+
+/* What an object may refuse. Writing to a private mapping is no right to the object. */
+#define REGION_RIGHTS (LOCK_RW | LOCK_EXECUTE)
+static inline unsigned region_rights(unsigned lock, int mapping)
+{
+    return lock & (mapping == REGION_PRIVATE_MAP ? LOCK_EXECUTE : REGION_RIGHTS);
 }
 
 static inline bool region_is_wired(const vm_region *region)

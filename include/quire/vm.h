@@ -188,7 +188,7 @@ region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_
 region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, void *vnode, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
- * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
+ * region may not be writable, or executable, where the source's object may not: ERR_PERMISSION_DENIED.
  * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; a read through it is one by the
  * source, too: where that is private itself, it keeps the page that it shows then. Of a device or null
  * region it is ERR_UNSUPPORTED. */
