@@ -33,6 +33,16 @@ static int find_hole(const struct vm_virtual_map *map, struct range_place *place
     return map_find_gap(map, &wish, &place->address);
 }
 
+/* Free, and not in the gap below a stack. */
+static bool is_good_hint(const struct vm_virtual_map *map, addr_t base, addr_t last)
+{
+    struct map_cursor cursor;
+    const vm_region *next = map_first(map, base, &cursor);
+    if (!next)
+        return true;
+    return next->base > last && next->base - last - 1 >= map_gap_below(next);
+}
+
 int range_find_place(const vm_address_space *aspace, struct range_place *place)
 {
     const struct vm_virtual_map *map = &aspace->virtual_map;
@@ -49,7 +59,7 @@ int range_find_place(const vm_address_space *aspace, struct range_place *place)
         return find_hole(map, place, true,
                          place->address - 1 < map->last ? place->address - 1 : map->last);
     case REGION_ADDR_HINT:
-        if (error == VM_OK && map_is_free(map, place->address, last))
+        if (error == VM_OK && is_good_hint(map, place->address, last))
             return VM_OK;
         return find_hole(map, place, true, map->last);
     case REGION_ADDR_EXACT_ADDRESS:

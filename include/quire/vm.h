@@ -122,7 +122,8 @@ enum {
     REGION_ADDR_EXACT_ADDRESS = 1, /* there, or ERR_VM_NO_REGION_SLOT */
     REGION_ADDR_REPLACE = 2,       /* there, and what is there is unmapped (both or neither, but
                                       for a wiring that then finds no memory) */
-    REGION_ADDR_HINT = 3,          /* there if that is free and aligned, else the highest hole */
+    REGION_ADDR_HINT = 3,          /* there if that is free, aligned and in no stack's guard gap,
+                                      else the highest hole */
     REGION_ADDR_TOP = 4,           /* the highest hole below *address (0: below the end) */
 };
 
