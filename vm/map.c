@@ -223,7 +223,7 @@ bool map_is_free(const struct vm_virtual_map *map, addr_t base, addr_t last)
 
 /* ---- holes -------------------------------------------------------------------------------------- */
 
-/* Whether the wish fits into the hole [first, last], and where. `guard`: bytes to leave at the top. */
+/* Whether the wish fits into the hole [first, last], and where. `guard`: bytes to leave at its top. */
 static bool fits(const struct map_wish *wish, addr_t first, addr_t last, addr_t guard, addr_t *base)
 {
     if (last - first < guard)

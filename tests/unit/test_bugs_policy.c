@@ -36,6 +36,17 @@ static void test_bug_41_nothing_is_placed_below_a_stack(void)
     }
 }
 
+/* The gap is the stack's; who asks for a place far below loses nothing. */
+static void test_bug_41_the_gap_is_at_the_stack(void)
+{
+    addr_t found;
+    region_at(2 * SPOT, 4, LOCK_RW | REGION_GROWS_DOWN);
+    assert_int_equal(place_of(REGION_ADDR_TOP, SPOT, PAGE), SPOT - PAGE);
+    OK(vm_find_hole(program, PAGE, PAGE, SPOT, SPOT + PAGE, &found));
+    assert_int_equal(vm_find_hole(program, PAGE, PAGE, 2 * SPOT - GAP, 2 * SPOT, &found),
+                     ERR_VM_NO_REGION_SLOT);
+}
+
 static void test_bug_41_a_hint_below_the_gap_is_taken(void)
 {
     region_at(SPOT, 4, LOCK_RW | REGION_GROWS_DOWN);
@@ -324,6 +335,7 @@ static void test_bug_47_a_fresh_page_shows_nothing_old(void)
 }
 
 UNIT_MAIN("bugs 41 to 47", TEST(test_bug_41_nothing_is_placed_below_a_stack),
+          TEST(test_bug_41_the_gap_is_at_the_stack),
           TEST(test_bug_41_a_hint_below_the_gap_is_taken),
           TEST(test_bug_41_a_stack_stops_before_its_neighbour),
           TEST(test_bug_42_no_stack_grows_below_its_space), TEST(test_bug_43_behind_the_end),
