@@ -224,10 +224,10 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
 
 static bool could_be_one(const vm_region *a, const vm_region *b)
 {
-    return a->cache_ref == b->cache_ref && region_last(a) + 1 == b->base &&
-           a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
-           a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
-           a->inherit == b->inherit && a->charged == b->charged &&
+    return a->wiring != REGION_WIRING_UNDER_WAY && a->cache_ref == b->cache_ref &&
+           region_last(a) + 1 == b->base && a->cache_offset + (off_t)a->size == b->cache_offset &&
+           a->lock == b->lock && a->max_lock == b->max_lock && a->wiring == b->wiring &&
+           a->mapping == b->mapping && a->inherit == b->inherit && a->charged == b->charged &&
            a->charged_to_share == b->charged_to_share && a->is_device == b->is_device;
 }
 

@@ -210,7 +210,7 @@ static void fill_info(vm_region *region, vm_region_info *info)
         .base = region->base,
         .size = region->size,
         .lock = region->lock,
-        .wiring = region->wiring,
+        .wiring = region->wiring == REGION_WIRING_UNDER_WAY ? REGION_WIRING_WIRED : region->wiring,
         .mapping = region->mapping,
         .inherit = region->inherit,
         .cache_offset = region->cache_offset,

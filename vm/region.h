@@ -49,6 +49,9 @@ static inline unsigned region_rights(unsigned lock, int mapping)
     return lock & (mapping == REGION_PRIVATE_MAP ? LOCK_EXECUTE : REGION_RIGHTS);
 }
 
+/* In `wiring`: it is to be wired, and its pages are being brought in. */
+#define REGION_WIRING_UNDER_WAY 4
+
 static inline bool region_is_wired(const vm_region *region)
 {
     return region->wiring != REGION_WIRING_LAZY;

@@ -429,6 +429,45 @@ static void test_bug_27_one_wires_what_another_unwires(void)
     OK(vm_delete_aspace(other));
 }
 
+/* A wiring that finds no memory leaves what was wired before as it was. */
+static void test_bug_27_a_failed_wiring_unwires_nothing_else(void)
+{
+    static addr_t frames[8192];
+    size_t count = 0;
+    region_at(SPOT, 8, LOCK_RW);
+    OK(vm_wire_range(program, SPOT + PAGE, PAGES(2)));
+    while (vm_allocate_frames(1, false, &frames[count]) == VM_OK)
+        count++;
+    vm_free_frames(frames[--count], 1);
+    assert_int_equal(vm_wire_range(program, SPOT, PAGES(8)), ERR_NO_MEMORY);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+    assert_int_equal(region_info(find_region(SPOT)).wiring, REGION_WIRING_LAZY);
+    assert_int_equal(region_info(find_region(SPOT + PAGE)).wiring, REGION_WIRING_WIRED);
+    assert_int_equal(region_info(find_region(SPOT + PAGES(3))).wiring, REGION_WIRING_LAZY);
+    assert_int_equal(vm_discard_range(program, SPOT + PAGES(2), PAGE), ERR_INVALID_ARGS);
+    OK(vm_wire_range(program, SPOT, PAGES(8)));
+    assert_int_equal(region_info(find_region(SPOT)).size, PAGES(8));
+    OK(vm_unwire_range(program, SPOT, PAGES(8)));
+}
+
+/* A wired piece that gets a cache of its own as it grows has its pages there all the same. */
+static void test_bug_27_a_wired_piece_that_grows_stays_there(void)
+{
+    void *to = PTR(2 * SPOT);
+    addr_t physical;
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    OK(vm_move_range(program, SPOT + PAGES(2), PAGES(2), PAGES(2), &to, REGION_ADDR_EXACT_ADDRESS));
+    OK(vm_wire_range(program, SPOT, PAGES(2)));
+    OK(vm_resize_region(program, find_region(SPOT), PAGES(4)));
+    for (unsigned i = 0; i < 4; i++)
+        OK(vm_get_page_mapping(program, SPOT + PAGES(i), &physical));
+    assert_numbered(SPOT, 2, 1);
+    assert_numbered(2 * SPOT, 2, 3);
+    OK(vm_unwire_range(program, SPOT, PAGES(4)));
+}
+
 static int end_space(void *aid)
 {
     return vm_delete_aspace((aspace_id)(intptr_t)aid);
@@ -470,4 +509,6 @@ UNIT_MAIN("bugs 18 to 27", TEST(test_bug_18_stacks_grow_while_others_look),
           TEST(test_bug_25_a_fault_looks_again_after_its_sleep),
           TEST(test_bug_26_a_waiter_outlives_the_page),
           TEST(test_bug_27_one_wires_what_another_unwires),
+          TEST(test_bug_27_a_failed_wiring_unwires_nothing_else),
+          TEST(test_bug_27_a_wired_piece_that_grows_stays_there),
           TEST(test_bug_27_a_space_ends_while_it_is_wired))
