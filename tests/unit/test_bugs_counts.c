@@ -74,9 +74,11 @@ static void test_bug_28_references_never_wrap(void)
 static void test_bug_28_failing_calls_leak_no_reference(void)
 {
     sim_file *file = sim_file_create_numbered("/f", 1);
-    void *at = PTR(SPOT + 1);
+    void *at = PTR(SPOT + 1), *device_at = NULL;
     region_id id = region_at(SPOT, 1, LOCK_RW);
-    vm_region *region = vm_get_region_by_id(id);
+    region_id device_id =
+        vm_map_physical_memory(program, "d", &device_at, 0, PAGE, LOCK_RW, SIM_DEVICE_LOW);
+    vm_region *region = vm_get_region_by_id(id), *device = vm_get_region_by_id(device_id);
     vm_address_space *aspace = vm_get_aspace_by_id(program);
     uint32_t aspace_count = aspace->ref_count, cache_count = region->cache_ref->ref_count;
     for (unsigned i = 0; i < 10; i++) {
@@ -84,6 +86,9 @@ static void test_bug_28_failing_calls_leak_no_reference(void)
                                  file, 0) < 0);
         assert_true(vm_clone_region(program, "c", &at, REGION_ADDR_EXACT_ADDRESS, id,
                                     REGION_PRIVATE_MAP, LOCK_RW) < 0);
+        assert_int_equal(
+            vm_clone_region(program, "c", &at, 0, device_id, REGION_PRIVATE_MAP, LOCK_RW),
+            ERR_UNSUPPORTED);
         assert_int_equal(vm_wire_range(program, SPOT, PAGES(2)), ERR_VM_PAGE_NOT_PRESENT);
         assert_int_equal(vm_protect_range(program, SPOT + 1, PAGE, LOCK_RO), ERR_VM_BAD_ADDRESS);
         assert_int_equal(vm_sync_range(program, SPOT, PAGES(2)), ERR_VM_PAGE_NOT_PRESENT);
@@ -94,6 +99,8 @@ static void test_bug_28_failing_calls_leak_no_reference(void)
     assert_int_equal(aspace->ref_count, aspace_count);
     assert_int_equal(region->cache_ref->ref_count, cache_count);
     assert_int_equal(region->ref_count, 2);
+    assert_int_equal(device->ref_count, 2);
+    vm_put_region(device);
     vm_put_aspace(aspace);
     vm_put_region(region);
 }
@@ -244,9 +251,11 @@ static void test_bug_32_lengths_of_copies_and_names(void)
     char long_name[100], byte = 0;
     region_at(SIM_USER_END - PAGE, 1, LOCK_RW);
     char *last = PTR(SIM_USER_END - 1);
+    OK(sim_write_byte(SIM_USER_END - 1, 5));
     assert_int_equal(user_memcpy(last, &byte, 2), ERR_VM_BAD_USER_MEMORY);
     assert_int_equal(user_memcpy(last, &byte, SIZE_MAX), ERR_VM_BAD_USER_MEMORY);
     assert_int_equal(user_memset(last, 1, (size_t)0 - SIM_USER_END + 1), ERR_VM_BAD_USER_MEMORY);
+    assert_byte(SIM_USER_END - 1, 5);
     OK(user_memcpy(last, &byte, 1));
     memset(long_name, 'n', sizeof(long_name));
     long_name[sizeof(long_name) - 1] = '\0';
