@@ -59,8 +59,26 @@ int write_there(void *address)
     return sim_write_byte((addr_t)address, 0x99);
 }
 
-void assert_own_pages(addr_t address, size_t pages)
+aspace_id start_with_last_page(void)
 {
-    number_pages(address, pages, 3);
-    assert_numbered(address, pages, 3);
+    kernel_args ka;
+    struct vm_leftovers left;
+    OK(sim_delete_aspace(program));
+    assert_int_equal(sim_end_counting(&left), 0);
+    sim_power_on(NULL, &ka);
+    ka.kernel_size = (addr_t)0 - ka.kernel_base;
+    OK(vm_init(&ka));
+    sim_allow_waiting();
+    OK(vm_init_postsem(&ka));
+    return vm_get_kernel_aspace_id();
+}
+
+void end_last_page(void)
+{
+    struct vm_leftovers left;
+    assert_int_equal(vm_check(), 0);
+    vm_shutdown(&left);
+    assert_int_equal(left.regions + left.caches + left.pages, 0);
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
 }

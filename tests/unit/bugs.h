@@ -17,7 +17,9 @@ void assert_panics(void (*misuse)(void), const char *words);
 /* Threads of many tests. The argument is an address. */
 int read_there(void *address);
 int write_there(void *address);
-/* Writes and reads all of `pages` pages at `address`; what a program finds that runs alone there. */
-void assert_own_pages(addr_t address, size_t pages);
+/* A machine whose kernel space, which is returned, ends with the last address of all; it has no program.
+ * end_last_page goes back to one with a program. */
+aspace_id start_with_last_page(void);
+void end_last_page(void);
 
 #endif

@@ -202,30 +202,6 @@ static void test_bug_31_an_entry_at_the_end_is_not_clipped(void)
 }
 
 /* The same in the kernel's space, whose end is the end of all addresses. */
-static aspace_id start_with_last_page(void)
-{
-    kernel_args ka;
-    struct vm_leftovers left;
-    OK(sim_delete_aspace(program));
-    assert_int_equal(sim_end_counting(&left), 0);
-    sim_power_on(NULL, &ka);
-    ka.kernel_size = (addr_t)0 - ka.kernel_base;
-    OK(vm_init(&ka));
-    sim_allow_waiting();
-    OK(vm_init_postsem(&ka));
-    return vm_get_kernel_aspace_id();
-}
-
-static void end_last_page(void)
-{
-    struct vm_leftovers left;
-    assert_int_equal(vm_check(), 0);
-    vm_shutdown(&left);
-    assert_int_equal(left.regions + left.caches + left.pages, 0);
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
-}
-
 static void test_bug_31_the_last_page_of_all(void)
 {
     aspace_id kernel = start_with_last_page();
@@ -254,6 +230,7 @@ static void test_bug_32_lengths_of_copies_and_names(void)
     OK(sim_write_byte(SIM_USER_END - 1, 5));
     assert_int_equal(user_memcpy(last, &byte, 2), ERR_VM_BAD_USER_MEMORY);
     assert_int_equal(user_memcpy(last, &byte, SIZE_MAX), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_memset(last, 1, SIZE_MAX), ERR_VM_BAD_USER_MEMORY);
     assert_int_equal(user_memset(last, 1, (size_t)0 - SIM_USER_END + 1), ERR_VM_BAD_USER_MEMORY);
     assert_byte(SIM_USER_END - 1, 5);
     OK(user_memcpy(last, &byte, 1));

@@ -157,6 +157,23 @@ static void test_bug_20_a_middle_that_goes(void)
     assert_byte(SPOT + PAGES(5), 14);
 }
 
+/* What a merge moves: into the larger of the two, whichever that is. */
+static void test_bug_20_a_merge_keeps_what_both_have(void)
+{
+    for (addr_t more = 1; more <= 8; more += 7) {
+        region_at(SPOT, 16, LOCK_RW);
+        number_pages(SPOT, 4, 1);
+        aspace_id child = vm_copy_aspace(program, "child");
+        number_pages(SPOT + PAGES(3), more, 50);
+        OK(vm_delete_aspace(child));
+        assert_int_equal(region_info(find_region(SPOT)).chain_depth, 1);
+        assert_numbered(SPOT, 3, 1);
+        assert_numbered(SPOT + PAGES(3), more, 50);
+        SIM_CHECK();
+        OK(vm_unmap_range(program, SPOT, PAGES(16)));
+    }
+}
+
 /* ---- 21: a region that has gone is not found again ------------------------------------------------------------ */
 
 static void test_bug_21_what_was_looked_up_last_is_forgotten(void)
@@ -499,6 +516,7 @@ UNIT_MAIN("bugs 18 to 27", TEST(test_bug_18_stacks_grow_while_others_look),
           TEST(test_bug_19_a_stack_grows_over_a_hole_only),
           TEST(test_bug_19_a_stack_leaves_its_moved_piece_alone),
           TEST(test_bug_19_growth_over_a_file_loses_nothing), TEST(test_bug_20_a_middle_that_goes),
+          TEST(test_bug_20_a_merge_keeps_what_both_have),
           TEST(test_bug_21_what_was_looked_up_last_is_forgotten),
           TEST(test_bug_21_ids_go_on_behind_32_bits),
           TEST(test_bug_22_policy_changes_while_others_use_it),

@@ -228,10 +228,12 @@ static void copy_from_bad_start(addr_t start, size_t bad)
 
 static void test_bug_45_copies_stop_at_the_bad_byte(void)
 {
+    uint64_t recovered = figures().kernel_recoveries;
     region_at(SPOT, 1, LOCK_RW);
     OK(sim_fill(SPOT, 9, AROUND));
     for (size_t bad = 1; bad < AROUND; bad++)
         copy_from_bad_start(SPOT, bad);
+    assert_int_equal(figures().kernel_recoveries, recovered + 2 * (AROUND - 1));
     for (size_t good = 1; good <= AROUND; good++)
         for (size_t size = 1; size < AROUND + 2; size += good % 3 + 1)
             copy_to_edge(SPOT + PAGE, good, size);

@@ -178,21 +178,6 @@ static void test_bug_37_truncation_under_a_fork(void)
 
 /* ---- 38: loops that don't end ---------------------------------------------------------------------------------- */
 
-/* A machine whose kernel space ends with the last address. */
-static aspace_id start_with_last_page(void)
-{
-    kernel_args ka;
-    struct vm_leftovers left;
-    OK(sim_delete_aspace(program));
-    assert_int_equal(sim_end_counting(&left), 0);
-    sim_power_on(NULL, &ka);
-    ka.kernel_size = (addr_t)0 - ka.kernel_base;
-    OK(vm_init(&ka));
-    sim_allow_waiting();
-    OK(vm_init_postsem(&ka));
-    return vm_get_kernel_aspace_id();
-}
-
 static void advise_last_page(aspace_id kernel, addr_t last)
 {
     uint8_t resident;
@@ -216,7 +201,6 @@ static size_t count_regions_of(aspace_id aid)
 
 static void test_bug_38_calls_end_at_the_last_address(void)
 {
-    struct vm_leftovers left;
     aspace_id kernel = start_with_last_page();
     addr_t last = (addr_t)0 - PAGE;
     sim_file *file = sim_file_create_numbered("/f", 1);
@@ -227,9 +211,7 @@ static void test_bug_38_calls_end_at_the_last_address(void)
     assert_int_equal(count_regions_of(kernel), regions + 1);
     advise_last_page(kernel, last);
     OK(vm_unmap_range(kernel, last, PAGE));
-    vm_shutdown(&left);
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
+    end_last_page();
 }
 
 /* The time a call takes goes by what is there, not by the bytes of address space. */
