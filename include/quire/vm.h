@@ -264,7 +264,8 @@ int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
 /* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
 int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);
-/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. What was
+ * wired before stays so where a wiring fails. */
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
 /* What a fork does with it: VM_INHERIT_*. ERR_VM_PAGE_NOT_PRESENT: a hole. */
