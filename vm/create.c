@@ -148,8 +148,7 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
         cache_uncharge(ref->cache, (int64_t)r->size);
         cache_unlock(ref);
     }
-    if (region)
-        region_free_struct(region);
+    vm_put_region(region);
     vm_cache_release_ref(ref);
     return error;
 }

@@ -20,7 +20,7 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
     vm_cache_ref *of = region->cache_ref;
     int error = VM_OK;
     bool shared = r->mapping == REGION_NO_PRIVATE_MAP;
-    if (shared && (r->lock & LOCK_RW) && !(region->max_lock & LOCK_RW))
+    if (region_rights(r->lock, r->mapping) & ~region->max_lock)
         return ERR_PERMISSION_DENIED;
     if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
@@ -37,7 +37,7 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
         r->size = region->size;
         r->offset = region->cache_offset;
         r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
-        r->max_lock = shared ? region->max_lock : LOCK_RW;
+        r->max_lock = region->max_lock | (shared ? 0u : LOCK_RW);
         r->shows_file = shared && !region->reads_fill;
     }
     cache_unlock(of);

@@ -74,7 +74,7 @@ static int copy_region(vm_region *source, vm_address_space *to)
 no_cache:
     region_unregister(region);
 no_id:
-    region_free_struct(region);
+    vm_put_region(region);
     return error;
 }
 

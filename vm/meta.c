@@ -197,6 +197,17 @@ void *vm_meta_alloc(size_t size)
     return object;
 }
 
+#if defined(VM_TEST)
+/* => META lock */
+static bool is_free(const struct vm_slab *slab, const void *object)
+{
+    const void *at = slab->free;
+    while (at && at != object)
+        at = *(void *const *)at;
+    return at != NULL;
+}
+#endif
+
 void vm_meta_free(void *memory, size_t size)
 {
     if (!memory)
@@ -207,8 +218,9 @@ void vm_meta_free(void *memory, size_t size)
     }
     struct vm_slab *slab = slab_of(memory);
     VM_ASSERT(slab->class == class_of(size) && slab->used > 0);
-    poison(memory, size);
     vm_mutex_lock(&META->lock, VM_RANK_META);
+    VM_DEBUG_ASSERT(!is_free(slab, memory));
+    poison(memory, size);
     if (!slab->free)
         link_slab(slab);
     *(void **)memory = slab->free;

@@ -23,7 +23,7 @@ struct vm_region {
     vm_address_space *aspace;
     struct list_link cache_link;
     unsigned lock;
-    unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
+    unsigned max_lock; /* of REGION_RIGHTS, what vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
@@ -41,6 +41,16 @@ static inline off_t region_offset(const vm_region *region, addr_t address)
 {
     return region->cache_offset + (off_t)(address - region->base);
 }
+
+/* What an object may refuse. Writing to a private mapping is no right to the object. */
+#define REGION_RIGHTS (LOCK_RW | LOCK_EXECUTE)
+static inline unsigned region_rights(unsigned lock, int mapping)
+{
+    return lock & (mapping == REGION_PRIVATE_MAP ? LOCK_EXECUTE : REGION_RIGHTS);
+}
+
+/* In `wiring`: it is to be wired, and its pages are being brought in. */
+#define REGION_WIRING_UNDER_WAY 4
 
 static inline bool region_is_wired(const vm_region *region)
 {
@@ -67,6 +77,8 @@ void region_unshare(vm_region *region);
 
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);
+/* Takes both away, and its address space. Others may have found it meanwhile: from here on it goes by
+ * vm_put_region. => map: write-locked, or known to nobody */
 void region_unregister(vm_region *region);
 /* Gives back what the table keeps for the next ids. */
 void region_tidy_table(void);

@@ -213,13 +213,14 @@ int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size)
     vm_region *region = vm_get_region_by_id(rid);
     addr_t old_size = region ? region->size : 0;
     error = region ? resize(aspace, region, new_size, &removed) : ERR_VM_INVALID_REGION;
-    /* Pages of a wired region are there as soon as it has grown. */
+    /* Pages of a wired region are there as soon as it has grown: all, since it may have got a cache of
+     * its own. */
     bool bring_in = error == VM_OK && region_is_wired(region) && new_size > old_size;
     addr_t base = region ? region->base : 0;
     aspace_write_unlock(aspace);
     range_removed_release(&removed);
     if (bring_in)
-        error = contents_bring_in(aspace, base + old_size, base + (new_size - 1));
+        error = contents_bring_in(aspace, base, base + (new_size - 1));
     vm_put_region(region);
     vm_put_aspace(aspace);
     return error;

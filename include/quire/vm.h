@@ -122,7 +122,8 @@ enum {
     REGION_ADDR_EXACT_ADDRESS = 1, /* there, or ERR_VM_NO_REGION_SLOT */
     REGION_ADDR_REPLACE = 2,       /* there, and what is there is unmapped (both or neither, but
                                       for a wiring that then finds no memory) */
-    REGION_ADDR_HINT = 3,          /* there if that is free and aligned, else the highest hole */
+    REGION_ADDR_HINT = 3,          /* there if that is free, aligned and in no stack's guard gap,
+                                      else the highest hole */
     REGION_ADDR_TOP = 4,           /* the highest hole below *address (0: below the end) */
 };
 
@@ -188,7 +189,7 @@ region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_
 region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, void *vnode, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
- * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
+ * region may not be writable, or executable, where the source's object may not: ERR_PERMISSION_DENIED.
  * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; a read through it is one by the
  * source, too: where that is private itself, it keeps the page that it shows then. Of a device or null
  * region it is ERR_UNSUPPORTED. */
@@ -263,7 +264,8 @@ int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
 /* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
 int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);
-/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. What was
+ * wired before stays so where a wiring fails. */
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
 /* What a fork does with it: VM_INHERIT_*. ERR_VM_PAGE_NOT_PRESENT: a hole. */
