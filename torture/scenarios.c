@@ -21,6 +21,7 @@
     X(clone_break_against_source_break) \
     X(clone_reader_against_child_exit) \
     X(clone_reader_against_source_writer) \
+    X(delete_space_against_calls) \
     X(device_against_fork) \
     X(device_against_unmap) \
     X(discard_against_child_exit) \
