@@ -22,6 +22,7 @@
     X(clone_reader_against_child_exit) \
     X(clone_reader_against_source_writer) \
     X(contiguous_region_against_faults) \
+    X(delete_space_against_calls) \
     X(device_against_fork) \
     X(device_against_unmap) \
     X(discard_against_child_exit) \
