@@ -377,8 +377,12 @@ int wire(const struct span *span, bool wired)
     if (span_has_hole(span))
         return ERR_VM_PAGE_NOT_PRESENT;
     int error = wired ? bring_in(span) : VM_OK;
-    if (error == VM_OK)
+    if (error == VM_OK) {
         set_wiring(span, wired ? REGION_WIRING_WIRED : REGION_WIRING_LAZY);
+        return VM_OK;
+    }
+    span_isolate(span);
+    span_join(span);
     return error;
 }
 
