@@ -248,10 +248,8 @@ static void join(vm_address_space *aspace, vm_region *a, vm_region *b)
 void range_join(vm_address_space *aspace, addr_t first, addr_t last)
 {
     struct map_cursor cursor;
-    vm_region *a =
-        first > aspace->virtual_map.base ? map_before(&aspace->virtual_map, first) : NULL;
-    if (!a)
-        a = map_first(&aspace->virtual_map, first, &cursor);
+    const struct vm_virtual_map *map = &aspace->virtual_map;
+    vm_region *a = map_first(map, first > map->base ? first - 1 : first, &cursor);
     while (a && region_last(a) <= last && region_last(a) < aspace->virtual_map.last) {
         vm_region *b = vm_virtual_map_lookup(&aspace->virtual_map, region_last(a) + 1);
         if (b && could_be_one(a, b))
