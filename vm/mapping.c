@@ -53,6 +53,13 @@ static void uncount_mapping(vm_region *region, uint64_t entry)
     cache_unhold_page(page);
 }
 
+/* Whether TLBs may do through `old` what needs a walk of `new`: they write without one where they know
+ * an entry as writable and dirty. */
+static bool loses(const struct vm_tmap_format *format, uint64_t old, uint64_t new)
+{
+    return (old & format->writable) && (old & ~new &(format->writable | format->dirty));
+}
+
 /* => tmap: locked */
 static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, struct vm_page *page,
                           uint64_t new)
@@ -61,7 +68,7 @@ static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, st
     const struct vm_tmap_format *format = tmap->format;
     bool same_frame = tmap_entry_physical(format, *entry) == vm_page_physical(page);
     uint64_t old = exchange(entry, new);
-    if (!same_frame || (old & format->writable & ~new))
+    if (!same_frame || loses(format, old, new))
         tmap_flush(tmap, address, 1);
     if (!same_frame) {
         count_mapping(region, page);
