@@ -59,37 +59,40 @@ active proctype last()
 
 /* ---- the cache's lock --------------------------------------------------------------------------- */
 
-inline take()
-{
-    atomic { !lock_cache -> lock_cache = 1 }
-}
+/* Only `busy` is looked at without the lock, by waiters; so what is done under it is one step up to a
+ * change of that, and after it. */
+#define TAKE !lock_cache -> lock_cache = 1
 
 /* What holds whenever nobody has the cache's lock. */
 inline let_go()
 {
-    d_step {
-        assert(busy_count == IS_BUSY(0) + IS_BUSY(1));
-        assert(page[0] == NONE || page[0] != page[1]);
-        assert(page[0] == NONE || used[page[0]]);
-        assert(page[1] == NONE || used[page[1]]);
-        lock_cache = 0
-    }
+    assert(busy_count == IS_BUSY(0) + IS_BUSY(1));
+    assert(page[0] == NONE || page[0] != page[1]);
+    assert(page[0] == NONE || used[page[0]]);
+    assert(page[1] == NONE || used[page[1]]);
+    lock_cache = 0
 }
 
 /* ---- the host's wait and wake ------------------------------------------------------------------------ */
+
+#ifdef BUG_NOT_ANNOUNCED
+#define EXPECTED(frame) (busy[frame] != 0)
+#else
+#define EXPECTED(frame) (busy[frame] == 2)
+#endif
 
 /* The test and the sleep are one step for wakers. `killable`: a thread that is to die doesn't sleep. */
 inline host_wait(me, frame, dead)
 {
 #ifdef BUG_WAIT_IN_TWO_STEPS
     if
-    :: dead || busy[frame] != 2
+    :: dead || !EXPECTED(frame)
     :: else -> waits_at[me] = frame
     fi;
 #else
     d_step {
         if
-        :: dead || busy[frame] != 2
+        :: dead || !EXPECTED(frame)
         :: else -> waits_at[me] = frame
         fi
     };
@@ -189,17 +192,15 @@ inline insert_busy(p)
 /* begin: busy frames for this page and, where there is room, for the next. => cache: locked */
 inline pagein_begin(p)
 {
-    d_step {
-        insert_busy(p);
-        first = page[p];
-        if
-        :: first != NONE -> references++
-        :: else
-        fi
-    };
+    insert_busy(p);
+    first = page[p];
     if
-    :: d_step { first != NONE && p == 0 && page[1] == NONE && size > 1 -> insert_busy(1); second = page[1] }
-    :: true
+    :: first != NONE -> references++
+    :: else
+    fi;
+    if
+    :: first != NONE && p == 0 && page[1] == NONE && size > 1 -> insert_busy(1); second = page[1]
+    :: else
     fi
 }
 
@@ -221,11 +222,9 @@ inline finish_page(p)
 {
 #ifdef BUG_REMOVE_BEFORE_CLEAR
     if
-    :: d_step { failed -> used[page[p]] = 0; content[page[p]] = 0 }
+    :: d_step { failed -> remove_page(p) }
     :: else
     fi;
-    let_go();
-    take();
 #endif
 #ifdef BUG_BUSY_AFTER_ERROR
     if
@@ -246,90 +245,84 @@ inline finish_page(p)
 inline pagein_finish(p)
 {
     store_reads(p);
-    take();
+    atomic { TAKE };
     finish_page(p);
     if
     :: second != NONE -> finish_page(1)
     :: else
     fi;
-    d_step { references--; first = NONE; second = NONE };
-    let_go()
+    d_step { references--; first = NONE; second = NONE; result = failed; failed = 0; let_go() }
 }
 
 /* ---- fault.c, file.c: one thread that wants a page ------------------------------------------------------ */
 
-#define RESULT_NONE 0 /* try again */
+#define AGAIN 0 /* try again */
 #define DONE 1        /* it has the page, or an error */
 
-/* What is found may be used: it is there, whole, and nobody reads or writes it. */
+/* => in one step. What is found may be used: it is there, whole, and nobody reads or writes it. */
 inline use_page(p)
 {
-    d_step {
-        assert(page[p] != NONE && busy[page[p]] == 0);
-        assert(content[page[p]] == p + 1)
-    }
+    assert(page[p] != NONE && busy[page[p]] == 0);
+    assert(content[page[p]] == p + 1)
 }
 
-/* wait: announce, let go, sleep; then again from nothing, or the end of who was killed. => locked */
+/* wait: announced under the lock; then again from nothing, or the end of who was killed. */
 inline wait_for(p)
 {
-    first = page[p];
 #ifdef BUG_ANNOUNCED_LATE
-    let_go();
     will_wait(first);
-#else
-    will_wait(first);
-    let_go();
 #endif
+#ifndef BUG_NO_SLEEP
     host_wait(me, first, killed[me]);
-    d_step { first = NONE; result = (killed[me] -> DONE : RESULT_NONE) };
+#endif
 #ifdef BUG_NO_RECHECK
-    if
-    :: !killed[me] -> take(); use_page(p); let_go(); result = DONE
-    :: else
-    fi
+    d_step { !lock_cache -> first = NONE; result = DONE; use_page(p) }
+#else
+    d_step { first = NONE; result = (killed[me] -> DONE : AGAIN) }
 #endif
 }
 
 inline read_page(p)
 {
-    pagein_begin(p);
-    let_go();
     if
     :: first == NONE -> result = DONE /* no memory */
-    :: first != NONE -> pagein_finish(p); d_step { result = failed; failed = 0 }
+    :: first != NONE -> pagein_finish(p)
     fi
 }
 
+#ifdef BUG_ANNOUNCED_LATE
+#define ANNOUNCE skip
+#else
+#define ANNOUNCE will_wait(first)
+#endif
+
+/* The look at the cache, with its lock, and what comes of it. */
 inline try(p)
 {
-    take();
     if
-    :: IS_BUSY(p) -> wait_for(p)
-    :: page[p] != NONE && !IS_BUSY(p) -> use_page(p); let_go(); result = DONE
-    :: page[p] == NONE && p < size -> read_page(p)
-    :: page[p] == NONE && p >= size -> let_go(); result = DONE /* behind the end */
+    :: d_step { !lock_cache && IS_BUSY(p) -> first = page[p]; ANNOUNCE }; wait_for(p)
+    :: d_step { !lock_cache && page[p] != NONE && !IS_BUSY(p) -> use_page(p); result = DONE }
+    :: d_step { !lock_cache && page[p] == NONE && p < size -> pagein_begin(p) }; read_page(p)
+    :: d_step { !lock_cache && page[p] == NONE && p >= size -> result = DONE } /* behind the end */
     fi
 }
 
 active [READERS] proctype reader()
 {
     byte me = _pid - 1; /* readers come next */
-    byte first, second, result, early, reads, i, p;
-    bit waited, failed;
+    byte first, second, early, reads, i, p;
+    bit result, waited, failed;
     do
-    :: reads < READS && !killed[me] ->
+    :: reads < READS ->
         if
         :: p = 0
         :: p = 1
         fi;
-        result = RESULT_NONE;
         do
-        :: result == RESULT_NONE -> try(p)
-        :: result == DONE -> break
-        od;
-        atomic { reads++; result = 0; p = 0 }
-    :: else -> break
+        :: result == AGAIN -> try(p)
+        :: atomic { result == DONE -> reads++; result = AGAIN; p = 0; break }
+        od
+    :: reads == READS -> break
     od
 }
 
@@ -341,29 +334,30 @@ active [READERS] proctype reader()
 /* lock_idle: with nothing under way at or behind the new end. */
 inline lock_idle(p)
 {
-    take();
-#ifndef BUG_TRUNCATE_AT_ONCE
     do
-    :: BUSY_FROM(p) ->
-        first = (p == 0 && IS_BUSY(0) -> page[0] : page[1]);
-        will_wait(first);
-        let_go();
-        host_wait(ME, first, false);
-        first = NONE;
-        take()
-    :: else -> break
-    od
+#ifndef BUG_TRUNCATE_AT_ONCE
+    :: d_step { !lock_cache && BUSY_FROM(p) ->
+                first = (p == 0 && IS_BUSY(0) -> page[0] : page[1]);
+                will_wait(first) };
+       host_wait(ME, first, false);
+       first = NONE
+    :: atomic { !lock_cache && !BUSY_FROM(p) -> lock_cache = 1; break }
+#else
+    :: atomic { TAKE; break }
 #endif
+    od
 }
 
+/* => in one step */
 inline drop_page(p)
 {
     if
-    :: d_step { page[p] != NONE && !IS_BUSY(p) -> remove_page(p) }
+    :: page[p] != NONE && !IS_BUSY(p) -> remove_page(p)
     :: else
     fi
 }
 
+#ifdef TRUNCATE
 active proctype truncate()
 {
     byte first, early, end;
@@ -373,17 +367,21 @@ active proctype truncate()
     fi;
     size = end; /* the host's part comes first */
     lock_idle(end);
-    if
-    :: end == 0 -> drop_page(0)
-    :: else
-    fi;
-    drop_page(1);
-    assert(page[1] == NONE && (end == 1 || page[0] == NONE)); /* nothing of what was behind the end */
-    let_go()
+    atomic {
+        if
+        :: end == 0 -> drop_page(0)
+        :: else
+        fi;
+        drop_page(1);
+        assert(page[1] == NONE && (end == 1 || page[0] == NONE)); /* nothing of what was behind the end */
+        let_go()
+    }
 }
+#endif
 
 /* ---- writeback.c ---------------------------------------------------------------------------------------------- */
 
+#ifdef WRITEBACK
 active proctype writeback()
 {
     byte i, p;
@@ -392,28 +390,25 @@ active proctype writeback()
     :: p = 0
     :: p = 1
     fi;
-    take();
     if
-    :: page[p] != NONE && !IS_BUSY(p) ->
-        d_step { busy[page[p]] = 1; busy_count++ };
-        let_go();
-        assert(content[page[p]] == p + 1); /* the store writes it */
-        take();
-        clear_busy(p)
-    :: else
-    fi;
-    let_go()
+    :: d_step { !lock_cache && page[p] != NONE && !IS_BUSY(p) -> busy[page[p]] = 1; busy_count++ };
+       assert(content[page[p]] == p + 1); /* the store writes it */
+       atomic { TAKE };
+       clear_busy(p);
+       d_step { let_go() }
+    :: !lock_cache && (page[p] == NONE || IS_BUSY(p))
+    fi
 }
+#endif
 
 /* ---- cache.c: discarding ------------------------------------------------------------------------------------- */
 
+#ifdef DISCARD
 active proctype discard()
 {
-    take();
-    drop_page(0);
-    drop_page(1);
-    let_go()
+    d_step { !lock_cache -> drop_page(0); drop_page(1); let_go() }
 }
+#endif
 
 /* ---- the host ends threads ------------------------------------------------------------------------------------ */
 
@@ -421,9 +416,8 @@ active proctype killer()
 {
     byte t;
     do
-    :: t < READERS -> t++
+    :: d_step { t < READERS -> t++ }
     :: d_step { t < READERS -> killed[t] = 1; waits_at[t] = NONE; t++ }
-    :: t == READERS -> break
-    od;
-    t = 0
+    :: d_step { t == READERS -> t = 0 }; break
+    od
 }
