@@ -103,14 +103,6 @@ inline host_wait(me, frame, dead)
     fi
 }
 
-inline wake_one(me, frame)
-{
-    if
-    :: waits_at[me] == frame -> waits_at[me] = NONE
-    :: else
-    fi
-}
-
 inline host_wake(frame)
 {
     d_step {

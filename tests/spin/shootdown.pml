@@ -47,7 +47,7 @@ bit writable = 1;    /* the shared region's protection */
 
 byte root;        /* the root's entry: the leaf table's frame, or NONE */
 byte table_count; /* of its entries in use */
-byte retired;     /* a table taken out */
+byte retired;     /* a table taken out, or NONE */
 byte entry[2];    /* a frame and bits */
 
 bit lock_map_writer, lock_c, lock_t, lock_tmap;
