@@ -237,6 +237,7 @@ static void detach_page(vm_cache *cache, struct vm_page *page)
     vm_page_orphan(page);
 }
 
+/* busy.pml: remove_page */
 void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page)
 {
     void *removed = radix_remove(&ref->cache->pages, page->offset);

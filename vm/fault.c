@@ -277,6 +277,7 @@ static void unlock_all(struct fault *f)
     vm_read_unlock(&f->aspace->virtual_map.lock);
 }
 
+/* busy.pml: wait_for */
 static int wait_for_page(struct fault *f)
 {
     struct vm_page *page = f->page;
@@ -286,6 +287,7 @@ static int wait_for_page(struct fault *f)
     return error == VM_OK ? TRY_AGAIN : error;
 }
 
+/* busy.pml: read_page */
 static int read_page(struct fault *f)
 {
     struct vm_pagein in;

@@ -167,7 +167,7 @@ int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size
 /* ---- getting shorter ---------------------------------------------------------------------------- */
 
 /* What is behind the end leaves every mapping; private copies of it go, too (POSIX: an access there
- * is SIGBUS, also where it was written before). */
+ * is SIGBUS, also where it was written before). shootdown.pml: drop_c, drop_t */
 static void drop_behind(vm_cache_ref *ref, void *first)
 {
     off_t from = *(off_t *)first;
@@ -189,7 +189,7 @@ static struct vm_page *find_busy(vm_cache_ref *ref, off_t offset)
 }
 
 /* Locks the cache with nothing at or behind `offset` under way: a read may still bring bytes that
- * the file had, and what is being written would stay. */
+ * the file had, and what is being written would stay. busy.pml: lock_idle */
 static void lock_idle(vm_cache_ref *ref, off_t offset)
 {
     struct vm_page *page;

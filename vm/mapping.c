@@ -53,7 +53,14 @@ static void uncount_mapping(vm_region *region, uint64_t entry)
     cache_unhold_page(page);
 }
 
-/* => tmap: locked */
+/* Whether TLBs may do through `old` what needs a walk of `new`: they write without one where they know
+ * an entry as writable and dirty. */
+static bool loses(const struct vm_tmap_format *format, uint64_t old, uint64_t new)
+{
+    return (old & format->writable) && (old & ~new &(format->writable | format->dirty));
+}
+
+/* => tmap: locked. shootdown.pml: replace */
 static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, struct vm_page *page,
                           uint64_t new)
 {
@@ -64,7 +71,7 @@ static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, st
     if (same_frame)
         new |= *entry & format->dirty;
     uint64_t old = exchange(entry, new);
-    if (!same_frame || (old & (format->writable | format->dirty) & ~new))
+    if (!same_frame || loses(format, old, new))
         tmap_flush(tmap, address, 1);
     if (!same_frame) {
         count_mapping(region, page);
@@ -74,6 +81,7 @@ static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, st
     }
 }
 
+/* shootdown.pml: install */
 int mapping_install(vm_region *region, addr_t address, struct vm_page *page, bool writable)
 {
     struct vm_translation_map *tmap = tmap_of(region);
@@ -116,7 +124,8 @@ size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page 
     return installed;
 }
 
-/* => tmap: locked. Entries stop being translated, but still say which frames they were. */
+/* => tmap: locked. Entries stop being translated, but still say which frames they were.
+ * shootdown.pml: withdraw, in remove */
 static bool withdraw(struct vm_translation_map *tmap, addr_t first, addr_t last)
 {
     struct tmap_walk walk = {.next = first, .last = last};
@@ -131,7 +140,7 @@ static bool withdraw(struct vm_translation_map *tmap, addr_t first, addr_t last)
     return any;
 }
 
-/* => tmap: locked. Of entries that were withdrawn, and flushed. */
+/* => tmap: locked. Of entries that were withdrawn, and flushed. shootdown.pml: forget, in remove */
 static void forget(vm_region *region, addr_t first, addr_t last)
 {
     struct vm_translation_map *tmap = tmap_of(region);
@@ -151,6 +160,7 @@ static void forget(vm_region *region, addr_t first, addr_t last)
     }
 }
 
+/* shootdown.pml: remove */
 void mapping_remove(vm_region *region, addr_t first, addr_t last)
 {
     struct vm_translation_map *tmap = tmap_of(region);
@@ -171,7 +181,7 @@ struct change {
     uint64_t keep, own, other;
 };
 
-/* => tmap: locked. Returns the bits that were lost. */
+/* => tmap: locked. Returns the bits that were lost. shootdown.pml: change */
 static inline uint64_t change_entry(const vm_region *region, const struct vm_tmap_format *format,
                                     uint64_t *entry, const struct change *change)
 {

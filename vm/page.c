@@ -272,6 +272,7 @@ void vm_page_set_busy(struct vm_page *page)
     vm_atomic_count(&vm_system.busy_pages, 1);
 }
 
+/* busy.pml: clear_busy */
 void vm_page_clear_busy(struct vm_page *page)
 {
     VM_ASSERT(page->busy != 0);
@@ -280,11 +281,13 @@ void vm_page_clear_busy(struct vm_page *page)
         host_wake(&page->busy, UINT32_MAX);
 }
 
+/* busy.pml: will_wait */
 void vm_page_will_wait(struct vm_page *page)
 {
     vm_atomic_store(&page->busy, 2, __ATOMIC_RELAXED);
 }
 
+/* busy.pml: host_wait */
 int vm_page_wait(struct vm_page *page, bool killable)
 {
     vm_assert_no_locks();
@@ -300,11 +303,13 @@ void vm_page_use(struct vm_page *page)
     VM_ASSERT((old & ~VM_PAGE_ORPHAN) < VM_PAGE_ORPHAN - 1);
 }
 
+/* shootdown.pml: unuse */
 bool vm_page_unuse(struct vm_page *page)
 {
     return vm_atomic_sub_fetch(&page->map_count, 1, __ATOMIC_ACQ_REL) == VM_PAGE_ORPHAN;
 }
 
+/* shootdown.pml: orphan */
 void vm_page_orphan(struct vm_page *page)
 {
     page->cache = NULL;

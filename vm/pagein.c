@@ -39,6 +39,7 @@ static int insert_busy(struct vm_pagein *in, off_t offset)
     return VM_OK;
 }
 
+/* busy.pml: pagein_begin */
 int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset)
 {
     *in = (struct vm_pagein){.ref = ref, .offset = offset};
@@ -67,6 +68,7 @@ static void clear_behind(const struct vm_pagein *in, size_t done)
     }
 }
 
+/* busy.pml: pagein_finish */
 int pagein_finish(struct vm_pagein *in)
 {
     addr_t frames[VM_CLUSTER];

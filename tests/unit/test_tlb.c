@@ -236,6 +236,24 @@ static void test_tlb_dirty_bit_after_sync(void)
     }
 }
 
+/* A fault on a page that is mapped already makes its entry anew, here by wiring it. What TLBs know as
+ * dirty is written without a walk: the entry must not lose its dirty bit behind their backs. */
+static void test_tlb_dirty_bit_after_another_fault(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    addr_t a;
+    map_pages(&a, file, 1, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    warm(a, 100);
+    OK(vm_wire_range(program, a, PAGE));
+    OK(vm_sync_range(program, a, PAGE));
+    for (unsigned cpu = CPUS; cpu-- > 0;) {
+        sim_set_cpu(cpu);
+        OK(sim_write_byte(a, (uint8_t)(110 + cpu)));
+        OK(vm_sync_range(program, a, PAGE));
+        assert_int_equal(sim_file_data(file)[0], 110 + cpu);
+    }
+}
+
 static void test_tlb_of_the_kernel(void)
 {
     aspace_id kernel = vm_get_kernel_aspace_id();
@@ -284,4 +302,5 @@ UNIT_MAIN(
     TEST_ON(test_tlb_after_truncate, .cpus = CPUS), TEST_ON(test_tlb_after_replace, .cpus = CPUS),
     TEST_ON(test_tlb_after_resize, .cpus = CPUS),
     TEST_ON(test_tlb_dirty_bit_after_sync, .cpus = CPUS),
+    TEST_ON(test_tlb_dirty_bit_after_another_fault, .cpus = CPUS),
     TEST_ON(test_tlb_of_the_kernel, .cpus = CPUS), TEST_ON(test_tlb_reused_space, .cpus = CPUS))

@@ -240,7 +240,8 @@ static void retire(struct vm_translation_map *map, struct vm_page *page)
     map->retired = page;
 }
 
-/* Takes the lowest table out, if it is empty, and those above that become so. */
+/* Takes the lowest table out, if it is empty, and those above that become so.
+ * shootdown.pml: retire, in remove */
 static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_t **tables,
                          const addr_t *physical, unsigned depth)
 {
@@ -281,6 +282,7 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
     retire_empty(map, address, tables, physical, depth);
 }
 
+/* shootdown.pml: send, await */
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
 {
     uint64_t cpus = map->kernel ? vm_system.all_cpus : vm_atomic_load(&map->cpus, __ATOMIC_ACQUIRE);
