@@ -53,12 +53,12 @@ static void set_page_of(void *frame, struct vm_page *page)
 }
 
 /* Test builds fill what is free, and look whether it still is so when it is given out. */
-#define POISON 0xdb
+#define POISON 0xdbdbdbdbdbdbdbdbu
 static void poison(void *object, size_t size)
 {
 #if defined(VM_TEST)
-    for (size_t i = 0; i < size; i++)
-        ((unsigned char *)object)[i] = POISON;
+    for (size_t i = 0; i < size / sizeof(uint64_t); i++)
+        ((uint64_t *)object)[i] = POISON;
 #else
     (void)object, (void)size;
 #endif
@@ -68,10 +68,10 @@ static void poison(void *object, size_t size)
 /* But for the link to the next one. */
 static bool is_poisoned(const void *object, size_t size)
 {
-    for (size_t i = sizeof(void *); i < size; i++)
-        if (((const unsigned char *)object)[i] != POISON)
-            return false;
-    return true;
+    uint64_t differences = 0;
+    for (size_t i = 1; i < size / sizeof(uint64_t); i++)
+        differences |= ((const uint64_t *)object)[i] ^ POISON;
+    return differences == 0;
 }
 #endif
 
@@ -220,7 +220,7 @@ void vm_meta_free(void *memory, size_t size)
     VM_ASSERT(slab->class == class_of(size) && slab->used > 0);
     vm_mutex_lock(&META->lock, VM_RANK_META);
     VM_DEBUG_ASSERT(!is_free(slab, memory));
-    poison(memory, size);
+    poison(memory, class_size[slab->class]);
     if (!slab->free)
         link_slab(slab);
     *(void **)memory = slab->free;

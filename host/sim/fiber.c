@@ -230,9 +230,14 @@ static void step_by_scheduler(void)
     switch_to(next);
 }
 
+static bool fiber_is_quiet(void)
+{
+    return scheduler.choose == NULL && random_state == 0 && !tlb_is_hostile();
+}
+
 void fiber_step(void)
 {
-    if ((scheduler.choose == NULL && random_state == 0 && !tlb_is_hostile()) || preemption_off > 0)
+    if (preemption_off > 0 || fiber_is_quiet())
         return;
     steps_taken++;
     tlb_step();
