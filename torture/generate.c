@@ -11,7 +11,7 @@ unsigned generate_pick(struct generator *g, unsigned limit)
 
 void generate_start(struct generator *g, uint64_t seed, enum generate_profile profile)
 {
-    *g = (struct generator){(seed + 1) * 0x9e3779b97f4a7c15u | 1, profile};
+    *g = (struct generator){.random = (seed + 1) * 0x9e3779b97f4a7c15u | 1, .profile = profile};
     for (unsigned i = 0; i < 4; i++)
         (void)generate_pick(g, 2);
 }
@@ -198,11 +198,20 @@ static void fill_other(struct generator *g, struct operation *o)
     }
 }
 
+/* A CPU stays in a space for a while, so that its TLB has something to forget, and others' operations on
+ * the same space find it there. */
+static void pick_place(struct generator *g)
+{
+    if (generate_pick(g, 8) == 0)
+        g->space = (uint8_t)generate_pick(g, SPACES);
+    if (generate_pick(g, 4) == 0)
+        g->cpu = (uint8_t)generate_pick(g, TRACE_CPUS);
+}
+
 void generate_next(struct generator *g, struct operation *o)
 {
-    *o = (struct operation){.kind = pick_kind(g),
-                            .space = (uint8_t)generate_pick(g, SPACES),
-                            .cpu = (uint8_t)generate_pick(g, TRACE_CPUS)};
+    pick_place(g);
+    *o = (struct operation){.kind = pick_kind(g), .space = g->space, .cpu = g->cpu};
     o->argument[0] = (int32_t)generate_pick(g, WINDOW);
     if (o->kind <= OPERATION_CLONE)
         fill_region(g, o);

@@ -15,6 +15,7 @@ enum generate_profile {
 struct generator {
     uint64_t random;
     enum generate_profile profile;
+    uint8_t space, cpu; /* of the last operation */
 };
 
 void generate_start(struct generator *generator, uint64_t seed, enum generate_profile profile);
