@@ -160,7 +160,33 @@ static void test_a_fork_comes_before_the_merge(void)
     assert_byte(SPOT, 9);
 }
 
+/* Whoever walks over consumers has taken a reference on the middle as it is to be claimed. */
+static void test_a_walk_comes_before_the_merge(void)
+{
+    forked(2, 1, false);
+    aspace_id first_child = child;
+    vm_cache_ref *below = middle;
+    child = vm_copy_aspace(program, "second");
+    middle = top->cache->source;
+    assert_ptr_equal(middle->cache->source, below);
+    cache_lock(below);
+    sim_fiber *fiber = sim_spawn("deleter", delete_child, NULL);
+    assert_int_equal(sim_run_until_blocked(), 1);
+    assert_true(cache_try_acquire_ref(middle));
+    cache_unlock(below);
+    sim_run();
+    OK(sim_fiber_result(fiber));
+    assert_ptr_equal(top->cache->source, middle);
+    assert_int_equal(region_info(parent).chain_depth, 3);
+    vm_cache_release_ref(middle); /* whose end it now is to merge them */
+    assert_int_equal(region_info(parent).chain_depth, 2);
+    assert_byte(SPOT, 100);
+    assert_byte(SPOT + PAGE, 2);
+    OK(sim_delete_aspace(first_child));
+}
+
 UNIT_MAIN("chains that stay", TEST(test_no_memory_on_the_way_up),
           TEST(test_no_memory_on_the_way_down), TEST(test_with_memory),
           TEST(test_a_hidden_page_in_use_stays_below), TEST(test_busy_caches_stay_apart),
-          TEST(test_no_memory_to_move_a_page_up), TEST(test_a_fork_comes_before_the_merge))
+          TEST(test_no_memory_to_move_a_page_up), TEST(test_a_fork_comes_before_the_merge),
+          TEST(test_a_walk_comes_before_the_merge))

@@ -137,6 +137,26 @@ static void test_spaces_that_end(void)
     assert_says("being deleted");
 }
 
+/* ---- figures ---- */
+
+static void test_promises_and_contradictions(void)
+{
+    char words[64];
+    region_at(SPOT, 3, LOCK_RW);
+    say("commit");
+    snprintf(words, sizeof(words), "committed 12 KiB of at most %ld KiB",
+             (long)figures().max_commit / 1024);
+    assert_says(words);
+    say("check");
+    assert_says("0 contradictions");
+    vm_region *region = vm_get_region_by_id(find_region(SPOT));
+    region->magic ^= 1;
+    say("check");
+    assert_says("1 contradictions");
+    region->magic ^= 1;
+    vm_put_region(region);
+}
+
 /* ---- caches ---- */
 
 static void test_cache_references(void)
@@ -186,5 +206,5 @@ static void test_what_hides_pages_below(void)
 UNIT_MAIN("what the debugger says", TEST(test_numbers_in_all_spellings), TEST(test_memory_in_rows),
           TEST(test_memory_that_is_none), TEST(test_rights), TEST(test_sharing),
           TEST(test_regions_without_a_space), TEST(test_spaces_that_end),
-          TEST(test_cache_references), TEST(test_kinds_of_caches),
-          TEST(test_what_hides_pages_below))
+          TEST(test_promises_and_contradictions), TEST(test_cache_references),
+          TEST(test_kinds_of_caches), TEST(test_what_hides_pages_below))

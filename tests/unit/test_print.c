@@ -28,7 +28,7 @@ static void test_widths(void)
 
 static void test_text(void)
 {
-    const char *none = NULL;
+    const char *volatile none = NULL; /* volatile: or the compiler would warn */
     PRINTS("x%y", "%c%%%c", 'x', 'y');
     PRINTS("(null).", "%s.", none);
 }
