@@ -105,6 +105,31 @@ static void test_the_last_write_back_that_fails_is_logged(void)
     assert_int_equal(sim_file_references(file), 0);
 }
 
+static void test_what_is_being_read_is_not_resident(void)
+{
+    uint8_t resident[2] = {7, 7};
+    file = sim_file_create_numbered("/f", 40);
+    map_pages(&place, file, 40, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    sim_fiber *reader = start_reading(0);
+    OK(vm_get_residency(program, place, PAGES(2), resident));
+    assert_int_equal(resident[0] + resident[1], 0);
+    finish_reading(reader, 1);
+    OK(vm_get_residency(program, place, PAGES(2), resident));
+    assert_int_equal(resident[0] + resident[1], 2);
+}
+
+/* What a short read leaves is cleared. */
+static void test_reads_that_stop_short(void)
+{
+    file = sim_file_create_numbered("/f", 1);
+    map_pages(&place, file, 1, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    sim_fail_at(SIM_FAIL_SHORT_READ, 1, false);
+    assert_byte(place, 1);
+    assert_int_equal(sim_fail_done(SIM_FAIL_SHORT_READ), 1);
+    assert_byte(place + PAGE / 2 - 1, 1);
+    assert_true(sim_is_filled(place + PAGE / 2, 0, PAGE / 2));
+}
+
 /* ---- sync, while the regions change ---- */
 
 static int sync_all(void *unused)
@@ -157,5 +182,6 @@ static void test_writing_behind_the_end_without_memory(void)
 UNIT_MAIN("pages that are busy", TEST(test_discard_leaves_what_is_being_read),
           TEST(test_discard_leaves_private_copies), TEST(test_sync_passes_over_what_is_being_read),
           TEST(test_sync_writes_in_runs), TEST(test_the_last_write_back_that_fails_is_logged),
+          TEST(test_what_is_being_read_is_not_resident), TEST(test_reads_that_stop_short),
           TEST(test_sync_of_regions_that_join_meanwhile),
           TEST(test_writing_behind_the_end_without_memory))

@@ -185,8 +185,44 @@ static void test_a_walk_comes_before_the_merge(void)
     OK(sim_delete_aspace(first_child));
 }
 
+static int give_back(void *unused)
+{
+    (void)unused;
+    vm_cache_release_ref(middle);
+    return VM_OK;
+}
+
+static int come_and_go(void *unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < 3; i++)
+        if (cache_try_acquire_ref(middle))
+            vm_cache_release_ref(middle);
+    return VM_OK;
+}
+
+/* In random order, each step of both: as long as the merge fails, whoever comes and goes leaves the one
+ * reference that there was. */
+static void test_references_during_merges_that_fail(void)
+{
+    forked(2, 2, false);
+    struct vm_page *page = vm_cache_lookup_page(middle, 0);
+    vm_page_use(page);
+    OK(sim_delete_aspace(child));
+    for (unsigned i = 0; i < 500; i++) {
+        vm_cache_acquire_ref(middle);
+        sim_spawn("giver", give_back, NULL);
+        sim_spawn("passer-by", come_and_go, NULL);
+        sim_run();
+        assert_int_equal(middle->ref_count, 1);
+    }
+    assert_false(vm_page_unuse(page));
+    assert_apart(2, 2, false);
+}
+
 UNIT_MAIN("chains that stay", TEST(test_no_memory_on_the_way_up),
           TEST(test_no_memory_on_the_way_down), TEST(test_with_memory),
           TEST(test_a_hidden_page_in_use_stays_below), TEST(test_busy_caches_stay_apart),
           TEST(test_no_memory_to_move_a_page_up), TEST(test_a_fork_comes_before_the_merge),
-          TEST(test_a_walk_comes_before_the_merge))
+          TEST(test_a_walk_comes_before_the_merge),
+          TEST_ON(test_references_during_merges_that_fail, .seed = 1))

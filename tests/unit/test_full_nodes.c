@@ -55,6 +55,22 @@ static void test_ids_of_spaces(void)
     assert_true(fail_each(create_space) >= 2);
 }
 
+static int fork_and_delete(void)
+{
+    aspace_id id = vm_copy_aspace(program, "child");
+    return id < 0 ? (int)id : vm_delete_aspace(id);
+}
+
+/* Where the copy gets no id at the end, what was shared for it isn't shared any more. */
+static void test_ids_of_copies(void)
+{
+    region_at(SPOT, 2, LOCK_RW | REGION_SHARED);
+    region_at(SPOT * 2, 2, LOCK_NO_READ);
+    OK(vm_set_inheritance(program, SPOT * 2, PAGES(2), VM_INHERIT_SHARE));
+    fill_aspace_ids();
+    assert_true(fail_each(fork_and_delete) >= 4);
+}
+
 static int unmap_middle(void)
 {
     return vm_unmap_range(program, SPOT + PAGE, PAGE);
@@ -107,6 +123,21 @@ static void test_page_tables(void)
     assert_true(figures().table_pages < tables - 1);
 }
 
+static void test_no_frames(void)
+{
+    addr_t physical;
+    sim_fail_at(SIM_FAIL_FRAME, 1, true);
+    assert_null(vm_meta_alloc(PAGE - 8)); /* a frame of its own */
+    assert_null(vm_meta_alloc(PAGES(2)));
+    assert_int_equal(vm_allocate_frames(1, false, &physical), ERR_NO_MEMORY);
+    assert_int_equal(vm_allocate_frames(3, false, &physical), ERR_NO_MEMORY);
+    assert_int_equal(sim_fail_done(SIM_FAIL_FRAME), 4);
+    sim_fail_at(SIM_FAIL_FRAME, 0, false);
+    void *memory = vm_meta_alloc(PAGES(2));
+    assert_non_null(memory);
+    vm_meta_free(memory, PAGES(2));
+}
+
 static void test_keys_up_to_the_last(void)
 {
     struct radix tree = {0};
@@ -123,6 +154,6 @@ static void test_keys_up_to_the_last(void)
     radix_clear(&tree);
 }
 
-UNIT_MAIN("nodes that are full", TEST(test_ids_of_spaces), TEST(test_ids_of_pieces),
-          TEST(test_ids_of_second_pieces), TEST(test_the_range_index), TEST(test_page_tables),
-          TEST(test_keys_up_to_the_last))
+UNIT_MAIN("nodes that are full", TEST(test_ids_of_spaces), TEST(test_ids_of_copies),
+          TEST(test_ids_of_pieces), TEST(test_ids_of_second_pieces), TEST(test_the_range_index),
+          TEST(test_page_tables), TEST(test_no_frames), TEST(test_keys_up_to_the_last))

@@ -92,6 +92,21 @@ static void test_a_private_mapping_of_it_may(void)
                               LOCK_RW | REGION_NO_WRITE, REGION_NO_PRIVATE_MAP, file, 0));
 }
 
+/* A guard was charged so that it could be shared: that is given back some day, what its neighbour was
+ * charged isn't. */
+static void test_one_was_charged_to_be_shared(void)
+{
+    region_at(SPOT, 2, LOCK_NO_READ);
+    OK(vm_protect_range(program, SPOT + PAGE, PAGE, LOCK_RW));
+    OK(vm_set_inheritance(program, SPOT, PAGES(2), VM_INHERIT_SHARE));
+    OK(vm_delete_aspace(vm_copy_aspace(program, "child")));
+    OK(vm_protect_range(program, SPOT, PAGE, LOCK_RW));
+    join_what_can(SPOT, 2);
+    assert_int_equal(count_regions(program), 2);
+    number_pages(SPOT, 2, 1);
+    assert_numbered(SPOT, 2, 1);
+}
+
 /* At the end of the space there is nothing behind to join with. */
 static void test_at_the_end_of_the_space(void)
 {
@@ -117,5 +132,5 @@ static void test_at_the_beginning_of_the_space(void)
 
 UNIT_MAIN("joining", TEST(test_pieces_of_one_region_join), TEST(test_one_is_charged),
           TEST(test_one_is_private), TEST(test_one_may_become_writable),
-          TEST(test_a_private_mapping_of_it_may), TEST(test_at_the_end_of_the_space),
-          TEST(test_at_the_beginning_of_the_space))
+          TEST(test_a_private_mapping_of_it_may), TEST(test_one_was_charged_to_be_shared),
+          TEST(test_at_the_end_of_the_space), TEST(test_at_the_beginning_of_the_space))

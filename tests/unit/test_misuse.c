@@ -69,6 +69,14 @@ static void free_frames_of_others(void)
     vm_free_frames(frame, 1);
 }
 
+static void free_as_clear_what_is_not(void)
+{
+    addr_t frame;
+    OK(vm_allocate_frames(1, true, &frame));
+    *(uint8_t *)sim_physical(frame + 9) = 1;
+    vm_page_free(vm_page_at(frame), true);
+}
+
 static void forget_locks(void)
 {
     cache = other_cache = map = (struct vm_mutex){0};
@@ -105,6 +113,7 @@ static void test_memory_that_is_none(void)
 {
     assert_ends(free_what_is_no_memory, "is not memory");
     assert_ends(free_frames_of_others, "vm_free_frames");
+    assert_ends(free_as_clear_what_is_not, "frame_is_clear");
 }
 
 /* What a simulated machine asks, to find translations of frames that are free. */

@@ -114,6 +114,19 @@ static void test_a_fork_of_what_is_not_charged(void)
     OK(sim_delete_aspace(child));
 }
 
+/* A guard over what others share: a copy of it is promised nothing. */
+static void test_copies_of_a_guard_over_shared_memory(void)
+{
+    region_id shared = region_at(SPOT, 3, LOCK_RW | REGION_SHARED);
+    assert_true(clone_at(SPOT * 2, shared, REGION_NO_PRIVATE_MAP, LOCK_NO_READ) > 0);
+    OK(vm_set_inheritance(program, SPOT * 2, PAGES(3), VM_INHERIT_COPY));
+    aspace_id child = fork_program();
+    assert_int_equal(pages_committed(), 3);
+    assert_int_equal(sim_read_byte(SPOT * 2), ERR_VM_PF_BAD_PERM);
+    sim_set_aspace(program);
+    OK(sim_delete_aspace(child));
+}
+
 /* ---- protection and size ---- */
 
 /* One of them is charged already, one never is: only the guard is new. */
@@ -137,6 +150,9 @@ static void test_growth_of_what_is_not_charged(void)
     region_id shared = region_at(SPOT * 2, 2, LOCK_RW | REGION_SHARED);
     OK(vm_resize_region(program, shared, PAGES(6)));
     assert_int_equal(pages_committed(), 6);
+    region_id neither = region_at(SPOT * 3, 2, LOCK_RW | REGION_SHARED | REGION_OVERCOMMIT);
+    OK(vm_resize_region(program, neither, PAGES(6)));
+    assert_int_equal(pages_committed(), 6);
 }
 
 /* A piece that grows over offsets of another gets a cache of its own. */
@@ -157,5 +173,6 @@ UNIT_MAIN("promises", TEST(test_shared_memory_is_promised_as_a_whole),
           TEST(test_a_clone_that_fails_gives_the_charge_back),
           TEST(test_a_clone_that_fails_beside_one_that_does_not),
           TEST(test_a_fork_that_shares_a_guard), TEST(test_a_fork_of_what_is_not_charged),
+          TEST(test_copies_of_a_guard_over_shared_memory),
           TEST(test_protection_charges_what_is_new), TEST(test_growth_of_what_is_not_charged),
           TEST(test_growth_of_a_piece_that_is_not_charged))

@@ -41,6 +41,15 @@ static void test_a_stack_stays_in_its_space(void)
     OK(vm_delete_aspace(low));
 }
 
+static void test_a_device_is_no_stack(void)
+{
+    void *at = PTR(SPOT);
+    assert_true(vm_map_physical_memory(program, "d", &at, REGION_ADDR_EXACT_ADDRESS, PAGE,
+                                       LOCK_RW | REGION_GROWS_DOWN, SIM_DEVICE_LOW + PAGES(4)) > 0);
+    OK(sim_write_byte(SPOT, 1));
+    REFUSED(ERR_VM_PF_BAD_ADDRESS, sim_write_byte(SPOT - 1, 1));
+}
+
 static void test_growth_charges_what_is_promised(void)
 {
     stack_at(SPOT, 1, LOCK_RW);
@@ -147,9 +156,36 @@ static void test_a_space_that_ends_before_its_stack_grows(void)
     assert_int_equal(fault_meanwhile(end_the_space), ERR_VM_PF_BAD_ADDRESS);
 }
 
+static int unmap_below(void *unused)
+{
+    (void)unused;
+    return vm_unmap_range(program, SPOT - PAGES(8), PAGES(9));
+}
+
+/* In random order, each step of both: it grows and goes, or goes before. */
+static void test_a_stack_that_goes_as_it_grows(void)
+{
+    unsigned grown = 0, gone = 0;
+    for (unsigned i = 0; i < 400; i++) {
+        stack_at(SPOT, 1, LOCK_RW);
+        sim_fiber *faulter = sim_spawn("faulter", write_below, NULL);
+        sim_fiber *unmapper = sim_spawn("unmapper", unmap_below, NULL);
+        sim_run();
+        OK(sim_fiber_result(unmapper));
+        if (sim_fiber_result(faulter) == VM_OK)
+            grown++;
+        else
+            gone += sim_fiber_result(faulter) == ERR_VM_PF_BAD_ADDRESS;
+        assert_int_equal(count_regions(program), 0);
+    }
+    assert_true(grown > 0 && gone > 0);
+    assert_int_equal(grown + gone, 400);
+}
+
 UNIT_MAIN("stacks", TEST(test_a_stack_larger_than_the_limit_does_not_grow),
           TEST(test_a_stack_grows_to_the_limit), TEST(test_a_stack_stays_in_its_space),
-          TEST(test_growth_charges_what_is_promised), TEST(test_growth_that_would_overcommit),
-          TEST(test_growth_hides_what_was_cut_off), TEST(test_a_stack_that_goes_before_it_grows),
-          TEST(test_a_stack_that_somebody_else_grows),
+          TEST(test_a_device_is_no_stack), TEST(test_growth_charges_what_is_promised),
+          TEST(test_growth_that_would_overcommit), TEST(test_growth_hides_what_was_cut_off),
+          TEST(test_a_stack_that_goes_before_it_grows), TEST(test_a_stack_that_somebody_else_grows),
+          TEST_ON(test_a_stack_that_goes_as_it_grows, .seed = 1),
           TEST(test_a_space_that_ends_before_its_stack_grows))

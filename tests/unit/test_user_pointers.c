@@ -41,6 +41,22 @@ static void test_ranges_that_leave_the_programs(void)
     assert_int_equal(user_memset(PTR(UINTPTR_MAX - 1), 0, 3), ERR_VM_BAD_USER_MEMORY);
 }
 
+/* The copies that a program's memory ends, at will. */
+static void test_copies_that_fail(void)
+{
+    char here[8] = "abc";
+    arguments();
+    sim_fail_at(SIM_FAIL_USER_COPY, 1, true);
+    assert_int_equal(user_memcpy(PTR(SPOT), here, 4), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_strcpy(PTR(SPOT), here), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_strncpy(PTR(SPOT), here, 4), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_memset(PTR(SPOT), 0, 4), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(sim_fail_done(SIM_FAIL_USER_COPY), 4);
+    OK(user_memcpy(PTR(SPOT), here, 0)); /* nothing is copied */
+    sim_fail_at(SIM_FAIL_USER_COPY, 0, false);
+    assert_byte(SPOT, 'n');
+}
+
 /* Cut at the length of names, and read no further. */
 static void test_names(void)
 {
@@ -147,7 +163,7 @@ static void test_clones_from_others(void)
 }
 
 UNIT_MAIN("programs' pointers", TEST(test_strings_from_below_the_programs),
-          TEST(test_ranges_that_leave_the_programs), TEST(test_names), TEST(test_paths),
-          TEST(test_answers_that_can_not_be_given), TEST(test_clones_of_nothing),
+          TEST(test_ranges_that_leave_the_programs), TEST(test_copies_that_fail), TEST(test_names),
+          TEST(test_paths), TEST(test_answers_that_can_not_be_given), TEST(test_clones_of_nothing),
           TEST(test_clones_of_what_is_not_to_be_read), TEST(test_clones_have_no_more_rights),
           TEST(test_clones_from_others))
