@@ -77,6 +77,15 @@ static void free_as_clear_what_is_not(void)
     vm_page_free(vm_page_at(frame), true);
 }
 
+static void write_to_what_was_freed(void)
+{
+    uint64_t *first = vm_meta_alloc(64), *second = vm_meta_alloc(64);
+    vm_meta_free(first, 64);
+    first[3] = 7;
+    (void)vm_meta_alloc(64);
+    vm_meta_free(second, 64);
+}
+
 static void forget_locks(void)
 {
     cache = other_cache = map = (struct vm_mutex){0};
@@ -113,6 +122,7 @@ static void test_memory_that_is_none(void)
 {
     assert_ends(free_what_is_no_memory, "is not memory");
     assert_ends(free_frames_of_others, "vm_free_frames");
+    assert_ends(write_to_what_was_freed, "is_poisoned");
     assert_ends(free_as_clear_what_is_not, "frame_is_clear");
 }
 

@@ -18,6 +18,13 @@ static region_id clone_at(addr_t to, region_id source, int mapping, unsigned loc
 
 static void test_shared_memory_is_promised_as_a_whole(void)
 {
+    void *at = NULL;
+    sim_fail_at(SIM_FAIL_COMMIT, 1, true);
+    for (int wiring = REGION_WIRING_LAZY; wiring <= REGION_WIRING_WIRED; wiring++)
+        REFUSED(ERR_VM_WOULD_OVERCOMMIT,
+                (int)vm_create_anonymous_region(program, "x", &at, 0, PAGE, wiring,
+                                                LOCK_RW | REGION_SHARED));
+    sim_fail_at(SIM_FAIL_COMMIT, 0, false);
     region_at(SPOT, 3, LOCK_RW | REGION_SHARED);
     assert_int_equal(pages_committed(), 3);
     aspace_id child = fork_program();

@@ -55,6 +55,34 @@ static void test_wiring_passes_over_devices_and_guards(void)
     assert_int_equal(region_info(find_region(SPOT)).wiring, REGION_WIRING_LAZY);
 }
 
+static int wire(void *unused)
+{
+    (void)unused;
+    return vm_wire_range(program, SPOT, PAGES(2));
+}
+
+static int protect(void *unused)
+{
+    (void)unused;
+    return vm_protect_range(program, SPOT, PAGES(2), LOCK_RO);
+}
+
+/* In random order, each step of both: what may not be written any more is brought in to be read. */
+static void test_wiring_what_is_being_protected(void)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        region_id id = region_at(SPOT, 2, LOCK_RW);
+        sim_fiber *wirer = sim_spawn("wirer", wire, NULL);
+        sim_fiber *protector = sim_spawn("protector", protect, NULL);
+        sim_run();
+        OK(sim_fiber_result(wirer));
+        OK(sim_fiber_result(protector));
+        assert_int_equal(region_info(id).resident_pages, 2);
+        assert_int_equal(region_info(id).wiring, REGION_WIRING_WIRED);
+        OK(vm_delete_region(program, id));
+    }
+}
+
 static void test_wiring_of_a_run_stays(void)
 {
     void *at = NULL;
@@ -113,5 +141,6 @@ static void test_executable_files(void)
 }
 
 UNIT_MAIN("kinds of regions", TEST(test_protecting_a_device), TEST(test_a_device_faults_again),
-          TEST(test_wiring_passes_over_devices_and_guards), TEST(test_wiring_of_a_run_stays),
+          TEST(test_wiring_passes_over_devices_and_guards),
+          TEST_ON(test_wiring_what_is_being_protected, .seed = 1), TEST(test_wiring_of_a_run_stays),
           TEST(test_wired_for_reading), TEST(test_fetches), TEST(test_executable_files))
