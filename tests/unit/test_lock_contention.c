@@ -104,6 +104,26 @@ static void test_a_source_that_goes_before_its_clone_fails(void)
     OK(vm_delete_aspace(other));
 }
 
+/* A clone that fails leaves its source as another one has made it meanwhile. */
+static void test_a_source_that_is_shared_before_its_clone_fails(void)
+{
+    void *at = NULL;
+    other_space_with_a_region();
+    aspace_id third = vm_create_aspace("third", SIM_USER_BASE, SPOT, false);
+    region_at(SPOT, 1, LOCK_RW);
+    struct vm_rwlock *lock = &space(program)->virtual_map.lock;
+    vm_read_lock(lock, VM_RANK_MAP);
+    sim_fiber *fiber = waits(clone_source);
+    vm_read_unlock(lock);
+    assert_int_equal(region_info(source).inherit, VM_INHERIT_COPY);
+    assert_true(vm_clone_region(third, "c", &at, 0, source, REGION_NO_PRIVATE_MAP, LOCK_RW) > 0);
+    assert_int_equal(result_of(fiber), ERR_VM_NO_REGION_SLOT);
+    assert_int_equal(region_info(source).inherit, VM_INHERIT_SHARE);
+    SIM_CHECK();
+    OK(vm_delete_aspace(third));
+    OK(vm_delete_aspace(other));
+}
+
 static int64_t find_by_id(void)
 {
     vm_region *region = vm_get_region_by_id(source);
@@ -187,6 +207,7 @@ static void test_a_space_found_again_with_its_last_reference(void)
 UNIT_MAIN("waiting for locks", TEST(test_asking_about_a_region_that_goes),
           TEST(test_cloning_a_region_that_goes),
           TEST(test_a_source_that_goes_before_its_clone_fails),
+          TEST(test_a_source_that_is_shared_before_its_clone_fails),
           TEST(test_a_deleted_region_has_no_space), TEST(test_faulting_in_a_space_that_ends),
           TEST(test_creating_in_a_space_that_ends),
           TEST(test_a_space_found_again_with_its_last_reference))
