@@ -71,7 +71,7 @@ int chain_private(vm_cache_ref *ref, vm_cache_ref **copy)
 static bool is_transparent(const vm_cache_ref *ref)
 {
     const vm_cache *cache = ref->cache;
-    return cache->ref->temporary && cache->source && !cache->pages.root;
+    return cache->source && !cache->pages.root;
 }
 
 static void write_protect_regions(vm_cache_ref *ref)
@@ -296,11 +296,11 @@ static bool claim_and_merge(vm_cache_ref *ref, vm_cache_ref *middle)
     return merged;
 }
 
-/* => middle: locked. Only its one consumer, and the caller, know it. */
+/* => middle: locked. Only its one consumer, and the caller, know it; a region's reference would be a
+ * third. */
 static bool may_merge(const vm_cache_ref *middle)
 {
     return middle->temporary && list_has_one(&middle->consumers) &&
-           list_is_empty(&middle->regions) &&
            vm_atomic_load(&middle->ref_count, __ATOMIC_ACQUIRE) == 2 &&
            middle->cache->busy_count == 0;
 }

@@ -125,6 +125,8 @@ static size_t check_region(const vm_region *region)
     CHECK(region->magic == VM_REGION_MAGIC, "region %p has a bad magic\n", (const void *)region);
     CHECK(!((region->base | region->size) & VM_PAGE_MASK) && region->size > 0,
           "region %ld is not page aligned\n", (long)region->id);
+    if (region->size == 0)
+        return 0; /* no range to walk over */
     CHECK(radix_lookup(&vm_system.region_table, (uint64_t)region->id) == region,
           "region %ld is not in the table of ids\n", (long)region->id);
     while ((entry = tmap_run(tmap, &walk)) != NULL)

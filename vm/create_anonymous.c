@@ -10,7 +10,7 @@ static int adopt_page(vm_address_space *aspace, vm_cache_ref *ref, addr_t addres
 {
     struct vm_translation_map *tmap = &aspace->translation_map;
     addr_t physical;
-    int error = tmap_query(tmap, address, &physical, NULL);
+    int error = tmap_query(tmap, address, &physical);
     if (error != VM_OK)
         return error;
     struct vm_page *page = vm_page_at(physical);

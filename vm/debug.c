@@ -62,7 +62,7 @@ static const void *readable(addr_t address)
     vm_address_space *aspace = vm_system.kernel_aspace;
     if (address - vm_system.user_base < vm_system.user_size)
         aspace = host_current_aspace();
-    if (!aspace || tmap_query(&aspace->translation_map, address, &physical, NULL) != VM_OK ||
+    if (!aspace || tmap_query(&aspace->translation_map, address, &physical) != VM_OK ||
         !vm_page_at(physical))
         return NULL;
     return host_frame_ptr(physical);

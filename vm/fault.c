@@ -77,7 +77,7 @@ static int find_region(struct fault *f)
 
 static void unlock_walk(struct fault *f)
 {
-    if (f->at != f->top && f->at != f->pull)
+    if (f->at != f->top)
         cache_unlock(f->at);
     if (f->pull)
         cache_unlock(f->pull);
@@ -216,10 +216,11 @@ static int bring_up(struct fault *f)
     return only_top_sees(f) ? move_to_top(f) : copy_to(f, f->top);
 }
 
-/* Whether the pages of `at` show in the region wherever the top has none. */
+/* Whether the pages of `at` show in the region wherever the top has none. There is nothing to pull: the
+ * page that was found would be in another cache by now. */
 static bool shows_through(const struct fault *f)
 {
-    return !f->pull && !f->skipping && (f->at == f->top || f->top->cache->source == f->at);
+    return !f->skipping && (f->at == f->top || f->top->cache->source == f->at);
 }
 
 /* Maps what else is in memory around a page that was read. */

@@ -183,7 +183,7 @@ static struct vm_page *find_busy(vm_cache_ref *ref, off_t offset)
     if (ref->cache->busy_count == 0)
         return NULL;
     for (; (page = radix_next(&ref->cache->pages, &key)) != NULL; key++)
-        if (page != VM_CACHE_SKIP && page->busy)
+        if (page->busy)
             return page;
     return NULL;
 }

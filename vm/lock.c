@@ -71,7 +71,7 @@ void vm_lock_taken(const void *lock, enum vm_lock_rank rank, bool tried)
     for (unsigned i = 0; i < locks->count; i++)
         if (locks->held[i].lock == lock)
             vm_panic("a lock of rank %d is taken twice", (int)rank);
-    if (!tried && rank <= highest && !(rank == VM_RANK_CACHE && highest == VM_RANK_CACHE))
+    if (!tried && rank <= highest && (rank != VM_RANK_CACHE || highest != VM_RANK_CACHE))
         vm_panic("a lock of rank %d is taken under one of rank %u", (int)rank, highest);
     VM_ASSERT(locks->count < VM_MAX_HELD);
     locks->held[locks->count].lock = lock;

@@ -109,9 +109,10 @@ size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page 
     struct vm_translation_map *tmap = tmap_of(region);
     size_t installed = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
-    uint64_t *entry = tmap_entry(tmap, address, false);
+    uint64_t *entry = tmap_entry(tmap, address, false); /* the page around which this is has one */
     unsigned protection = mapping_protection(region, false);
-    for (size_t i = 0; entry && i < count; i++) {
+    VM_ASSERT(entry != NULL);
+    for (size_t i = 0; i < count; i++) {
         if (!pages[i] || entry[i] != 0)
             continue;
         entry[i] = tmap_make_entry(tmap->format, vm_page_physical(pages[i]), protection);
@@ -254,7 +255,7 @@ static size_t for_each_entry(vm_region *region, void (*visit)(struct vm_page *pa
         for (size_t i = 0; i < walk.count; i++) {
             if (!tmap_is_present(tmap->format, entry[i]))
                 continue;
-            if (visit && !region->is_device)
+            if (visit)
                 visit(vm_page_at(tmap_entry_physical(tmap->format, entry[i])));
             found++;
         }

@@ -16,7 +16,7 @@ int vm_get_page_mapping(aspace_id aid, addr_t vaddr, addr_t *paddr)
     int error = ERR_VM_PAGE_NOT_PRESENT;
     if (vaddr >= map->base && vaddr <= map->last) {
         vm_mutex_lock(&aspace->translation_map.lock, VM_RANK_TMAP);
-        error = tmap_query(&aspace->translation_map, vaddr, paddr, NULL);
+        error = tmap_query(&aspace->translation_map, vaddr, paddr);
         vm_mutex_unlock(&aspace->translation_map.lock);
     }
     vm_put_aspace(aspace);

@@ -19,7 +19,7 @@ int range_check(const vm_address_space *aspace, addr_t address, addr_t size, add
         size - 1 > map->last - address)
         return ERR_VM_BAD_ADDRESS;
     *last = (address + (size - 1)) | VM_PAGE_MASK;
-    return *last <= map->last ? VM_OK : ERR_VM_BAD_ADDRESS;
+    return VM_OK;
 }
 
 static int find_hole(const struct vm_virtual_map *map, struct range_place *place, bool top,
@@ -222,13 +222,14 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
 
 /* ---- joining ------------------------------------------------------------------------------------ */
 
+/* `b` is the one behind `a`, with no hole between. */
 static bool could_be_one(const vm_region *a, const vm_region *b)
 {
     return a->wiring != REGION_WIRING_UNDER_WAY && a->cache_ref == b->cache_ref &&
-           region_last(a) + 1 == b->base && a->cache_offset + (off_t)a->size == b->cache_offset &&
-           a->lock == b->lock && a->max_lock == b->max_lock && a->wiring == b->wiring &&
-           a->mapping == b->mapping && a->inherit == b->inherit && a->charged == b->charged &&
-           a->charged_to_share == b->charged_to_share && a->is_device == b->is_device;
+           a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
+           a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
+           a->inherit == b->inherit && a->charged == b->charged &&
+           a->charged_to_share == b->charged_to_share;
 }
 
 /* `b` is what `a` was split from, or the other way round: the promise and the pages stay. */

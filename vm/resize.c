@@ -113,7 +113,7 @@ static int charge_growth(const vm_region *region, struct growth *g)
 {
     vm_cache *cache = region->cache_ref->cache;
     bool as_a_whole = cache->ref->sharers > 0 && !(region->lock & REGION_OVERCOMMIT);
-    if (!cache->ref->temporary || !(region->charged || as_a_whole))
+    if (!cache->ref->temporary || (!region->charged && !as_a_whole))
         return VM_OK;
     int error = cache_charge(cache, (int64_t)g->more);
     g->promise = error == VM_OK ? (off_t)g->more : 0;

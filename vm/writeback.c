@@ -28,7 +28,7 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
            *key <= last) {
         if (run->count > 0 && *key != run->key + run->count)
             break;
-        if (page != VM_CACHE_SKIP && page->busy == 0 && page->modified &&
+        if (page->busy == 0 && page->modified &&
             !cache_is_past_end(run->ref, (off_t)(*key << VM_PAGE_SHIFT))) {
             if (run->count == 0)
                 run->key = *key;

@@ -185,7 +185,7 @@ uint64_t *tmap_entry(struct vm_translation_map *map, addr_t address, bool make)
     while (make && depth < format->levels) {
         unsigned level = format->levels - depth;
         uint64_t *entry = &tables[depth - 1][slot_of(format, address, level)];
-        if (load(entry) != 0 || (level == format->levels - 1 && map->kernel && !map->root_page) ||
+        if (load(entry) != 0 || (level == format->levels - 1 && map->kernel) ||
             !(tables[depth] = add_table(map, entry, physical[depth - 1])))
             break;
         physical[depth] = tmap_entry_physical(format, load(entry));
@@ -286,7 +286,7 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
 {
     uint64_t cpus = map->kernel ? vm_system.all_cpus : vm_atomic_load(&map->cpus, __ATOMIC_ACQUIRE);
-    if (cpus && count > 0) {
+    if (cpus) {
         VM_COUNT(tlb_flushes);
         host_tlb_flush(map->root, cpus, address, count);
     }
@@ -298,8 +298,7 @@ void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
     }
 }
 
-int tmap_query(struct vm_translation_map *map, addr_t address, addr_t *physical,
-               unsigned *protection)
+int tmap_query(struct vm_translation_map *map, addr_t address, addr_t *physical)
 {
     const struct vm_tmap_format *format = map->format;
     uint64_t *tables[TMAP_MAX_LEVELS];
@@ -311,7 +310,5 @@ int tmap_query(struct vm_translation_map *map, addr_t address, addr_t *physical,
         return ERR_VM_PAGE_NOT_PRESENT;
     addr_t mask = span_mask(format, level);
     *physical = (tmap_entry_physical(format, entry) & ~mask) | (address & mask);
-    if (protection)
-        *protection = TMAP_READ | (entry & format->writable ? TMAP_WRITE : 0u);
     return VM_OK;
 }

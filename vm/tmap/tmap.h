@@ -93,8 +93,7 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference);
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count);
 
 /* What `address` translates to, large leaves included. ERR_VM_PAGE_NOT_PRESENT. */
-int tmap_query(struct vm_translation_map *map, addr_t address, addr_t *physical,
-               unsigned *protection);
+int tmap_query(struct vm_translation_map *map, addr_t address, addr_t *physical);
 
 static inline uint64_t tmap_make_entry(const struct vm_tmap_format *format, addr_t physical,
                                        unsigned protection)
