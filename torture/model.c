@@ -98,7 +98,7 @@ static void do_create(const struct operation *o, struct answer *answer)
     if (r.place.charged || (shared && !overcommit))
         r.promise = (int64_t)r.size;
     r.place.object = object_new(OBJECT_MEMORY, NULL, stack ? STACK_PAGES - CELLS / 2 : 0);
-    r.place.object->shared = shared;
+    r.place.object->shared = r.place.promised = shared;
     finish_create(o->space, &r, answer);
 }
 
@@ -168,7 +168,7 @@ static void do_create_null(const struct operation *o, struct answer *answer)
 static int64_t promise_to_share(const struct span *region)
 {
     const struct place *place = &model.place[region->space][region->first];
-    bool promised = place->charged || place->object->shared || (place->lock & REGION_OVERCOMMIT);
+    bool promised = place->charged || place->promised || (place->lock & REGION_OVERCOMMIT);
     return place->object->kind != OBJECT_MEMORY || promised ? 0
                                                             : (int64_t)region->count * PAGE_BYTES;
 }
@@ -218,6 +218,7 @@ static struct request clone_request(const struct operation *o, const struct span
                              .wiring = place->wiring,
                              .mapping = private ? REGION_PRIVATE_MAP : REGION_NO_PRIVATE_MAP,
                              .inherit = private ? VM_INHERIT_COPY : VM_INHERIT_SHARE};
+    r.place.promised = !private && place->object->kind == OBJECT_MEMORY;
     r.place.charged = private && !(r.place.lock & REGION_OVERCOMMIT) &&
                       fills_frames(place->object->kind == OBJECT_FILE, r.place.lock);
     r.promise = r.place.charged ? (int64_t)r.size : 0;
@@ -313,9 +314,8 @@ static int survey(struct span *span, unsigned lock, bool *hole)
 
 static bool needs_promise(const struct place *place, unsigned lock)
 {
-    return fills_frames(only_writes_fill(place), lock) && !place->charged &&
-           !(place->lock & REGION_OVERCOMMIT) && place->object->kind == OBJECT_MEMORY &&
-           !place->object->shared;
+    return fills_frames(only_writes_fill(place), lock) && !place->charged && !place->promised &&
+           !(place->lock & REGION_OVERCOMMIT) && place->object->kind == OBJECT_MEMORY;
 }
 
 static int charge_range(const struct span *span, unsigned lock)
@@ -617,11 +617,12 @@ static void copy_region(const struct span *region, unsigned to)
     if (place.inherit == VM_INHERIT_SHARE || place.object->kind != OBJECT_MEMORY) {
         share(region);
         place.charged = place.charged_to_share = false;
+        place.promised = true;
     } else {
         int64_t bytes = promise_of_copy(region);
         place.object = object_copy(place.object);
         place.charged = bytes > 0;
-        place.charged_to_share = false;
+        place.charged_to_share = place.promised = false;
         (void)promise(place.object, bytes);
     }
     place.wiring = REGION_WIRING_LAZY;

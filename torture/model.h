@@ -42,6 +42,7 @@ struct place {
     unsigned lock, max_lock; /* lock: with the REGION_* flags */
     uint8_t wiring, mapping, inherit;
     bool charged;
+    bool promised;         /* what it shares, others have been charged for */
     bool charged_to_share; /* the charge came with the first sharer */
 };
 

@@ -93,7 +93,7 @@ static bool could_be_one(const struct place *a, const struct place *b)
 {
     return a->object == b->object && a->offset + 1 == b->offset && a->lock == b->lock &&
            a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
-           a->inherit == b->inherit && a->charged == b->charged &&
+           a->inherit == b->inherit && a->charged == b->charged && a->promised == b->promised &&
            a->charged_to_share == b->charged_to_share;
 }
 

@@ -63,19 +63,12 @@ static int find_and_insert_region_slot(vm_address_space *aspace, const struct cr
     return VM_OK;
 }
 
-/* Whether pages of this region can come to need memory that nobody has promised yet. */
-static bool needs_charge(const vm_region *region, const vm_cache *cache)
-{
-    if (!cache->ref->temporary || cache->ref->sharers > 0 || (region->lock & REGION_OVERCOMMIT))
-        return false;
-    return region_fills_frames(region, region->lock);
-}
-
 /* => cache: locked */
 static int charge_region(vm_region *region, addr_t size)
 {
     vm_cache *cache = region->cache_ref->cache;
-    if (!needs_charge(region, cache))
+    region->promised = region->cache_ref->sharers > 0;
+    if (!region_needs_promise(region, region->lock))
         return VM_OK;
     int error = cache_charge(cache, (int64_t)size);
     region->charged = error == VM_OK;

@@ -64,6 +64,7 @@ static int copy_region(vm_region *source, vm_address_space *to)
     region->inherit = source->inherit;
     region->is_device = source->is_device;
     region->reads_fill = source->reads_fill;
+    region->promised = is_shared_by_fork(source);
     region->base = source->base;
     region->size = source->size;
     cache_lock(ref);

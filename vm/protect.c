@@ -32,14 +32,6 @@ static int survey(const vm_address_space *aspace, unsigned lock, struct plan *pl
     return VM_OK;
 }
 
-/* Whether the region, with this protection, can come to fill frames that nobody has promised yet. */
-static bool needs_promise(const vm_region *region, unsigned lock)
-{
-    const vm_cache_ref *ref = region->cache_ref;
-    return region_fills_frames(region, lock) && !region->charged &&
-           !(region->lock & REGION_OVERCOMMIT) && ref->temporary && ref->sharers == 0;
-}
-
 /* => map: write-locked. All of them are promised their memory from now on, or none. */
 static int charge_range(const vm_address_space *aspace, const struct plan *plan, unsigned lock)
 {
@@ -47,14 +39,14 @@ static int charge_range(const vm_address_space *aspace, const struct plan *plan,
     off_t total = 0;
     vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
     for (; region && region->base <= plan->last; region = map_next(&cursor))
-        total += needs_promise(region, lock) ? (off_t)region->size : 0;
+        total += region_needs_promise(region, lock) ? (off_t)region->size : 0;
     if (total == 0)
         return VM_OK;
     if (VM_INJECT(VM_INJECT_COMMIT) || vm_commit_charge(total) != VM_OK)
         return ERR_VM_WOULD_OVERCOMMIT;
     region = map_first(&aspace->virtual_map, plan->first, &cursor);
     for (; region && region->base <= plan->last; region = map_next(&cursor)) {
-        if (!needs_promise(region, lock))
+        if (!region_needs_promise(region, lock))
             continue;
         cache_lock(region->cache_ref);
         region->cache_ref->cache->store->committed_size += (off_t)region->size;

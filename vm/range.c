@@ -88,6 +88,7 @@ static vm_region *make_piece(const vm_region *region)
     piece->is_device = region->is_device;
     piece->reads_fill = region->reads_fill;
     piece->charged = region->charged;
+    piece->promised = region->promised;
     piece->charged_to_share = region->charged_to_share;
     if (region_register(piece) == VM_OK)
         return piece;
@@ -228,7 +229,7 @@ static bool could_be_one(const vm_region *a, const vm_region *b)
     return a->wiring != REGION_WIRING_UNDER_WAY && a->cache_ref == b->cache_ref &&
            a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
            a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
-           a->inherit == b->inherit && a->charged == b->charged &&
+           a->inherit == b->inherit && a->charged == b->charged && a->promised == b->promised &&
            a->charged_to_share == b->charged_to_share;
 }
 

@@ -46,14 +46,20 @@ void region_free_struct(vm_region *region)
 
 /* ---- sharing ------------------------------------------------------------------------------------ */
 
-/* What two regions share is promised as a whole, by the cache. => cache: locked */
+bool region_needs_promise(const vm_region *region, unsigned lock)
+{
+    return region->cache_ref->temporary && !region->charged && !region->promised &&
+           !(region->lock & REGION_OVERCOMMIT) && region_fills_frames(region, lock);
+}
+
+/* What two regions share is promised to both, by the cache. => cache: locked */
 int region_make_shared(vm_region *region)
 {
     vm_cache *cache = region->cache_ref->cache;
     int error = VM_OK;
     if (!cache->ref->temporary)
         return VM_OK;
-    if (!region->charged && cache->ref->sharers == 0 && !(region->lock & REGION_OVERCOMMIT)) {
+    if (!region->charged && !region->promised && !(region->lock & REGION_OVERCOMMIT)) {
         error = cache_charge(cache, (int64_t)region->size);
         region->charged = region->charged_to_share = error == VM_OK;
     }

@@ -28,6 +28,7 @@ struct vm_region {
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
     bool charged;    /* its size is part of what its cache's store has committed */
+    bool promised;   /* what it shares is part of what others have been charged for */
     bool charged_to_share; /* and wasn't before it was shared */
     char name[VM_NAME_LENGTH];
 };
@@ -64,6 +65,9 @@ static inline bool region_fills_frames(const vm_region *region, unsigned lock)
         return (lock & LOCK_RW) != 0;
     return !(lock & LOCK_NO_READ);
 }
+
+/* Whether a region with this protection can come to fill frames that nobody has promised. */
+bool region_needs_promise(const vm_region *region, unsigned lock);
 
 /* A structure with a name and an id, in no table and no map yet. NULL: no memory. */
 vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, int wiring,
