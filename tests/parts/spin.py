@@ -61,7 +61,8 @@ class Search:
         kind = ["-DNP", "-DNOFAIR"] if self.cycles else ["-DSAFETY"]
         subprocess.run(["spin", *(f"-D{option}" for option in self.options), "-a", model],
                        cwd=directory, check=True, stdout=subprocess.PIPE)
-        subprocess.run(["gcc", "-O2" if self.optimized else "-O0", "-w", *kind, "-DCOLLAPSE", f"-DMEMLIM={MEMORY}", "-o", "pan",
+        level = "-O2" if self.optimized else "-O0"
+        subprocess.run(["gcc", level, "-w", *kind, "-DCOLLAPSE", f"-DMEMLIM={MEMORY}", "-o", "pan",
                         "pan.c"], cwd=directory, check=True)
 
     def run(self, limit):
