@@ -230,6 +230,7 @@ static void put_clone(const struct operation *o, const struct span *source, stru
 {
     struct place before = model.place[source->space][source->first];
     bool was_shared = before.object->shared, private = o->argument[4] != 0;
+    int64_t promised = private ? 0 : promise_to_share(source);
     if (private) {
         r->place.object = object_new(OBJECT_MEMORY, before.object, before.object->first);
         (void)promise(r->place.object, r->promise);
@@ -248,9 +249,8 @@ static void put_clone(const struct operation *o, const struct span *source, stru
         now[i].charged = before.charged;
         now[i].charged_to_share = before.charged_to_share;
     }
-    if (now->object == before.object && !before.charged && !was_shared &&
-        !(before.lock & REGION_OVERCOMMIT))
-        (void)promise(before.object, -(int64_t)source->count * PAGE_BYTES);
+    if (now->object == before.object)
+        (void)promise(before.object, -promised);
 }
 
 static void do_clone(const struct operation *o, struct answer *answer)

@@ -88,6 +88,7 @@ static vm_region *make_piece(const vm_region *region)
     piece->is_device = region->is_device;
     piece->reads_fill = region->reads_fill;
     piece->charged = region->charged;
+    piece->shares = region->shares;
     piece->promised = region->promised;
     piece->charged_to_share = region->charged_to_share;
     if (region_register(piece) == VM_OK)

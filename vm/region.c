@@ -63,26 +63,38 @@ int region_make_shared(vm_region *region)
         error = cache_charge(cache, (int64_t)region->size);
         region->charged = region->charged_to_share = error == VM_OK;
     }
-    if (error == VM_OK)
+    if (error == VM_OK) {
         cache->ref->sharers++;
+        region->shares++;
+    }
     return error;
 }
 
-/* What was unmapped meanwhile has left its promise with the cache. */
+/* What was unmapped meanwhile has left its promise with the cache. => cache: locked, shared by nobody */
+static void give_back_excess(vm_cache_ref *ref)
+{
+    off_t charged = 0;
+    list_for_each(link, &ref->regions)
+    {
+        const vm_region *region = list_member(link, vm_region, cache_link);
+        charged += region->charged ? (off_t)region->size : 0;
+    }
+    cache_uncharge(ref->cache, ref->cache->store->committed_size - charged);
+}
+
 void region_unshare(vm_region *region)
 {
     vm_cache_ref *ref = region->cache_ref;
-    off_t charged = 0;
-    if (!ref->temporary || --ref->sharers > 0)
+    if (!ref->temporary)
         return;
-    if (region->charged_to_share)
+    ref->sharers--;
+    if (--region->shares == 0 && region->charged_to_share) {
         region->charged = region->charged_to_share = false;
-    list_for_each(link, &ref->regions)
-    {
-        const vm_region *other = list_member(link, vm_region, cache_link);
-        charged += other->charged ? (off_t)other->size : 0;
+        if (ref->sharers > 0)
+            cache_uncharge(ref->cache, (int64_t)region->size);
     }
-    cache_uncharge(ref->cache, ref->cache->store->committed_size - charged);
+    if (ref->sharers == 0)
+        give_back_excess(ref);
 }
 
 /* ---- the table of ids --------------------------------------------------------------------------- */

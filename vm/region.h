@@ -28,6 +28,7 @@ struct vm_region {
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
     bool charged;    /* its size is part of what its cache's store has committed */
+    uint32_t shares; /* how often it was made shared, and is; the cache's */
     bool promised;   /* what it shares is part of what others have been charged for */
     bool charged_to_share; /* and wasn't before it was shared */
     char name[VM_NAME_LENGTH];
