@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Changes the core in one place, many times over, and expects that a unit test notices. What no test
+can notice is explained in tests/mutants/explained.txt. QUIRE_SEED chooses others."""
+import collections
+import os
+import sys
+import time
+
+from mutants import explained as reasons
+from mutants import run as mutants
+from mutants.changes import all_mutants
+from mutants.workshop import EQUIVALENT, INVALID, KILLED
+
+ENOUGH = 90  # per cent
+EVERY = 50
+
+
+class Progress:
+    """A line that is written over on a terminal, and now and then a line elsewhere."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.started = time.monotonic()
+        self.terminal = sys.stdout.isatty()
+
+    def show(self, counted, killed):
+        if not self.terminal and counted % EVERY != 0:
+            return
+        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+        line = f"{counted:5} of {self.wanted} mutants, {killed} killed, {minutes}:{seconds:02}"
+        print("\r" + line if self.terminal else line, end="" if self.terminal else "\n", flush=True)
+
+    def end(self):
+        if self.terminal:
+            print()
+
+
+def judge(workshop, chosen, wanted):
+    """The outcomes up to the wanted number of those that count."""
+    progress = Progress(wanted)
+    results, counted, killed = [], 0, 0
+    for outcome in mutants.outcomes(workshop, chosen):
+        results.append(outcome)
+        if outcome.counts:
+            counted += 1
+            killed += outcome.kind == KILLED
+            progress.show(counted, killed)
+        if counted == wanted:
+            break
+    progress.end()
+    return results
+
+
+def verdict(outcome, explained):
+    if outcome.kind != KILLED and reasons.key_of(outcome.mutant) in explained:
+        return "explained"
+    return outcome.kind
+
+
+def share(tally):
+    """Per cent; nobody asks a test for what can't be noticed."""
+    asked = tally["killed"] + tally["survived"]
+    return 100 * tally["killed"] / asked if asked else 100.0
+
+
+def print_table(verdicts):
+    files = collections.defaultdict(collections.Counter)
+    for outcome, kind in verdicts:
+        files[outcome.mutant.source.name][kind] += 1
+        files["all"][kind] += 1
+    width = max(map(len, files))
+    print(f"{'file':{width}} mutants  killed explained survived  share")
+    for name in sorted(files, key=lambda name: (name == "all", name)):
+        tally = files[name]
+        print(f"{name:{width}} {sum(tally.values()):7} {tally['killed']:7} {tally['explained']:9} "
+              f"{tally['survived']:8} {share(tally):5.1f}%")
+
+
+def print_survivors(verdicts):
+    for outcome, kind in verdicts:
+        if kind == "survived":
+            mutant = outcome.mutant
+            print(f"survived {mutant.source.name}:{mutant.line} {mutant.function}: {mutant.what}\n"
+                  f"    again: python3 tests/mutants {mutant.name}")
+
+
+def check_reasons(report, explained, everything, verdicts):
+    stale = reasons.stale(explained, everything)
+    report.check("each explanation is of a mutant there is", not stale, "\n".join(stale))
+    wrong = [f"{outcome.mutant.name} {outcome.by}" for outcome, kind in verdicts
+             if kind == KILLED and reasons.key_of(outcome.mutant) in explained]
+    report.check("no test notices what is explained", not wrong, "\n".join(wrong))
+
+
+def run(report, wanted):
+    seed = int(os.environ.get("QUIRE_SEED", "1"))
+    explained = reasons.load()
+    everything = all_mutants(mutants.core_files())
+    workshop = mutants.set_up()
+    results = judge(workshop, mutants.shuffled(everything, seed), wanted)
+    verdicts = [(outcome, verdict(outcome, explained)) for outcome in results if outcome.counts]
+    print_table(verdicts)
+    print_survivors(verdicts)
+    tally = collections.Counter(kind for _, kind in verdicts)
+    kinds = collections.Counter(outcome.kind for outcome in results)
+    print(f"Seed {seed}, of {len(everything)} mutants. Not counted: {kinds[EQUIVALENT]} that become "
+          f"the same code, {kinds[INVALID]} that can't be compiled.")
+    print(f"The share is of {tally['killed'] + tally['survived']}: {tally['explained']} explained ones "
+          "are left out.")
+    report.passed(tally["killed"] + tally["explained"])
+    report.check(f"{ENOUGH} % of the mutants are noticed", share(tally) >= ENOUGH,
+                 f"{share(tally):.1f} %")
+    check_reasons(report, explained, everything, verdicts)
