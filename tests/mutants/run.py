@@ -49,7 +49,7 @@ def outcomes(workshop, mutants):
     waiting, left = [], iter(mutants)
     try:
         while True:
-            while len(waiting) < 4 * AT_ONCE and (mutant := next(left, None)) is not None:
+            while len(waiting) < 64 and (mutant := next(left, None)) is not None:
                 waiting.append(pool.submit(workshop.judge, mutant))
             if not waiting:
                 return
