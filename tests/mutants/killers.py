@@ -12,8 +12,6 @@ FAILED = b"[  FAILED  ]"
 # For each program: address space in KiB, and processor seconds beside four times what it needs.
 MEMORY_LIMIT = 6 << 20
 SECONDS = 2
-# Many random orders: most mutants are noticed by the first.
-FEW_SEEDS = {"race_random": "1,6", "storm": "1,12"}
 
 
 @dataclass
@@ -27,7 +25,7 @@ class Killer:
     def notices(self, library):
         """How it ended badly with the library of this directory, or None."""
         limit = int(SECONDS + 4 * self.usual)
-        shell = f'ulimit -c 0 -t {limit} -v {MEMORY_LIMIT}; exec "$@"'
+        shell = f'ulimit -c 0; ulimit -t {limit}; ulimit -v {MEMORY_LIMIT}; exec "$@"'
         process = subprocess.Popen(
             ["sh", "-c", shell, "sh", *self.command], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
@@ -54,21 +52,22 @@ def end(process):
         pass
 
 
-def unit_tests(directory):
+# For how many random runs a scenario of tests/torture is good here.
+RUNS = "100"
+
+
+def meson_tests(directory):
+    """The tests of the core, by name."""
     listed = subprocess.run(["meson", "introspect", "--tests", directory], stdout=subprocess.PIPE,
                             text=True, check=True)
-    tests = [test for test in json.loads(listed.stdout) if test["name"].startswith("unit ")]
-    killers = [Killer(test["name"].removeprefix("unit "), test["cmd"], test["env"])
-               for test in tests]
-    for killer in killers:
-        if killer.name in FEW_SEEDS:
-            killer.environment = {**killer.environment, "QUIRE_SEEDS": FEW_SEEDS[killer.name]}
-    return killers
+    return [Killer(test["name"].removeprefix("unit "), test["cmd"],
+                   {**test["env"], "QUIRE_RUNS": RUNS})
+            for test in json.loads(listed.stdout) if test["name"].startswith(("unit ", "torture "))]
 
 
 def all_killers(directory):
     """Another test that is to notice mutants goes here: a command in this build directory."""
-    return unit_tests(directory)
+    return meson_tests(directory)
 
 
 class Order:

@@ -70,9 +70,9 @@ class Source:
             return self.tokens[before.mate - 1].text
         if before.text != "=":
             return ""
-        names = [token.text for token in self.tokens[begin:brace]
-                 if token.kind == "name" and token.text not in ("const", "static", "struct")]
-        return names[-1] if names else ""
+        while self.tokens[brace - 2].text == "]":
+            brace = self.tokens[brace - 2].mate + 1
+        return self.tokens[brace - 2].text if brace - 2 >= begin else ""
 
     def position(self, offset):
         """(line, column), both from 1."""

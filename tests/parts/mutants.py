@@ -9,7 +9,7 @@ import time
 from mutants import explained as reasons
 from mutants import run as mutants
 from mutants.changes import all_mutants
-from mutants.workshop import EQUIVALENT, INVALID, KILLED
+from mutants.workshop import EQUIVALENT, INVALID, KILLED, SURVIVED
 
 ENOUGH = 90  # per cent
 EVERY = 50
@@ -20,39 +20,46 @@ class Progress:
 
     def __init__(self, wanted):
         self.wanted = wanted
+        self.counted = self.killed = 0
         self.started = time.monotonic()
         self.terminal = sys.stdout.isatty()
 
-    def show(self, counted, killed):
-        if not self.terminal and counted % EVERY != 0:
-            return
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-        line = f"{counted:5} of {self.wanted} mutants, {killed} killed, {minutes}:{seconds:02}"
-        print("\r" + line if self.terminal else line, end="" if self.terminal else "\n", flush=True)
+    def count(self, killed):
+        self.counted += 1
+        self.killed += killed
+        if self.terminal or self.counted % EVERY == 0:
+            minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
+            print(f"{self.counted:5} of {self.wanted} mutants, {self.killed} killed, "
+                  f"{minutes}:{seconds:02}", end="\r" if self.terminal else "\n", flush=True)
 
-    def end(self):
-        if self.terminal:
-            print()
+    def say(self, text):
+        print(("\033[K" if self.terminal else "") + text, flush=True)
 
 
-def judge(workshop, chosen, wanted):
-    """The outcomes up to the wanted number of those that count."""
+def judge(workshop, chosen, wanted, explained):
+    """(outcome, verdict) up to the wanted number of those that count. Survivors are named at once."""
     progress = Progress(wanted)
-    results, counted, killed = [], 0, 0
+    results = []
     for outcome in mutants.outcomes(workshop, chosen):
-        results.append(outcome)
+        kind = verdict(outcome, explained)
+        results.append((outcome, kind))
+        if kind == SURVIVED:
+            progress.say(survivor(outcome.mutant))
         if outcome.counts:
-            counted += 1
-            killed += outcome.kind == KILLED
-            progress.show(counted, killed)
-        if counted == wanted:
+            progress.count(outcome.kind == KILLED)
+        if progress.counted == wanted:
             break
-    progress.end()
+    progress.say("")
     return results
 
 
+def survivor(mutant):
+    return (f"survived {mutant.source.name}:{mutant.line} {mutant.function}: {mutant.what}\n"
+            f"    again: python3 tests/mutants {mutant.name}")
+
+
 def verdict(outcome, explained):
-    if outcome.kind != KILLED and reasons.key_of(outcome.mutant) in explained:
+    if outcome.kind == SURVIVED and reasons.key_of(outcome.mutant) in explained:
         return "explained"
     return outcome.kind
 
@@ -76,14 +83,6 @@ def print_table(verdicts):
               f"{tally['survived']:8} {share(tally):5.1f}%")
 
 
-def print_survivors(verdicts):
-    for outcome, kind in verdicts:
-        if kind == "survived":
-            mutant = outcome.mutant
-            print(f"survived {mutant.source.name}:{mutant.line} {mutant.function}: {mutant.what}\n"
-                  f"    again: python3 tests/mutants {mutant.name}")
-
-
 def check_reasons(report, explained, everything, verdicts):
     stale = reasons.stale(explained, everything)
     report.check("each explanation is of a mutant there is", not stale, "\n".join(stale))
@@ -97,14 +96,12 @@ def run(report, wanted):
     explained = reasons.load()
     everything = all_mutants(mutants.core_files())
     workshop = mutants.set_up()
-    results = judge(workshop, mutants.shuffled(everything, seed), wanted)
-    verdicts = [(outcome, verdict(outcome, explained)) for outcome in results if outcome.counts]
+    results = judge(workshop, mutants.shuffled(everything, seed), wanted, explained)
+    verdicts = [(outcome, kind) for outcome, kind in results if outcome.counts]
     print_table(verdicts)
-    print_survivors(verdicts)
-    tally = collections.Counter(kind for _, kind in verdicts)
-    kinds = collections.Counter(outcome.kind for outcome in results)
-    print(f"Seed {seed}, of {len(everything)} mutants. Not counted: {kinds[EQUIVALENT]} that become "
-          f"the same code, {kinds[INVALID]} that can't be compiled.")
+    tally = collections.Counter(kind for _, kind in results)
+    print(f"Seed {seed}, of {len(everything)} mutants. Not counted: {tally[EQUIVALENT]} that become "
+          f"the same code, {tally[INVALID]} that can't be compiled.")
     print(f"The share is of {tally['killed'] + tally['survived']}: {tally['explained']} explained ones "
           "are left out.")
     report.passed(tally["killed"] + tally["explained"])
