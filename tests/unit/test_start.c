@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* What vm_init takes and makes of its arguments: the most of everything, the last of every range. */
+#include "support.h"
+
+#include "aspace.h"
+#include "lock.h"
+#include "system.h"
+
+static void end_core(void)
+{
+    struct vm_leftovers left;
+    sim_allow_waiting();
+    vm_shutdown(&left);
+    assert_int_equal(left.aspaces + left.regions + left.caches + left.metadata_bytes, 0);
+    assert_int_equal(left.committed, 0);
+    vm_assert_no_locks();
+}
+
+/* A machine whose core makes its own root and has no boot image. */
+static kernel_args empty_machine(void)
+{
+    kernel_args ka;
+    sim_power_on(NULL, &ka);
+    ka.kernel_root = 0;
+    ka.boot_regions = 0;
+    ka.physical_allocated_ranges = 0;
+    return ka;
+}
+
+static void test_vm_init_masks_of_cpus(void **state)
+{
+    (void)state;
+    for (unsigned cpus = 1; cpus <= VM_MAX_CPUS; cpus++) {
+        kernel_args ka = empty_machine();
+        ka.num_cpus = cpus;
+        OK(vm_init(&ka));
+        assert_int_equal(vm_system.all_cpus, UINT64_MAX >> (64 - cpus));
+        end_core();
+    }
+}
+
+static void test_vm_init_frames_that_are_taken(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.physical_allocated_ranges = VM_MAX_PHYSICAL_RANGES;
+    for (unsigned i = 0; i < VM_MAX_PHYSICAL_RANGES; i++)
+        ka.physical_allocated_range[i] =
+            (struct vm_range){SIM_RAM_HIGH + PAGES(1000 + 3 * (VM_MAX_PHYSICAL_RANGES - i)), PAGE};
+    OK(vm_init(&ka));
+    assert_int_equal(figures().unused_pages, VM_MAX_PHYSICAL_RANGES);
+    for (unsigned i = 0; i < VM_MAX_PHYSICAL_RANGES; i++) {
+        addr_t taken = ka.physical_allocated_range[i].base;
+        assert_int_equal(vm_page_at(taken - PAGE)->state, VM_PAGE_FREE);
+        assert_int_equal(vm_page_at(taken)->state, VM_PAGE_UNUSED);
+        assert_int_equal(vm_page_at(taken + PAGE)->state, VM_PAGE_FREE);
+    }
+    end_core();
+}
+
+static void test_vm_init_as_many_ranges_as_there_may_be(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.physical_memory_ranges = VM_MAX_PHYSICAL_RANGES;
+    for (unsigned i = 0; i < VM_MAX_PHYSICAL_RANGES; i++)
+        ka.physical_memory_range[i] = (struct vm_range){SIM_RAM_HIGH + PAGES(80 * i), PAGES(79)};
+    OK(vm_init(&ka));
+    assert_int_equal(figures().physical_pages, 79 * VM_MAX_PHYSICAL_RANGES);
+    for (unsigned i = 0; i < VM_MAX_PHYSICAL_RANGES; i++) {
+        addr_t base = ka.physical_memory_range[i].base;
+        assert_int_equal(vm_page_at(base)->number, base >> VM_PAGE_SHIFT);
+        assert_int_equal(vm_page_at(base + PAGES(79) - 1)->number, (base >> VM_PAGE_SHIFT) + 78);
+        assert_null(vm_page_at(base + PAGES(79)));
+        assert_null(vm_page_at(base - 1));
+    }
+    assert_int_equal(vm_check(), 0);
+    end_core();
+}
+
+/* Ranges that touch are two; those that overlap or go down are none. */
+static void test_vm_init_neighbouring_ranges(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.physical_memory_range[0] = (struct vm_range){SIM_RAM_HIGH, PAGES(100)};
+    ka.physical_memory_range[1] = (struct vm_range){SIM_RAM_HIGH + PAGES(100), PAGES(50)};
+    OK(vm_init(&ka));
+    assert_int_equal(figures().physical_pages, 150);
+    end_core();
+    ka.physical_memory_range[1].base -= PAGE;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+}
+
+/* A frame's number has 32 bits. These frames are taken, since there is nothing at their addresses. */
+static void test_vm_init_highest_frame(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    addr_t end = (addr_t)1 << (32 + VM_PAGE_SHIFT);
+    ka.physical_memory_range[1] = (struct vm_range){end - PAGES(3), PAGES(3)};
+    ka.physical_allocated_ranges = 1;
+    ka.physical_allocated_range[0] = ka.physical_memory_range[1];
+    OK(vm_init(&ka));
+    assert_int_equal(vm_page_at(end - 1)->number, UINT32_MAX);
+    assert_null(vm_page_at(end));
+    end_core();
+    ka.physical_memory_range[1].size = PAGES(4);
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+}
+
+static void test_vm_init_boot_region_that_leaves_the_kernel(void **state)
+{
+    (void)state;
+    kernel_args ka;
+    sim_power_on(NULL, &ka);
+    addr_t end = SIM_KERNEL_BASE + SIM_KERNEL_SIZE;
+    ka.boot_region[0].size = end - SIM_BOOT_BASE;
+    assert_int_equal(vm_init(&ka), ERR_VM_PAGE_NOT_PRESENT);
+    ka.boot_region[0].size += PAGE;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka.boot_region[0].size = PAGE;
+    ka.boot_region[0].base = SIM_KERNEL_BASE - PAGE;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka.boot_region[0].base = end;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka.boot_region[0].name = NULL;
+    ka.boot_region[0].base = SIM_BOOT_BASE;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+}
+
+/* The kernel's root is complete on its top level: two entries here, both in every user's root. */
+static void test_vm_init_kernel_of_two_top_entries(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.kernel_base = (addr_t)0 - ((addr_t)2 << 39);
+    ka.kernel_size = (addr_t)2 << 39;
+    OK(vm_init(&ka));
+    sim_allow_waiting();
+    assert_int_equal(vm_system.kernel_slots.count, 2);
+    assert_int_equal(figures().table_pages, 3);
+    aspace_id aid = vm_create_aspace("x", SIM_USER_BASE, PAGE, false);
+    vm_address_space *aspace = vm_get_aspace_by_id(aid);
+    const uint64_t *root = sim_physical(aspace->translation_map.root);
+    for (unsigned i = 0; i < 512; i++)
+        assert_int_equal(root[i] != 0, i >= 510);
+    vm_put_aspace(aspace);
+    OK(vm_delete_aspace(aid));
+    end_core();
+}
+
+static void test_vm_init_promises_all_but_a_sixteenth(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    OK(vm_init(&ka));
+    size_t free = figures().free_pages + figures().clear_pages;
+    assert_in_range(figures().max_commit, PAGES(free - free / 16), PAGES(free - free / 16 + 8));
+    assert_int_equal(figures().deepest_chain, 1);
+    end_core();
+    ka.overcommit = true;
+    OK(vm_init(&ka));
+    assert_int_equal(figures().max_commit, INT64_MAX / 2);
+    end_core();
+}
+
+static void test_vm_init_stages_in_order(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    assert_int_equal(vm_init_postsem(&ka), ERR_INVALID_ARGS);
+    assert_int_equal(vm_init_postthread(&ka), ERR_INVALID_ARGS);
+    OK(vm_init(&ka));
+    assert_int_equal(vm_init_postsem(NULL), ERR_INVALID_ARGS);
+    assert_int_equal(vm_init_postthread(NULL), ERR_INVALID_ARGS);
+    OK(vm_init_postsem(&ka));
+    end_core();
+}
+
+UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
+          cmocka_unit_test(test_vm_init_frames_that_are_taken),
+          cmocka_unit_test(test_vm_init_as_many_ranges_as_there_may_be),
+          cmocka_unit_test(test_vm_init_neighbouring_ranges),
+          cmocka_unit_test(test_vm_init_highest_frame),
+          cmocka_unit_test(test_vm_init_boot_region_that_leaves_the_kernel),
+          cmocka_unit_test(test_vm_init_kernel_of_two_top_entries),
+          cmocka_unit_test(test_vm_init_promises_all_but_a_sixteenth),
+          cmocka_unit_test(test_vm_init_stages_in_order))
