@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Files through their cache at the edges: pages with holes between them, short reads, the last page of
+ * user space, what a program is told of a file. */
+#include "support.h"
+
+#include "aspace.h"
+#include "file.h"
+#include "system.h"
+
+static void write_through(vm_cache_ref *cache, size_t page, uint8_t byte)
+{
+    size_t done;
+    OK(vm_cache_write(cache, (off_t)PAGES(page), &byte, 1, false, &done));
+    assert_int_equal(done, 1);
+}
+
+/* Modified pages that aren't neighbours are written apart, each to its own place. */
+static void test_syncing_pages_with_holes_between(void)
+{
+    addr_t a;
+    vm_cache_ref *cache;
+    sim_file *file = sim_file_create("/f", NULL, 0, ALL_ACCESS);
+    OK(vm_get_vnode_cache(file, &cache));
+    write_through(cache, 1, 11);
+    write_through(cache, 3, 33);
+    write_through(cache, 4, 44);
+    write_through(cache, 9, 99);
+    sim_file_set_size(file, PAGES(10));
+    map_pages(&a, file, 10, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_sync_range(program, a, PAGES(10)));
+    assert_int_equal(sim_file_writes(file), 3);
+    for (size_t i = 0; i < 10; i++)
+        assert_int_equal(sim_file_data(file)[PAGES(i)],
+                         i == 1 || i == 3 || i == 4 || i == 9 ? 11 * i : 0);
+    vm_put_cache(cache);
+}
+
+static void test_syncing_a_part_writes_that_part(void)
+{
+    addr_t a;
+    sim_file *file = sim_file_create_numbered("/f", 6);
+    map_pages(&a, file, 6, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    number_pages(a, 6, 101);
+    OK(vm_sync_range(program, a + PAGES(2), PAGES(2)));
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(sim_file_data(file)[PAGES(i)], i == 2 || i == 3 ? 101 + i : 1 + i);
+    OK(vm_sync_range(program, a, PAGES(6)));
+    assert_int_equal(sim_file_data(file)[PAGES(5)], 106);
+}
+
+/* What a store leaves out is cleared. */
+static void test_short_reads_are_cleared(void)
+{
+    addr_t a;
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    map_pages(&a, file, 1, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    sim_fail_at(SIM_FAIL_SHORT_READ, 1, false);
+    assert_byte(a, 1);
+    assert_int_equal(sim_fail_done(SIM_FAIL_SHORT_READ), 1);
+    sim_fail_at(SIM_FAIL_SHORT_READ, 0, false);
+    assert_true(sim_is_filled(a, 1, PAGE / 2));
+    assert_true(sim_is_filled(a + PAGE / 2, 0, PAGE / 2));
+}
+
+static void test_discarded_files_are_mapped_nowhere(void)
+{
+    addr_t a, b;
+    struct sim_translation mmu;
+    vm_cache_ref *cache;
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    OK(vm_get_vnode_cache(file, &cache));
+    map_pages(&a, file, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    map_pages(&b, file, 2, LOCK_RW, REGION_PRIVATE_MAP, 0);
+    number_pages(a, 2, 5);
+    assert_numbered(b, 2, 5);
+    vm_cache_discard(cache);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(sim_look_up(a + PAGES(i), &mmu));
+        assert_false(sim_look_up(b + PAGES(i), &mmu));
+    }
+    assert_numbered(a, 2, 1);
+    vm_put_cache(cache);
+}
+
+static void test_copies_at_both_ends_of_user_space(void)
+{
+    vm_cache_ref *cache;
+    size_t done;
+    addr_t ends[] = {SIM_USER_BASE, SIM_USER_END - PAGE};
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    OK(vm_get_vnode_cache(file, &cache));
+    for (unsigned i = 0; i < 2; i++) {
+        region_at(ends[i], 1, LOCK_RW);
+        OK(vm_cache_read(cache, PAGE, PTR(ends[i]), PAGE, true, &done));
+        assert_int_equal(done, PAGE);
+        assert_true(sim_is_filled(ends[i], 2, PAGE));
+    }
+    assert_int_equal(vm_cache_read(cache, 0, PTR(ends[1]), PAGE + 1, true, &done),
+                     ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(vm_cache_read(cache, 0, PTR(ends[0] - 1), 2, true, &done),
+                     ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(vm_cache_read(cache, 0, NULL, 0, true, &done), ERR_VM_BAD_USER_MEMORY);
+    vm_put_cache(cache);
+}
+
+/* A vnode is an address of the kernel's: programs aren't told. */
+static void test_programs_see_no_vnode(void)
+{
+    addr_t a;
+    vm_region_info info;
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    region_id id = map_pages(&a, file, 1, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    region_at(SPOT, 1, LOCK_RW);
+    assert_ptr_equal(region_info(id).vnode, file);
+    OK(sim_fill(SPOT, 0xff, sizeof(info)));
+    OK(user_vm_get_region_info(id, PTR(SPOT)));
+    OK(sim_read(SPOT, &info, sizeof(info)));
+    assert_null(info.vnode);
+    assert_int_equal(info.id, id);
+    assert_int_equal(info.reserved, 0);
+}
+
+/* What the tables say of an address, with the right to write as it is. */
+static void test_tmap_query_says_what_is_allowed(void)
+{
+    addr_t physical, agreed;
+    unsigned allowed = 0;
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    struct vm_translation_map *tmap = &aspace->translation_map;
+    region_at(SPOT, 2, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(tmap_query(tmap, SPOT + 9, &physical, &allowed));
+    assert_int_equal(allowed, TMAP_READ | TMAP_WRITE);
+    OK(vm_get_page_mapping(program, SPOT + 9, &agreed));
+    assert_int_equal(physical, agreed);
+    assert_int_equal(physical & VM_PAGE_MASK, 9);
+    OK(vm_protect_range(program, SPOT, PAGE, LOCK_RO));
+    OK(tmap_query(tmap, SPOT, &physical, &allowed));
+    assert_int_equal(allowed, TMAP_READ);
+    assert_int_equal(tmap_query(tmap, SPOT + PAGE, &physical, &allowed), ERR_VM_PAGE_NOT_PRESENT);
+    vm_put_aspace(aspace);
+}
+
+UNIT_MAIN("edges of files", TEST(test_syncing_pages_with_holes_between),
+          TEST(test_syncing_a_part_writes_that_part), TEST(test_short_reads_are_cleared),
+          TEST(test_discarded_files_are_mapped_nowhere),
+          TEST(test_copies_at_both_ends_of_user_space), TEST(test_programs_see_no_vnode),
+          TEST(test_tmap_query_says_what_is_allowed))
