@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from mutants import run  # noqa: E402
 from mutants.changes import all_mutants  # noqa: E402
-from mutants.explained import block  # noqa: E402
+from mutants.explained import block, key_of, load  # noqa: E402
 
 
 def main(names):
@@ -22,12 +22,13 @@ def main(names):
     if not mutants:
         print("there is no such mutant")
         return 2
-    survived = 0
+    explained, unexplained = load(), 0
     for outcome in run.outcomes(run.set_up(), mutants):
-        print(f"{outcome.mutant.name} {outcome.kind} {outcome.by}\n{block(outcome.mutant)}",
+        reason = explained.get(key_of(outcome.mutant), "")
+        print(f"{outcome.mutant.name} {outcome.kind} {outcome.by}\n{block(outcome.mutant)}{reason}",
               flush=True)
-        survived += outcome.kind == "survived"
-    return 1 if survived else 0
+        unexplained += outcome.kind == "survived" and not reason
+    return 1 if unexplained else 0
 
 
 if __name__ == "__main__":

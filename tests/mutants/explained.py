@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mutants that no test can notice, each with the reason: explained.txt. They are found by what they
 change, not by their line, so that they stay explained when other code moves."""
+import collections
 import os
 
 PLACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "explained.txt")
@@ -35,7 +36,8 @@ def load():
         return parse(file.read())
 
 
-def stale(explained, mutants):
-    """Those that are no mutant's any more."""
-    keys = {key_of(mutant) for mutant in mutants}
-    return [" ".join(key[:2]) + f": {key[3]}" for key in explained if key not in keys]
+def useless(explained, mutants):
+    """Those that are no mutant's any more, or of more than one: whose reason is it then?"""
+    count = collections.Counter(key_of(mutant) for mutant in mutants)
+    return [f"{' '.join(key[:2])}: {key[3]}: of {count[key]} mutants" for key in explained
+            if count[key] != 1]

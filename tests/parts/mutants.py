@@ -84,8 +84,8 @@ def print_table(verdicts):
 
 
 def check_reasons(report, explained, everything, verdicts):
-    stale = reasons.stale(explained, everything)
-    report.check("each explanation is of a mutant there is", not stale, "\n".join(stale))
+    useless = reasons.useless(explained, everything)
+    report.check("each explanation is of one mutant", not useless, "\n".join(useless))
     wrong = [f"{outcome.mutant.name} {outcome.by}" for outcome, kind in verdicts
              if kind == KILLED and reasons.key_of(outcome.mutant) in explained]
     report.check("no test notices what is explained", not wrong, "\n".join(wrong))

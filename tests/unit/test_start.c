@@ -165,6 +165,19 @@ static void test_vm_init_promises_all_but_a_sixteenth(void **state)
     end_core();
 }
 
+static void test_vm_init_last_place_for_regions(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.kernel_alloc_base = ka.kernel_base + ka.kernel_size - 1;
+    OK(vm_init(&ka));
+    end_core();
+    ka.kernel_alloc_base++;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka.kernel_alloc_base = ka.kernel_base - 1;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+}
+
 static void test_vm_init_stages_in_order(void **state)
 {
     (void)state;
@@ -186,4 +199,5 @@ UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_boot_region_that_leaves_the_kernel),
           cmocka_unit_test(test_vm_init_kernel_of_two_top_entries),
           cmocka_unit_test(test_vm_init_promises_all_but_a_sixteenth),
+          cmocka_unit_test(test_vm_init_last_place_for_regions),
           cmocka_unit_test(test_vm_init_stages_in_order))
