@@ -73,6 +73,7 @@ static void test_figures_of_files(void)
     look();
     assert_byte(a, 1);
     ADDED(page_ins, 4);
+    ADDED(busy_pages, 0);
     ADDED(mapped_around, 3);
     ADDED(file_pages_shared, 0);
     map_pages(&b, file, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
@@ -84,6 +85,30 @@ static void test_figures_of_files(void)
     OK(vm_sync_range(program, a, PAGES(4)));
     ADDED(page_outs, 1);
     ADDED(zero_fills, 0);
+}
+
+static int touch(void *address)
+{
+    return sim_read_byte((addr_t)address);
+}
+
+static void test_figures_of_busy_pages(void)
+{
+    addr_t a, b;
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    map_pages(&a, file, 2, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    look();
+    sim_file_block_reads(file, true);
+    sim_spawn("reader", touch, PTR(a));
+    assert_int_equal(sim_run_until_blocked(), 1);
+    ADDED(busy_pages, 2);
+    sim_file_block_reads(file, false);
+    sim_run();
+    ADDED(busy_pages, 0);
+    ADDED(mapped_around, 1);
+    map_pages(&b, file, 2, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    assert_byte(b, 1);
+    ADDED(mapped_around, 2);
 }
 
 static void test_figures_of_flushes(void)
@@ -155,6 +180,6 @@ static void test_figures_of_recoveries(void)
 }
 
 UNIT_MAIN("figures", TEST(test_figures_of_faults), TEST(test_figures_of_forks),
-          TEST(test_figures_of_files), TEST(test_figures_of_flushes),
-          TEST(test_figures_of_the_most_at_once), TEST(test_figures_of_frames),
-          TEST(test_figures_of_recoveries))
+          TEST(test_figures_of_files), TEST(test_figures_of_busy_pages),
+          TEST(test_figures_of_flushes), TEST(test_figures_of_the_most_at_once),
+          TEST(test_figures_of_frames), TEST(test_figures_of_recoveries))

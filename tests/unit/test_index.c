@@ -137,6 +137,45 @@ static void test_nodes_go_with_their_regions(void)
     end();
 }
 
+/* A last leaf with few regions beside a full one: too many for one node. */
+static void test_few_beside_a_full_node(void)
+{
+    begin(PAGES(10000));
+    unsigned index = 0;
+    for (; index < 80; index++)
+        insert(index, 100 * (addr_t)index, 1);
+    const struct map_node *leaf = map.root->child[map.root->count - 2];
+    addr_t page = leaf->first[0] / PAGE;
+    while (leaf->count < MAP_FANOUT)
+        insert(index++, ++page, 1);
+    leaf = map.root->child[map.root->count - 1];
+    while (leaf->count > 4 && map.root->child[map.root->count - 1] == leaf) {
+        vm_region *last = leaf->child[leaf->count - 1];
+        map_remove(&map, last);
+        last->size = 0;
+        assert_int_equal(map_check(&map), 0);
+    }
+    for (unsigned i = 0; i < index; i++)
+        if (regions[i].size != 0)
+            assert_ptr_equal(vm_virtual_map_lookup(&map, regions[i].base), &regions[i]);
+    end();
+}
+
+static void test_map_reserve_is_all_or_nothing(void)
+{
+    begin(PAGES(10000));
+    for (unsigned i = 0; i < COUNT; i++)
+        insert(i, 3 * i, 1);
+    map_unreserve(&map);
+    size_t bytes = figures().metadata_bytes;
+    sim_fail_at(SIM_FAIL_METADATA, 3, false);
+    assert_int_equal(map_reserve(&map, 2), ERR_NO_MEMORY);
+    sim_fail_at(SIM_FAIL_METADATA, 0, false);
+    assert_int_equal(map.spares, 0);
+    assert_int_equal(figures().metadata_bytes, bytes);
+    end();
+}
+
 static void test_the_first_region_is_before_the_second(void)
 {
     struct map_cursor cursor;
@@ -158,4 +197,6 @@ static void test_the_first_region_is_before_the_second(void)
 UNIT_MAIN("edges of the index", TEST(test_holes_from_address_0_on),
           TEST(test_wishes_beside_the_holes), TEST(test_wishes_with_unaligned_limits),
           TEST(test_map_check_sees_overlaps), TEST(test_map_check_sees_what_is_outside),
-          TEST(test_nodes_go_with_their_regions), TEST(test_the_first_region_is_before_the_second))
+          TEST(test_nodes_go_with_their_regions), TEST(test_few_beside_a_full_node),
+          TEST(test_map_reserve_is_all_or_nothing),
+          TEST(test_the_first_region_is_before_the_second))

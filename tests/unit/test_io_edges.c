@@ -120,6 +120,32 @@ static void test_programs_see_no_vnode(void)
     assert_int_equal(info.reserved, 0);
 }
 
+static int clone(region_id id, int mapping, unsigned lock)
+{
+    return (int)user_vm_clone_region(PTR(SPOT), PTR(SPOT + 64), 0, id, mapping, lock);
+}
+
+/* A program may clone what it can read; and write, where the clone writes to the same. */
+static void test_what_programs_may_clone(void)
+{
+    region_at(SPOT, 1, LOCK_RW);
+    region_id guard = region_at(SPOT + PAGES(2), 1, LOCK_NO_READ);
+    region_id kernels = region_at(SPOT + PAGES(4), 1, LOCK_RW | LOCK_KERNEL);
+    region_id constant = region_at(SPOT + PAGES(6), 1, LOCK_RO);
+    region_id data = region_at(SPOT + PAGES(8), 1, LOCK_RW);
+    OK(sim_fill(SPOT, 0, 100));
+    for (int mapping = REGION_NO_PRIVATE_MAP; mapping <= REGION_PRIVATE_MAP; mapping++) {
+        REFUSED(ERR_PERMISSION_DENIED, clone(guard, mapping, LOCK_RO));
+        REFUSED(ERR_PERMISSION_DENIED, clone(kernels, mapping, LOCK_RO));
+        assert_true(clone(constant, mapping, LOCK_RO) > 0);
+        assert_true(clone(data, mapping, LOCK_RW) > 0);
+    }
+    REFUSED(ERR_PERMISSION_DENIED, clone(constant, REGION_NO_PRIVATE_MAP, LOCK_RW));
+    assert_true(clone(constant, REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    REFUSED(ERR_PERMISSION_DENIED, clone(data, REGION_NO_PRIVATE_MAP, LOCK_RO | LOCK_KERNEL));
+    REFUSED(ERR_VM_INVALID_REGION, clone(99999, REGION_NO_PRIVATE_MAP, LOCK_RO));
+}
+
 /* What the tables say of an address, with the right to write as it is. */
 static void test_tmap_query_says_what_is_allowed(void)
 {
@@ -145,4 +171,4 @@ UNIT_MAIN("edges of files", TEST(test_syncing_pages_with_holes_between),
           TEST(test_syncing_a_part_writes_that_part), TEST(test_short_reads_are_cleared),
           TEST(test_discarded_files_are_mapped_nowhere),
           TEST(test_copies_at_both_ends_of_user_space), TEST(test_programs_see_no_vnode),
-          TEST(test_tmap_query_says_what_is_allowed))
+          TEST(test_what_programs_may_clone), TEST(test_tmap_query_says_what_is_allowed))

@@ -94,6 +94,25 @@ static void test_lock_order_with_several_held(void)
     program = sim_new_aspace();
 }
 
+static void test_lock_order_among_equals(void)
+{
+    static struct vm_mutex one, other, table;
+    vm_mutex_lock(&one, VM_RANK_CACHE);
+    vm_mutex_lock(&other, VM_RANK_CACHE);
+    vm_mutex_unlock(&one);
+    vm_mutex_unlock(&other);
+    failure_text[0] = '\0';
+    sim_set_failure_handler(note_failure);
+    if (setjmp(after_failure) == 0) {
+        vm_mutex_lock(&one, VM_RANK_TABLE);
+        vm_mutex_lock(&table, VM_RANK_TABLE);
+    }
+    sim_set_failure_handler(fail_test);
+    assert_non_null(strstr(failure_text, "under one of rank"));
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
+}
+
 /* ---- trees without memory ---- */
 
 /* A failed insertion leaves the tree as it was: below its root, beside it, and into an empty one. */
@@ -138,4 +157,4 @@ static void test_radix_insert_without_memory(void)
 
 UNIT_MAIN("kills, orders and failures", TEST(test_killed_while_waiting_for_a_lock),
           TEST(test_killed_while_truncating), TEST(test_lock_order_with_several_held),
-          TEST(test_radix_insert_without_memory))
+          TEST(test_lock_order_among_equals), TEST(test_radix_insert_without_memory))

@@ -118,6 +118,13 @@ static void test_stacks_grow_in_one_fault(void)
     assert_int_equal(figures().page_faults, faults + 1);
 }
 
+static void test_stacks_grow_to_the_first_page(void)
+{
+    region_at(SIM_USER_BASE + PAGES(2), 1, LOCK_RW | REGION_GROWS_DOWN);
+    OK(sim_write_byte(SIM_USER_BASE, 1));
+    assert_int_equal(sim_write_byte(SIM_USER_BASE - 1, 1), ERR_VM_PF_BAD_ADDRESS);
+}
+
 /* ---- moving ---- */
 
 static void test_moving_less_leaves_the_neighbour_whole(void)
@@ -169,6 +176,7 @@ UNIT_MAIN("pieces", TEST(test_pieces_of_a_device_are_device_memory),
           TEST(test_device_memory_ends_where_memory_begins),
           TEST(test_growing_up_to_a_piece_of_the_same), TEST(test_growing_makes_the_cache_as_large),
           TEST(test_growing_to_the_last_page), TEST(test_stacks_that_promise_nothing_grow),
-          TEST(test_stacks_grow_in_one_fault), TEST(test_moving_less_leaves_the_neighbour_whole),
+          TEST(test_stacks_grow_in_one_fault), TEST(test_stacks_grow_to_the_first_page),
+          TEST(test_moving_less_leaves_the_neighbour_whole),
           TEST(test_clearing_a_run_spares_the_next_frame),
           TEST(test_faults_in_a_space_that_is_being_deleted))

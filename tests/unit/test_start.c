@@ -140,6 +140,9 @@ static void test_vm_init_kernel_of_two_top_entries(void **state)
     sim_allow_waiting();
     assert_int_equal(vm_system.kernel_slots.count, 2);
     assert_int_equal(figures().table_pages, 3);
+    assert_int_equal(vm_unmap_range(vm_get_kernel_aspace_id(), (addr_t)0 - PAGE, PAGE + 1),
+                     ERR_VM_BAD_ADDRESS);
+    OK(vm_unmap_range(vm_get_kernel_aspace_id(), (addr_t)0 - PAGE, PAGE));
     aspace_id aid = vm_create_aspace("x", SIM_USER_BASE, PAGE, false);
     vm_address_space *aspace = vm_get_aspace_by_id(aid);
     const uint64_t *root = sim_physical(aspace->translation_map.root);
