@@ -66,6 +66,21 @@ static void test_discarding_hides_only_what_is_there(void)
     OK(sim_delete_aspace(child));
 }
 
+static void test_discarding_without_memory_discards_nothing(void)
+{
+    region_at(SPOT, 2, LOCK_RW);
+    number_pages(SPOT, 2, 1);
+    aspace_id child = vm_copy_aspace(program, "child");
+    for (size_t pages = 1; pages <= 2; pages++) {
+        sim_fail_at(SIM_FAIL_METADATA, 1, true);
+        assert_int_equal(vm_discard_range(program, SPOT, PAGES(pages)), ERR_NO_MEMORY);
+        sim_fail_at(SIM_FAIL_METADATA, 0, false);
+        assert_numbered(SPOT, 2, 1);
+    }
+    OK(sim_delete_aspace(child));
+    sim_set_aspace(program);
+}
+
 /* A private clone reads what its source has only below itself: the source gets its own page and stops
  * showing the one below, which may become somebody else's. */
 static void test_pulling_unmaps_the_page_below(void)
@@ -157,7 +172,28 @@ static void test_failing_clones_leave_their_source(void)
     assert_int_equal(region_info(left_out).inherit, VM_INHERIT_NONE);
 }
 
+/* What is shared is promised as a whole, once, also where its first region was promised nothing. */
+static void test_shared_clones_are_promised_once(void)
+{
+    void *a = NULL, *b = NULL;
+    region_id guard = region_at(SPOT, 3, LOCK_NO_READ);
+    int64_t committed = sim_committed();
+    assert_true(vm_clone_region(program, "a", &a, 0, guard, REGION_NO_PRIVATE_MAP, LOCK_RW) > 0);
+    assert_int_equal(sim_committed(), committed + (int64_t)PAGES(3));
+    assert_true(vm_clone_region(program, "b", &b, 0, guard, REGION_NO_PRIVATE_MAP, LOCK_RW) > 0);
+    assert_int_equal(sim_committed(), committed + (int64_t)PAGES(3));
+    region_at(SPOT + PAGES(10), 3, LOCK_NO_READ | REGION_OVERCOMMIT);
+    guard = find_region(SPOT + PAGES(10));
+    committed = sim_committed();
+    b = NULL;
+    assert_true(vm_clone_region(program, "c", &b, 0, guard, REGION_NO_PRIVATE_MAP,
+                                LOCK_RW | REGION_OVERCOMMIT) > 0);
+    assert_int_equal(sim_committed(), committed);
+}
+
 UNIT_MAIN("edges of chains", TEST(test_merge_down_without_memory),
           TEST(test_merge_up_without_memory), TEST(test_discarding_hides_only_what_is_there),
+          TEST(test_discarding_without_memory_discards_nothing),
           TEST(test_pulling_unmaps_the_page_below), TEST(test_reading_maps_around_through_the_top),
-          TEST(test_only_the_last_owner_takes_a_page), TEST(test_failing_clones_leave_their_source))
+          TEST(test_only_the_last_owner_takes_a_page), TEST(test_failing_clones_leave_their_source),
+          TEST(test_shared_clones_are_promised_once))

@@ -337,6 +337,10 @@ static void test_display_mem_errors(void)
     says("db");
     expect("usage: dl ADDRESS [COUNT, at most 4096]\n");
     says("dl x");
+    expect("usage: db ADDRESS [COUNT, at most 4096]\n");
+    says("db 0x");
+    expect("usage: db ADDRESS [COUNT, at most 4096]\n");
+    says("db 0x1 18446744073709551616");
     expect("usage: dw ADDRESS [COUNT, at most 4096]\n");
     says("dw 0 x");
     expect("usage: ds ADDRESS [COUNT, at most 4096]\n");

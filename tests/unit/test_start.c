@@ -78,6 +78,40 @@ static void test_vm_init_as_many_ranges_as_there_may_be(void **state)
     end_core();
 }
 
+/* The array of vm_page fills the only run of free frames that is long enough. */
+static void test_vm_init_finds_room_for_its_pages(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    addr_t low = ka.physical_memory_range[0].size;
+    addr_t frames = (low + ka.physical_memory_range[1].size) / PAGE;
+    addr_t needed = (frames * sizeof(struct vm_page) + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    addr_t room = SIM_RAM_LOW + PAGES(10), behind = room + needed;
+    ka.physical_allocated_ranges = 3;
+    ka.physical_allocated_range[0] = (struct vm_range){SIM_RAM_LOW + PAGES(5), PAGES(5)};
+    ka.physical_allocated_range[1] = (struct vm_range){behind, PAGES(3)};
+    ka.physical_allocated_range[2] =
+        (struct vm_range){behind + PAGES(3) + needed - PAGE, SIM_RAM_LOW + low - PAGES(100)};
+    OK(vm_init(&ka));
+    assert_ptr_equal(vm_page_at(SIM_RAM_LOW), sim_physical(room));
+    assert_int_equal(vm_page_at(room - 1)->state, VM_PAGE_UNUSED);
+    assert_int_equal(vm_page_at(room)->state, VM_PAGE_WIRED);
+    assert_int_equal(vm_page_at(behind - 1)->state, VM_PAGE_WIRED);
+    assert_int_equal(vm_page_at(behind)->state, VM_PAGE_UNUSED);
+    end_core();
+}
+
+static void test_vm_init_spaces_of_no_size(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.user_base = ka.user_size = 0;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka = empty_machine();
+    ka.kernel_base = ka.kernel_size = 0;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+}
+
 /* Ranges that touch are two; those that overlap or go down are none. */
 static void test_vm_init_neighbouring_ranges(void **state)
 {
@@ -197,6 +231,8 @@ static void test_vm_init_stages_in_order(void **state)
 UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_frames_that_are_taken),
           cmocka_unit_test(test_vm_init_as_many_ranges_as_there_may_be),
+          cmocka_unit_test(test_vm_init_finds_room_for_its_pages),
+          cmocka_unit_test(test_vm_init_spaces_of_no_size),
           cmocka_unit_test(test_vm_init_neighbouring_ranges),
           cmocka_unit_test(test_vm_init_highest_frame),
           cmocka_unit_test(test_vm_init_boot_region_that_leaves_the_kernel),
