@@ -353,6 +353,8 @@ static void test_display_mem_errors(void)
     says("dl 0x10000fF8 2");
     expect("\n0x10001000: nothing is mapped there\n");
     says("dl 0x10001000");
+    expect("\n0xfffffffffffffff8: nothing is mapped there\n");
+    says("dl 18446744073709551608");
     expect("\n0x0: nothing is mapped there\n");
     says("db 0 4096");
 }

@@ -77,6 +77,9 @@ static void test_wishes_beside_the_holes(void)
 static void test_wishes_with_unaligned_limits(void)
 {
     begin(PAGES(100));
+    assert_int_equal(find(1, 0, PAGE - 2, false), -1);
+    assert_int_equal(find(1, 0, PAGE - 2, true), -1);
+    assert_int_equal(find(1, 0, PAGE - 1, true), 0);
     assert_int_equal(find(1, 1, PAGES(3) - 1, false), 1);
     assert_int_equal(find(1, 1, PAGES(3) - 2, true), 1);
     assert_int_equal(find(2, 1, PAGES(3) - 2, true), -1);

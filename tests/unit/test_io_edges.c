@@ -48,6 +48,21 @@ static void test_syncing_a_part_writes_that_part(void)
     assert_int_equal(sim_file_data(file)[PAGES(5)], 106);
 }
 
+/* A frame forgets with its page that it was written to. */
+static void test_frames_begin_unmodified(void)
+{
+    addr_t a, b;
+    sim_file *file = sim_file_create_numbered("/f", 4);
+    region_id id = new_region(&a, 4);
+    number_pages(a, 4, 1);
+    OK(vm_protect_range(program, a, PAGES(4), LOCK_RO));
+    OK(vm_delete_region(program, id));
+    map_pages(&b, file, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    assert_numbered(b, 4, 1);
+    OK(vm_sync_range(program, b, PAGES(4)));
+    assert_int_equal(sim_file_writes(file), 0);
+}
+
 /* What a store leaves out is cleared. */
 static void test_short_reads_are_cleared(void)
 {
@@ -168,7 +183,7 @@ static void test_tmap_query_says_what_is_allowed(void)
 }
 
 UNIT_MAIN("edges of files", TEST(test_syncing_pages_with_holes_between),
-          TEST(test_syncing_a_part_writes_that_part), TEST(test_short_reads_are_cleared),
-          TEST(test_discarded_files_are_mapped_nowhere),
+          TEST(test_syncing_a_part_writes_that_part), TEST(test_frames_begin_unmodified),
+          TEST(test_short_reads_are_cleared), TEST(test_discarded_files_are_mapped_nowhere),
           TEST(test_copies_at_both_ends_of_user_space), TEST(test_programs_see_no_vnode),
           TEST(test_what_programs_may_clone), TEST(test_tmap_query_says_what_is_allowed))

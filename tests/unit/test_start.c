@@ -112,6 +112,21 @@ static void test_vm_init_spaces_of_no_size(void **state)
     assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
 }
 
+static void test_vm_init_one_space_inside_the_other(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.user_base = SIM_KERNEL_BASE + PAGE;
+    ka.user_size = PAGE;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka.user_base = SIM_KERNEL_BASE - PAGE;
+    ka.user_size = PAGES(2);
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka.user_size = PAGE;
+    OK(vm_init(&ka));
+    end_core();
+}
+
 /* Ranges that touch are two; those that overlap or go down are none. */
 static void test_vm_init_neighbouring_ranges(void **state)
 {
@@ -233,6 +248,7 @@ UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_as_many_ranges_as_there_may_be),
           cmocka_unit_test(test_vm_init_finds_room_for_its_pages),
           cmocka_unit_test(test_vm_init_spaces_of_no_size),
+          cmocka_unit_test(test_vm_init_one_space_inside_the_other),
           cmocka_unit_test(test_vm_init_neighbouring_ranges),
           cmocka_unit_test(test_vm_init_highest_frame),
           cmocka_unit_test(test_vm_init_boot_region_that_leaves_the_kernel),
