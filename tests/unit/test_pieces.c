@@ -44,6 +44,19 @@ static void test_protection_of_mapped_device_memory(void)
     assert_byte(SPOT, 5);
 }
 
+/* Wiring passes over device memory, and goes on behind it. */
+static void test_wiring_around_device_memory(void)
+{
+    region_at(SPOT, 2, LOCK_RW);
+    map_device(SPOT + PAGES(2), 2, LOCK_RW);
+    region_id behind = region_at(SPOT + PAGES(4), 2, LOCK_RW);
+    OK(vm_wire_range(program, SPOT, PAGES(6)));
+    assert_int_equal(region_info(behind).wiring, REGION_WIRING_WIRED);
+    assert_int_equal(region_info(behind).resident_pages, 2);
+    OK(vm_unwire_range(program, SPOT, PAGES(6)));
+    assert_int_equal(region_info(behind).wiring, REGION_WIRING_LAZY);
+}
+
 /* The core's memory is refused also where only the first byte asked for is its last. */
 static void test_device_memory_ends_where_memory_begins(void)
 {
@@ -157,7 +170,31 @@ static void test_clearing_a_run_spares_the_next_frame(void)
     vm_free_frames(first, 4);
 }
 
+/* In test builds, what is freed has no old bytes for anybody to go on with. */
+static void test_freed_frames_are_poisoned(void)
+{
+    addr_t frame;
+    OK(vm_allocate_frames(1, false, &frame));
+    const uint64_t *words = sim_physical(frame);
+    memset(sim_physical(frame), 1, PAGE);
+    vm_free_frames(frame, 1);
+    for (size_t i = 0; i < PAGE / 8; i++)
+        assert_int_equal(words[i], 0xdeadf4eedeadf4ee);
+}
+
 /* ---- spaces that go ---- */
+
+static void test_copies_end_where_the_original_does(void)
+{
+    aspace_id small = vm_create_aspace("small", SPOT, PAGES(7), false);
+    aspace_id copy = vm_copy_aspace(small, "copy");
+    vm_address_space *aspace = vm_get_aspace_by_id(copy);
+    assert_int_equal(aspace->virtual_map.base, SPOT);
+    assert_int_equal(aspace->virtual_map.last, SPOT + PAGES(7) - 1);
+    vm_put_aspace(aspace);
+    OK(vm_delete_aspace(copy));
+    OK(vm_delete_aspace(small));
+}
 
 static void test_faults_in_a_space_that_is_being_deleted(void)
 {
@@ -172,11 +209,12 @@ static void test_faults_in_a_space_that_is_being_deleted(void)
 }
 
 UNIT_MAIN("pieces", TEST(test_pieces_of_a_device_are_device_memory),
-          TEST(test_protection_of_mapped_device_memory),
+          TEST(test_protection_of_mapped_device_memory), TEST(test_wiring_around_device_memory),
           TEST(test_device_memory_ends_where_memory_begins),
           TEST(test_growing_up_to_a_piece_of_the_same), TEST(test_growing_makes_the_cache_as_large),
           TEST(test_growing_to_the_last_page), TEST(test_stacks_that_promise_nothing_grow),
           TEST(test_stacks_grow_in_one_fault), TEST(test_stacks_grow_to_the_first_page),
           TEST(test_moving_less_leaves_the_neighbour_whole),
-          TEST(test_clearing_a_run_spares_the_next_frame),
+          TEST(test_clearing_a_run_spares_the_next_frame), TEST(test_freed_frames_are_poisoned),
+          TEST(test_copies_end_where_the_original_does),
           TEST(test_faults_in_a_space_that_is_being_deleted))

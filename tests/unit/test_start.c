@@ -202,6 +202,19 @@ static void test_vm_init_kernel_of_two_top_entries(void **state)
     end_core();
 }
 
+static void test_vm_init_without_a_second_table(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= 3; n++) {
+        kernel_args ka = empty_machine();
+        ka.kernel_base = (addr_t)0 - ((addr_t)2 << 39);
+        ka.kernel_size = (addr_t)2 << 39;
+        sim_fail_at(SIM_FAIL_TABLE, n, false);
+        assert_int_equal(vm_init(&ka), ERR_NO_MEMORY);
+        assert_int_equal(figures().table_pages, 0);
+    }
+}
+
 static void test_vm_init_promises_all_but_a_sixteenth(void **state)
 {
     (void)state;
@@ -253,6 +266,7 @@ UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_highest_frame),
           cmocka_unit_test(test_vm_init_boot_region_that_leaves_the_kernel),
           cmocka_unit_test(test_vm_init_kernel_of_two_top_entries),
+          cmocka_unit_test(test_vm_init_without_a_second_table),
           cmocka_unit_test(test_vm_init_promises_all_but_a_sixteenth),
           cmocka_unit_test(test_vm_init_last_place_for_regions),
           cmocka_unit_test(test_vm_init_stages_in_order))
