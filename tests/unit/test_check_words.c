@@ -53,6 +53,16 @@ static void test_vm_check_says_of_pages(void)
     SAYS(vm_system.pages.count[VM_PAGE_ACTIVE], 5, "1 pages are ACTIVE, 5 are counted");
 }
 
+static void test_vm_check_says_of_free_pages(void)
+{
+    one_written_page();
+    struct vm_page *free = vm_system.pages.queue[VM_PAGE_FREE].next;
+    SAYS(free->cache, cache, "state FREE");
+    SAYS(free->map_count, 1, "1 mappings");
+    SAYS(free->busy, 1, "busy 1");
+    SAYS(free->wire_count, 1, "wired 1");
+}
+
 static void test_vm_check_says_of_caches(void)
 {
     one_written_page();
@@ -118,5 +128,6 @@ static void test_vm_check_says_of_translations(void)
 }
 
 UNIT_MAIN("the checker's words", TEST(test_vm_check_says_of_pages),
-          TEST(test_vm_check_says_of_caches), TEST(test_vm_check_says_of_lists),
-          TEST(test_vm_check_says_of_regions), TEST(test_vm_check_says_of_translations))
+          TEST(test_vm_check_says_of_free_pages), TEST(test_vm_check_says_of_caches),
+          TEST(test_vm_check_says_of_lists), TEST(test_vm_check_says_of_regions),
+          TEST(test_vm_check_says_of_translations))

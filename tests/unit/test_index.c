@@ -147,6 +147,8 @@ static void test_few_beside_a_full_node(void)
     unsigned index = 0;
     for (; index < 80; index++)
         insert(index, 100 * (addr_t)index, 1);
+    for (unsigned i = 0; i < map.root->count; i++)
+        assert_int_equal(map.root->gap[i], PAGES(99));
     const struct map_node *leaf = map.root->child[map.root->count - 2];
     addr_t page = leaf->first[0] / PAGE;
     while (leaf->count < MAP_FANOUT)

@@ -135,6 +135,24 @@ static void test_programs_see_no_vnode(void)
     assert_int_equal(info.reserved, 0);
 }
 
+static void test_user_copies_fail_on_request(void)
+{
+    char text[8] = "";
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_fill(SPOT, 0, 8));
+    sim_fail_at(SIM_FAIL_USER_COPY, 1, true);
+    assert_int_equal(user_memcpy(text, PTR(SPOT), 1), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_strcpy(text, PTR(SPOT)), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_strncpy(text, PTR(SPOT), 8), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(user_memset(PTR(SPOT), 1, 1), ERR_VM_BAD_USER_MEMORY);
+    assert_int_equal(sim_fail_done(SIM_FAIL_USER_COPY), 4);
+    sim_fail_at(SIM_FAIL_USER_COPY, 0, false);
+    OK(user_strcpy(text, PTR(SPOT)));
+    OK(user_memcpy(NULL, NULL, 0));
+    OK(user_strncpy(text, PTR(SPOT), 0));
+    OK(user_memset(PTR(SPOT), 1, 0));
+}
+
 static int clone(region_id id, int mapping, unsigned lock)
 {
     return (int)user_vm_clone_region(PTR(SPOT), PTR(SPOT + 64), 0, id, mapping, lock);
@@ -186,4 +204,5 @@ UNIT_MAIN("edges of files", TEST(test_syncing_pages_with_holes_between),
           TEST(test_syncing_a_part_writes_that_part), TEST(test_frames_begin_unmodified),
           TEST(test_short_reads_are_cleared), TEST(test_discarded_files_are_mapped_nowhere),
           TEST(test_copies_at_both_ends_of_user_space), TEST(test_programs_see_no_vnode),
-          TEST(test_what_programs_may_clone), TEST(test_tmap_query_says_what_is_allowed))
+          TEST(test_user_copies_fail_on_request), TEST(test_what_programs_may_clone),
+          TEST(test_tmap_query_says_what_is_allowed))

@@ -155,6 +155,23 @@ static void test_radix_insert_without_memory(void)
     radix_clear(&tree);
 }
 
+/* Behind the last key of a tree over all keys comes nothing, not the first again. */
+static void test_radix_next_ends_behind_the_last(void)
+{
+    struct radix tree = {0};
+    OK(radix_insert(&tree, 3, &file));
+    OK(radix_insert(&tree, 1ull << 63, &mutex));
+    uint64_t key = 4;
+    assert_ptr_equal(radix_next(&tree, &key), &mutex);
+    assert_int_equal(key, 1ull << 63);
+    key++;
+    assert_null(radix_next(&tree, &key));
+    key = UINT64_MAX;
+    assert_null(radix_next(&tree, &key));
+    radix_clear(&tree);
+}
+
 UNIT_MAIN("kills, orders and failures", TEST(test_killed_while_waiting_for_a_lock),
           TEST(test_killed_while_truncating), TEST(test_lock_order_with_several_held),
-          TEST(test_lock_order_among_equals), TEST(test_radix_insert_without_memory))
+          TEST(test_lock_order_among_equals), TEST(test_radix_insert_without_memory),
+          TEST(test_radix_next_ends_behind_the_last))

@@ -127,6 +127,17 @@ static void test_vm_init_one_space_inside_the_other(void **state)
     end_core();
 }
 
+static void test_vm_init_ranges_of_whole_pages(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.physical_memory_range[1].base += 8;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    ka = empty_machine();
+    ka.physical_memory_range[1].size -= 8;
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+}
+
 /* Ranges that touch are two; those that overlap or go down are none. */
 static void test_vm_init_neighbouring_ranges(void **state)
 {
@@ -261,6 +272,7 @@ UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_as_many_ranges_as_there_may_be),
           cmocka_unit_test(test_vm_init_finds_room_for_its_pages),
           cmocka_unit_test(test_vm_init_spaces_of_no_size),
+          cmocka_unit_test(test_vm_init_ranges_of_whole_pages),
           cmocka_unit_test(test_vm_init_one_space_inside_the_other),
           cmocka_unit_test(test_vm_init_neighbouring_ranges),
           cmocka_unit_test(test_vm_init_highest_frame),
