@@ -65,9 +65,16 @@ def meson_tests(directory):
             for test in json.loads(listed.stdout) if test["name"].startswith(("unit ", "torture "))]
 
 
+def model_tests(directory):
+    """Random traces against the model: the whole interface, without and with failing requests."""
+    command = [f"{directory}/quire", "sim", "--jobs", "1", "--quiet", "--save", os.devnull]
+    return [Killer("model", [*command, "--ops", "100000"]),
+            Killer("model, failures", [*command, "--ops", "30000", "--fail", "any"])]
+
+
 def all_killers(directory):
     """Another test that is to notice mutants goes here: a command in this build directory."""
-    return meson_tests(directory)
+    return meson_tests(directory) + model_tests(directory)
 
 
 class Order:

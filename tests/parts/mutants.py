@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Changes the core in one place, many times over, and expects that a unit test notices. What no test
-can notice is explained in tests/mutants/explained.txt. QUIRE_SEED chooses others."""
+"""Changes the core in one place, many times over, and expects that a test in the simulator notices: unit
+tests, scenarios, the model's traces. What none can notice is explained in tests/mutants/explained.txt.
+QUIRE_SEED chooses others."""
 import collections
 import os
 import sys
