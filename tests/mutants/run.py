@@ -2,10 +2,11 @@
 """Builds what mutants need, chooses some, and judges them two at a time."""
 import concurrent.futures
 import glob
+import hashlib
 import os
-import random
 import subprocess
 
+from mutants.explained import key_of
 from mutants.killers import Order, all_killers, measure
 from mutants.workshop import BUILD, OPTIONS, Workshop
 
@@ -38,9 +39,11 @@ def set_up():
 
 
 def shuffled(mutants, seed):
-    chosen = list(mutants)
-    random.Random(seed).shuffle(chosen)
-    return chosen
+    """In an order that depends on what each changes, so that a change elsewhere leaves the others where
+    they were: the same seed is about the same mutants, also tomorrow."""
+    def place(mutant):
+        return hashlib.sha256("\n".join((str(seed), *key_of(mutant))).encode()).digest()
+    return sorted(mutants, key=place)
 
 
 def outcomes(workshop, mutants):
