@@ -267,9 +267,27 @@ static void test_errors_of_file_copies(void)
     vm_put_cache(cache);
 }
 
+/* Each error has a sentence of its own; what is no error of ours has one, too. */
+static void test_errors_have_sentences(void)
+{
+    for (int error = ERR_VM_GENERAL; error > ERR_UNSUPPORTED - 2; error--) {
+        bool known = error >= ERR_UNSUPPORTED;
+        for (int other = error + 1; other <= ERR_VM_GENERAL; other++)
+            if (known)
+                assert_string_not_equal(vm_error_text(error), vm_error_text(other));
+        assert_int_equal(strcmp(vm_error_text(error), "unknown error") != 0, known);
+    }
+    assert_string_equal(vm_error_text(1), "no error");
+    assert_string_equal(vm_error_text(77), "no error");
+    assert_string_equal(vm_error_text(VM_OK), "no error");
+    assert_string_equal(vm_error_text(-1), "unknown error");
+    assert_string_equal(vm_error_text(ERR_NO_MEMORY), "out of memory");
+}
+
 UNIT_MAIN("errors", TEST(test_errors_of_spaces), TEST(test_vm_create_aspace_up_to_the_last_page),
           TEST(test_errors_of_every_creator), TEST(test_errors_of_anonymous_regions),
           TEST(test_adopting_frames_of_the_core), TEST(test_errors_of_devices),
           TEST(test_holes_are_not_present), TEST(test_errors_of_moves),
           TEST(test_errors_of_resizing), TEST(test_errors_of_holes), TEST(test_errors_of_questions),
-          TEST(test_errors_of_windows), TEST(test_errors_of_file_copies))
+          TEST(test_errors_of_windows), TEST(test_errors_of_file_copies),
+          TEST(test_errors_have_sentences))
