@@ -267,6 +267,22 @@ static void test_errors_of_file_copies(void)
     vm_put_cache(cache);
 }
 
+/* Giving back, or promising nothing, is never refused. */
+static void test_vm_commit_of_nothing(void)
+{
+    OK(vm_commit(PAGE));
+    sim_fail_at(SIM_FAIL_COMMIT, 1, true);
+    OK(vm_commit(0));
+    OK(vm_commit(-(int64_t)PAGE));
+    assert_int_equal(vm_commit(1), ERR_VM_WOULD_OVERCOMMIT);
+    sim_fail_at(SIM_FAIL_COMMIT, 0, false);
+    int64_t left = figures().max_commit - figures().committed;
+    assert_int_equal(vm_commit(left + 1), ERR_VM_WOULD_OVERCOMMIT);
+    OK(vm_commit(left));
+    assert_int_equal(vm_commit(1), ERR_VM_WOULD_OVERCOMMIT);
+    OK(vm_commit(-left));
+}
+
 /* Each error has a sentence of its own; what is no error of ours has one, too. */
 static void test_errors_have_sentences(void)
 {
@@ -290,4 +306,4 @@ UNIT_MAIN("errors", TEST(test_errors_of_spaces), TEST(test_vm_create_aspace_up_t
           TEST(test_holes_are_not_present), TEST(test_errors_of_moves),
           TEST(test_errors_of_resizing), TEST(test_errors_of_holes), TEST(test_errors_of_questions),
           TEST(test_errors_of_windows), TEST(test_errors_of_file_copies),
-          TEST(test_errors_have_sentences))
+          TEST(test_vm_commit_of_nothing), TEST(test_errors_have_sentences))

@@ -179,6 +179,50 @@ static void test_what_programs_may_clone(void)
     REFUSED(ERR_VM_INVALID_REGION, clone(99999, REGION_NO_PRIVATE_MAP, LOCK_RO));
 }
 
+/* Of another space's regions a program gets only what that space shares. */
+static void test_programs_may_not_clone_what_others_keep(void)
+{
+    aspace_id other = vm_create_aspace("other", SIM_USER_BASE, PAGES(100), false);
+    void *a = NULL, *b = NULL;
+    region_id kept = vm_create_anonymous_region(other, "kept", &a, 0, PAGE, 0, LOCK_RW);
+    region_id shared =
+        vm_create_anonymous_region(other, "shared", &b, 0, PAGE, 0, LOCK_RW | REGION_SHARED);
+    assert_true(kept > 0 && shared > 0);
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_fill(SPOT, 0, 100));
+    for (int mapping = REGION_NO_PRIVATE_MAP; mapping <= REGION_PRIVATE_MAP; mapping++) {
+        REFUSED(ERR_VM_INVALID_REGION, clone(kept, mapping, LOCK_RO));
+        assert_true(clone(shared, mapping, LOCK_RW) > 0);
+    }
+    OK(vm_delete_aspace(other));
+}
+
+static region_id map_named(const char *path, unsigned lock, int mapping)
+{
+    OK(sim_fill(SPOT, 0, 100));
+    OK(sim_write(SPOT + 200, path, strlen(path) + 1));
+    return user_vm_map_file(PTR(SPOT), PTR(SPOT + 64), 0, PAGE, lock, mapping, PTR(SPOT + 200), 0);
+}
+
+/* A program's mapping needs of the file what it does with it; what it may do later, too. */
+static void test_mappings_need_access_to_the_file(void)
+{
+    sim_file_create("/read", NULL, PAGE, VM_ACCESS_READ);
+    sim_file_create("/write", NULL, PAGE, VM_ACCESS_WRITE);
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_fill(SPOT, 0, PAGE));
+    REFUSED(ERR_PERMISSION_DENIED, map_named("/read", LOCK_RW, REGION_NO_PRIVATE_MAP));
+    REFUSED(ERR_PERMISSION_DENIED, map_named("/read", LOCK_EXECUTE, REGION_NO_PRIVATE_MAP));
+    REFUSED(ERR_PERMISSION_DENIED, map_named("/read", LOCK_EXECUTE, REGION_PRIVATE_MAP));
+    for (int mapping = REGION_NO_PRIVATE_MAP; mapping <= REGION_PRIVATE_MAP; mapping++)
+        REFUSED(ERR_PERMISSION_DENIED, map_named("/write", LOCK_RO, mapping));
+    region_id shared = map_named("/read", LOCK_RO, REGION_NO_PRIVATE_MAP);
+    region_id own = map_named("/read", LOCK_RO, REGION_PRIVATE_MAP);
+    assert_int_equal(vm_protect_range(program, region_info(shared).base, PAGE, LOCK_RW),
+                     ERR_PERMISSION_DENIED);
+    OK(vm_protect_range(program, region_info(own).base, PAGE, LOCK_RW));
+}
+
 /* What the tables say of an address, with the right to write as it is. */
 static void test_tmap_query_says_what_is_allowed(void)
 {
@@ -205,4 +249,5 @@ UNIT_MAIN("edges of files", TEST(test_syncing_pages_with_holes_between),
           TEST(test_short_reads_are_cleared), TEST(test_discarded_files_are_mapped_nowhere),
           TEST(test_copies_at_both_ends_of_user_space), TEST(test_programs_see_no_vnode),
           TEST(test_user_copies_fail_on_request), TEST(test_what_programs_may_clone),
-          TEST(test_tmap_query_says_what_is_allowed))
+          TEST(test_programs_may_not_clone_what_others_keep),
+          TEST(test_mappings_need_access_to_the_file), TEST(test_tmap_query_says_what_is_allowed))
