@@ -76,6 +76,9 @@ static void test_figures_of_files(void)
     ADDED(busy_pages, 0);
     ADDED(mapped_around, 3);
     ADDED(file_pages_shared, 0);
+    assert_int_equal(figures().deepest_chain, 1);
+    map_pages(&b, file, 4, LOCK_RW, REGION_PRIVATE_MAP, 0);
+    assert_int_equal(figures().deepest_chain, 2);
     map_pages(&b, file, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
     assert_byte(b, 1);
     ADDED(page_ins, 4);

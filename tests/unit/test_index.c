@@ -122,6 +122,33 @@ static void test_map_check_sees_what_is_outside(void)
     end();
 }
 
+#define SEEN(place, value)                                                                         \
+    do {                                                                                           \
+        __typeof__(place) kept = (place);                                                          \
+        (place) = (value);                                                                         \
+        unsigned wrong = map_check(&map);                                                          \
+        (place) = kept;                                                                            \
+        assert_int_equal(wrong, 1);                                                                \
+        assert_int_equal(map_check(&map), 0);                                                      \
+    } while (0)
+
+/* What a node says of the one below it is compared, each part alone. */
+static void test_map_check_sees_wrong_sums(void)
+{
+    begin(PAGES(10000));
+    for (unsigned i = 0; i < COUNT; i++)
+        insert(i, 10 * (addr_t)i + 5, 1);
+    struct map_node *root = map.root;
+    assert_int_equal(map.height, 2);
+    SEEN(root->first[1], root->first[1] - PAGE);
+    SEEN(root->last[1], root->last[1] + PAGE);
+    SEEN(root->gap[1], root->gap[1] + PAGE);
+    SEEN(root->gap[1], 0);
+    SEEN(map.count, COUNT + 1);
+    SEEN(map.count, COUNT - 1);
+    end();
+}
+
 /* Nodes are as few as the rule of a quarter allows, so memory goes back as regions go. */
 static void test_nodes_go_with_their_regions(void)
 {
@@ -202,6 +229,6 @@ static void test_the_first_region_is_before_the_second(void)
 UNIT_MAIN("edges of the index", TEST(test_holes_from_address_0_on),
           TEST(test_wishes_beside_the_holes), TEST(test_wishes_with_unaligned_limits),
           TEST(test_map_check_sees_overlaps), TEST(test_map_check_sees_what_is_outside),
-          TEST(test_nodes_go_with_their_regions), TEST(test_few_beside_a_full_node),
-          TEST(test_map_reserve_is_all_or_nothing),
+          TEST(test_map_check_sees_wrong_sums), TEST(test_nodes_go_with_their_regions),
+          TEST(test_few_beside_a_full_node), TEST(test_map_reserve_is_all_or_nothing),
           TEST(test_the_first_region_is_before_the_second))
