@@ -51,6 +51,9 @@ static void test_vm_check_says_of_pages(void)
     SAYS(page->next->prev, page->prev, "state ACTIVE");
     SAYS(page->wire_count, 1, "wired 1");
     SAYS(vm_system.pages.count[VM_PAGE_ACTIVE], 5, "1 pages are ACTIVE, 5 are counted");
+    vm_system.pages.count[VM_PAGE_ACTIVE] = 5;
+    assert_int_equal(vm_check(), 1);
+    vm_system.pages.count[VM_PAGE_ACTIVE] = 1;
 }
 
 static void test_vm_check_says_of_free_pages(void)

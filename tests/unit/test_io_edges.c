@@ -153,6 +153,29 @@ static void test_user_copies_fail_on_request(void)
     OK(user_memset(PTR(SPOT), 1, 0));
 }
 
+static void test_failing_reads_are_the_stores_fault(void)
+{
+    addr_t a;
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    map_pages(&a, file, 1, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    sim_fail_at(SIM_FAIL_STORE_READ, 1, false);
+    assert_int_equal(sim_read_byte(a), ERR_IO);
+    sim_fail_at(SIM_FAIL_STORE_READ, 0, false);
+    assert_byte(a, 1);
+}
+
+/* The kernel maps files by itself, whatever programs may do with them. */
+static void test_the_kernel_maps_any_file(void)
+{
+    void *at = NULL;
+    sim_file_create("/closed", NULL, PAGE, 0);
+    region_id id = vm_map_file(program, "x", &at, 0, PAGE, LOCK_RW, 0, "/closed", 0);
+    assert_true(id > 0);
+    OK(vm_delete_region(program, id));
+    REFUSED(ERR_PERMISSION_DENIED,
+            _vm_map_file(program, "x", &at, 0, PAGE, LOCK_RW, 0, "/closed", 0, false));
+}
+
 static int clone(region_id id, int mapping, unsigned lock)
 {
     return (int)user_vm_clone_region(PTR(SPOT), PTR(SPOT + 64), 0, id, mapping, lock);
@@ -247,7 +270,8 @@ static void test_tmap_query_says_what_is_allowed(void)
 UNIT_MAIN("edges of files", TEST(test_syncing_pages_with_holes_between),
           TEST(test_syncing_a_part_writes_that_part), TEST(test_frames_begin_unmodified),
           TEST(test_short_reads_are_cleared), TEST(test_discarded_files_are_mapped_nowhere),
-          TEST(test_copies_at_both_ends_of_user_space), TEST(test_programs_see_no_vnode),
-          TEST(test_user_copies_fail_on_request), TEST(test_what_programs_may_clone),
-          TEST(test_programs_may_not_clone_what_others_keep),
+          TEST(test_copies_at_both_ends_of_user_space),
+          TEST(test_failing_reads_are_the_stores_fault), TEST(test_the_kernel_maps_any_file),
+          TEST(test_programs_see_no_vnode), TEST(test_user_copies_fail_on_request),
+          TEST(test_what_programs_may_clone), TEST(test_programs_may_not_clone_what_others_keep),
           TEST(test_mappings_need_access_to_the_file), TEST(test_tmap_query_says_what_is_allowed))

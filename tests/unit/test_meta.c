@@ -102,6 +102,18 @@ static void test_meta_take_clear_is_clear(void)
     }
 }
 
+/* In test builds; the first word is the allocator's. */
+static void test_vm_meta_free_poisons(void)
+{
+    static const size_t sizes[] = {32, 100, 544, 2016};
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        uint8_t *object = vm_meta_alloc(sizes[i]);
+        memset(object, 1, sizes[i]);
+        vm_meta_free(object, sizes[i]);
+        assert_true(holds(object + 8, 0xdb, sizes[i] - 8));
+    }
+}
+
 /* The allocator keeps so many empty frames and no more. */
 static void test_vm_meta_free_keeps_sixteen(void)
 {
@@ -142,4 +154,5 @@ static void test_vm_meta_alloc_uses_what_is_kept(void)
 UNIT_MAIN("memory for structures", TEST(test_vm_meta_alloc_objects_lie_apart),
           TEST(test_vm_meta_alloc_wastes_little), TEST(test_vm_meta_alloc_fills_frames),
           TEST(test_vm_meta_alloc_counts_bytes), TEST(test_meta_take_clear_is_clear),
-          TEST(test_vm_meta_free_keeps_sixteen), TEST(test_vm_meta_alloc_uses_what_is_kept))
+          TEST(test_vm_meta_free_poisons), TEST(test_vm_meta_free_keeps_sixteen),
+          TEST(test_vm_meta_alloc_uses_what_is_kept))

@@ -182,7 +182,35 @@ static void test_freed_frames_are_poisoned(void)
         assert_int_equal(words[i], 0xdeadf4eedeadf4ee);
 }
 
+/* A cut needs room in the index, also where the leaf is full and nothing is in reserve. */
+static void test_cuts_in_a_full_leaf(void)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    for (size_t first = 0; first < 4; first += 3) {
+        for (size_t i = 1; i < MAP_FANOUT; i++)
+            region_at(SPOT + PAGES(10 * i), 1, LOCK_RW);
+        region_at(SPOT, 4, LOCK_RW);
+        assert_int_equal(aspace->virtual_map.height, 1);
+        assert_int_equal(aspace->virtual_map.root->count, MAP_FANOUT);
+        map_unreserve(&aspace->virtual_map);
+        OK(vm_protect_range(program, SPOT + PAGES(first), PAGE, LOCK_RO));
+        assert_int_equal(count_regions(program), MAP_FANOUT + 1);
+        assert_int_equal(vm_check(), 0);
+        OK(vm_unmap_range(program, SIM_USER_BASE, SIM_USER_END - SIM_USER_BASE));
+    }
+    vm_put_aspace(aspace);
+}
+
 /* ---- spaces that go ---- */
+
+static void test_faults_of_nobody(void)
+{
+    addr_t newip;
+    sim_set_aspace(ERR_VM_INVALID_ASPACE);
+    assert_int_equal(vm_handle_fault(SPOT, 0, VM_ACCESS_READ | VM_ACCESS_USER, &newip),
+                     ERR_VM_PF_BAD_ADDRESS);
+    sim_set_aspace(program);
+}
 
 static void test_copies_end_where_the_original_does(void)
 {
@@ -214,7 +242,7 @@ UNIT_MAIN("pieces", TEST(test_pieces_of_a_device_are_device_memory),
           TEST(test_growing_up_to_a_piece_of_the_same), TEST(test_growing_makes_the_cache_as_large),
           TEST(test_growing_to_the_last_page), TEST(test_stacks_that_promise_nothing_grow),
           TEST(test_stacks_grow_in_one_fault), TEST(test_stacks_grow_to_the_first_page),
-          TEST(test_moving_less_leaves_the_neighbour_whole),
-          TEST(test_clearing_a_run_spares_the_next_frame), TEST(test_freed_frames_are_poisoned),
-          TEST(test_copies_end_where_the_original_does),
+          TEST(test_moving_less_leaves_the_neighbour_whole), TEST(test_cuts_in_a_full_leaf),
+          TEST(test_faults_of_nobody), TEST(test_clearing_a_run_spares_the_next_frame),
+          TEST(test_freed_frames_are_poisoned), TEST(test_copies_end_where_the_original_does),
           TEST(test_faults_in_a_space_that_is_being_deleted))
