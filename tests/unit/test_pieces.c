@@ -88,6 +88,25 @@ static void test_growing_up_to_a_piece_of_the_same(void)
     assert_numbered(SPOT + PAGES(4), 2, 5);
 }
 
+/* A private clone goes on showing what its source has cut, but not what comes in its place. */
+static void test_growing_anew_under_a_clone(void)
+{
+    void *at = NULL;
+    region_id id = region_at(SPOT, 2, LOCK_RW);
+    number_pages(SPOT, 2, 1);
+    assert_true(vm_clone_region(program, "clone", &at, 0, id, REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    addr_t clone = (addr_t)at;
+    assert_numbered(clone, 2, 1);
+    OK(vm_unmap_range(program, SPOT + PAGE, PAGE));
+    assert_byte(clone + PAGE, 2);
+    OK(vm_resize_region(program, id, PAGES(2)));
+    assert_byte(SPOT + PAGE, 0);
+    assert_byte(clone + PAGE, 0);
+    OK(sim_write_byte(SPOT + PAGE, 7));
+    assert_byte(clone + PAGE, 7);
+    assert_byte(clone, 1);
+}
+
 static void test_growing_makes_the_cache_as_large(void)
 {
     region_id id = region_at(SPOT, 2, LOCK_RW);
@@ -239,9 +258,10 @@ static void test_faults_in_a_space_that_is_being_deleted(void)
 UNIT_MAIN("pieces", TEST(test_pieces_of_a_device_are_device_memory),
           TEST(test_protection_of_mapped_device_memory), TEST(test_wiring_around_device_memory),
           TEST(test_device_memory_ends_where_memory_begins),
-          TEST(test_growing_up_to_a_piece_of_the_same), TEST(test_growing_makes_the_cache_as_large),
-          TEST(test_growing_to_the_last_page), TEST(test_stacks_that_promise_nothing_grow),
-          TEST(test_stacks_grow_in_one_fault), TEST(test_stacks_grow_to_the_first_page),
+          TEST(test_growing_up_to_a_piece_of_the_same), TEST(test_growing_anew_under_a_clone),
+          TEST(test_growing_makes_the_cache_as_large), TEST(test_growing_to_the_last_page),
+          TEST(test_stacks_that_promise_nothing_grow), TEST(test_stacks_grow_in_one_fault),
+          TEST(test_stacks_grow_to_the_first_page),
           TEST(test_moving_less_leaves_the_neighbour_whole), TEST(test_cuts_in_a_full_leaf),
           TEST(test_faults_of_nobody), TEST(test_clearing_a_run_spares_the_next_frame),
           TEST(test_freed_frames_are_poisoned), TEST(test_copies_end_where_the_original_does),

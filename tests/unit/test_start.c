@@ -138,6 +138,41 @@ static void test_vm_init_ranges_of_whole_pages(void **state)
     assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
 }
 
+static region_id adopt(addr_t pages)
+{
+    void *at = PTR(SIM_BOOT_BASE + PAGES(4));
+    return vm_create_anonymous_region(vm_get_kernel_aspace_id(), "late", &at,
+                                      REGION_ADDR_EXACT_ADDRESS, PAGES(pages),
+                                      REGION_WIRING_WIRED_ALREADY, LOCK_RW | LOCK_KERNEL);
+}
+
+/* What boot code has mapped may be adopted later. Until that succeeds, nothing of it is. */
+static void test_adopting_is_all_or_nothing(void **state)
+{
+    (void)state;
+    kernel_args ka;
+    sim_power_on(NULL, &ka);
+    ka.boot_region[0].size = PAGES(4);
+    OK(vm_init(&ka));
+    sim_allow_waiting();
+    size_t unused = figures().unused_pages;
+    assert_int_equal(adopt(SIM_BOOT_PAGES - 3), ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(figures().unused_pages, unused);
+    assert_int_equal(vm_check(), 0);
+    region_id id = ERR_NO_MEMORY;
+    unsigned n = 0;
+    while (id < 0) {
+        sim_fail_at(SIM_FAIL_METADATA, ++n, false);
+        id = adopt(4);
+        sim_fail_at(SIM_FAIL_METADATA, 0, false);
+        assert_int_equal(figures().unused_pages, id > 0 ? unused - 4 : unused);
+        assert_int_equal(vm_check(), 0);
+    }
+    assert_true(n > 3);
+    OK(vm_delete_region(vm_get_kernel_aspace_id(), id));
+    end_core();
+}
+
 /* Ranges that touch are two; those that overlap or go down are none. */
 static void test_vm_init_neighbouring_ranges(void **state)
 {
@@ -272,6 +307,7 @@ UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_as_many_ranges_as_there_may_be),
           cmocka_unit_test(test_vm_init_finds_room_for_its_pages),
           cmocka_unit_test(test_vm_init_spaces_of_no_size),
+          cmocka_unit_test(test_adopting_is_all_or_nothing),
           cmocka_unit_test(test_vm_init_ranges_of_whole_pages),
           cmocka_unit_test(test_vm_init_one_space_inside_the_other),
           cmocka_unit_test(test_vm_init_neighbouring_ranges),
