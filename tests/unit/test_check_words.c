@@ -62,6 +62,9 @@ static void test_vm_check_says_of_free_pages(void)
     struct vm_page *free = vm_system.pages.queue[VM_PAGE_FREE].next;
     SAYS(free->cache, cache, "state FREE");
     SAYS(free->map_count, 1, "1 mappings");
+    free->map_count = 1;
+    assert_int_equal(vm_check(), 1);
+    free->map_count = 0;
     SAYS(free->busy, 1, "busy 1");
     SAYS(free->wire_count, 1, "wired 1");
 }

@@ -113,6 +113,21 @@ static void test_lock_order_among_equals(void)
     program = sim_new_aspace();
 }
 
+static void test_giving_back_what_is_not_held(void)
+{
+    static struct vm_mutex one, other;
+    failure_text[0] = '\0';
+    sim_set_failure_handler(note_failure);
+    if (setjmp(after_failure) == 0) {
+        vm_mutex_lock(&one, VM_RANK_TABLE);
+        vm_mutex_unlock(&other);
+    }
+    sim_set_failure_handler(fail_test);
+    assert_true(failure_text[0] != '\0');
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
+}
+
 /* ---- trees without memory ---- */
 
 /* A failed insertion leaves the tree as it was: below its root, beside it, and into an empty one. */
@@ -173,5 +188,5 @@ static void test_radix_next_ends_behind_the_last(void)
 
 UNIT_MAIN("kills, orders and failures", TEST(test_killed_while_waiting_for_a_lock),
           TEST(test_killed_while_truncating), TEST(test_lock_order_with_several_held),
-          TEST(test_lock_order_among_equals), TEST(test_radix_insert_without_memory),
-          TEST(test_radix_next_ends_behind_the_last))
+          TEST(test_lock_order_among_equals), TEST(test_giving_back_what_is_not_held),
+          TEST(test_radix_insert_without_memory), TEST(test_radix_next_ends_behind_the_last))

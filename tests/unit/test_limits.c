@@ -74,6 +74,7 @@ static void test_longest_path_of_a_program(void)
     assert_int_equal(map_path(1023), ERR_NOT_FOUND);
     assert_int_equal(map_path(1024), ERR_INVALID_ARGS);
     assert_int_equal(map_path(2000), ERR_INVALID_ARGS);
+    assert_int_equal(map_path(5), ERR_NOT_FOUND); /* the long one leaves nothing behind */
 }
 
 /* ---- CPUs ---- */
