@@ -11,7 +11,8 @@ EXCHANGED = {
 # These may also be unary: only behind an operand they are exchanged.
 BINARY = {"+": "-", "-": "+", "&": "|", "|": "&"}
 # A weaker assertion is another opinion, no other behaviour.
-ASSERTIONS = {"VM_ASSERT", "VM_DEBUG_ASSERT", "static_assert", "_Static_assert"}
+ASSERTIONS = {"VM_ASSERT", "VM_DEBUG_ASSERT", "vm_assert_no_locks", "static_assert",
+              "_Static_assert"}
 KEYWORDS = {"if", "else", "for", "while", "do", "switch", "case", "default", "return", "struct",
             "enum", "union", "static", "const", "goto", "sizeof", "typedef", "extern", "unsigned"}
 

@@ -113,6 +113,22 @@ static void test_lock_order_among_equals(void)
     program = sim_new_aspace();
 }
 
+static void test_taking_again_what_is_held_under_another(void)
+{
+    static struct vm_mutex map, cache_lock;
+    failure_text[0] = '\0';
+    sim_set_failure_handler(note_failure);
+    if (setjmp(after_failure) == 0) {
+        vm_mutex_lock(&map, VM_RANK_MAP);
+        vm_mutex_lock(&cache_lock, VM_RANK_CACHE);
+        vm_mutex_lock(&cache_lock, VM_RANK_CACHE);
+    }
+    sim_set_failure_handler(fail_test);
+    assert_non_null(strstr(failure_text, "taken twice"));
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
+}
+
 static void test_giving_back_what_is_not_held(void)
 {
     static struct vm_mutex one, other;
@@ -188,5 +204,6 @@ static void test_radix_next_ends_behind_the_last(void)
 
 UNIT_MAIN("kills, orders and failures", TEST(test_killed_while_waiting_for_a_lock),
           TEST(test_killed_while_truncating), TEST(test_lock_order_with_several_held),
-          TEST(test_lock_order_among_equals), TEST(test_giving_back_what_is_not_held),
-          TEST(test_radix_insert_without_memory), TEST(test_radix_next_ends_behind_the_last))
+          TEST(test_lock_order_among_equals), TEST(test_taking_again_what_is_held_under_another),
+          TEST(test_giving_back_what_is_not_held), TEST(test_radix_insert_without_memory),
+          TEST(test_radix_next_ends_behind_the_last))

@@ -189,6 +189,23 @@ static void test_clearing_a_run_spares_the_next_frame(void)
     vm_free_frames(first, 4);
 }
 
+/* The only run that is free, between frames that are taken. */
+static void test_runs_lie_between_taken_frames(void)
+{
+    static addr_t frames[8192];
+    size_t count = 0;
+    addr_t run = SIM_RAM_HIGH + PAGES(1000), again = 0;
+    vm_trim();
+    while (count < 8192 && vm_allocate_frames(1, false, &frames[count]) == VM_OK)
+        count++;
+    vm_free_frames(run, 3);
+    assert_int_equal(vm_allocate_frames(4, false, &again), ERR_NO_MEMORY);
+    OK(vm_allocate_frames(3, false, &again));
+    assert_int_equal(again, run);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+}
+
 /* In test builds, what is freed has no old bytes for anybody to go on with. */
 static void test_freed_frames_are_poisoned(void)
 {
@@ -264,5 +281,6 @@ UNIT_MAIN("pieces", TEST(test_pieces_of_a_device_are_device_memory),
           TEST(test_stacks_grow_to_the_first_page),
           TEST(test_moving_less_leaves_the_neighbour_whole), TEST(test_cuts_in_a_full_leaf),
           TEST(test_faults_of_nobody), TEST(test_clearing_a_run_spares_the_next_frame),
-          TEST(test_freed_frames_are_poisoned), TEST(test_copies_end_where_the_original_does),
+          TEST(test_runs_lie_between_taken_frames), TEST(test_freed_frames_are_poisoned),
+          TEST(test_copies_end_where_the_original_does),
           TEST(test_faults_in_a_space_that_is_being_deleted))

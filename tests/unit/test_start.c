@@ -101,6 +101,20 @@ static void test_vm_init_finds_room_for_its_pages(void **state)
     end_core();
 }
 
+static void test_vm_init_finds_room_in_the_second_range(void **state)
+{
+    (void)state;
+    kernel_args ka = empty_machine();
+    ka.physical_allocated_ranges = 1;
+    ka.physical_allocated_range[0] = ka.physical_memory_range[0];
+    OK(vm_init(&ka));
+    assert_ptr_equal(vm_page_at(SIM_RAM_LOW), sim_physical(SIM_RAM_HIGH));
+    end_core();
+    ka.physical_allocated_ranges = 2;
+    ka.physical_allocated_range[1] = ka.physical_memory_range[1];
+    assert_int_equal(vm_init(&ka), ERR_NO_MEMORY);
+}
+
 static void test_vm_init_spaces_of_no_size(void **state)
 {
     (void)state;
@@ -306,6 +320,7 @@ UNIT_MAIN("the start", cmocka_unit_test(test_vm_init_masks_of_cpus),
           cmocka_unit_test(test_vm_init_frames_that_are_taken),
           cmocka_unit_test(test_vm_init_as_many_ranges_as_there_may_be),
           cmocka_unit_test(test_vm_init_finds_room_for_its_pages),
+          cmocka_unit_test(test_vm_init_finds_room_in_the_second_range),
           cmocka_unit_test(test_vm_init_spaces_of_no_size),
           cmocka_unit_test(test_adopting_is_all_or_nothing),
           cmocka_unit_test(test_vm_init_ranges_of_whole_pages),
