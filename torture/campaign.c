@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "explore.h"
+#include "shrink.h"
 
 #define RUNS_OF_A_TURN 200
 #define HUNG_SECONDS 60 /* no run takes so long */
@@ -132,8 +133,12 @@ static void explore_by_chance(size_t index, uint64_t turn, enum schedule_kind ki
     struct explore_limits limits = {RUNS_OF_A_TURN, go_on, note_run, NULL};
     struct campaign_scenario *figures = &self->figures.scenario[index];
     self->record.scenario = scenarios[index];
-    first = (struct schedule){
-        .kind = kind, .seed = plan->seed + turn * RUNS_OF_A_TURN, .depth = CAMPAIGN_DEPTH};
+    /* PCT's bound is for runs in which nothing else is left to chance. */
+    first = (struct schedule){.hostility =
+                                  kind == SCHEDULE_PCT ? SIM_TLB_REMEMBER : SIM_TLB_REMEMBER + 1,
+                              .kind = kind,
+                              .seed = plan->seed + turn * RUNS_OF_A_TURN,
+                              .depth = CAMPAIGN_DEPTH};
     explore_seeds(scenarios[index], &first, &limits, &result);
     add(index, &result, kind == SCHEDULE_PCT ? &figures->pct : &figures->random);
 }
@@ -155,6 +160,19 @@ static void explore_all_failures(size_t index)
     self->record.scenario = scenarios[index];
     explore_failures(scenarios[index], &limits, &result);
     add(index, &result, &self->figures.scenario[index].failures);
+}
+
+/* What goes wrong here is a panic, or an error that isn't one of memory. */
+static void explore_all_starts(void)
+{
+    static struct explore_result result;
+    struct explore_limits limits = {0, go_on, NULL, NULL};
+    self->record.scenario = scenarios[0];
+    sim_set_failure_handler(give_up);
+    explore_starts(&limits, &result);
+    self->figures.injected += result.injected;
+    if (result.failed)
+        give_up(result.text);
 }
 
 /* One turn of schedules; false: there is nothing more to do. Turns are counted over all workers, so
@@ -182,9 +200,11 @@ static bool run_schedules(uint64_t turn)
     }
     if (round == 0)
         explore_to_the_end(index, 1);
-    else if (round == 1)
+    else if (round == 1) {
+        if (index == 0)
+            explore_all_starts();
         explore_all_failures(index);
-    else
+    } else
         explore_by_chance(index, turn, round % 2 == 0 ? SCHEDULE_RANDOM : SCHEDULE_PCT);
     return true;
 }
@@ -194,6 +214,7 @@ static _Noreturn void work(void)
     uint64_t operations = plan->operations / plan->jobs + 1;
     bool traces = plan->traces, schedules = plan->schedules;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    apart_begin(HUNG_SECONDS);
     for (uint64_t turn = number; (traces || schedules) && !time_is_over(); turn += plan->jobs) {
         if (traces)
             run_trace(turn);

@@ -47,6 +47,8 @@ void explore_seeds(const struct scenario *scenario, const struct schedule *first
     *result = (struct explore_result){.failed = false};
     for (; may_go_on(limits, result); schedule.seed++) {
         schedule.choices_guess = result->choices;
+        if (first->hostility > SIM_TLB_REMEMBER)
+            schedule.hostility = first->hostility + schedule.seed;
         if (!run(scenario, &schedule, NULL, limits, result))
             return;
     }
@@ -164,6 +166,47 @@ void explore_failures(const struct scenario *scenario, const struct explore_limi
         for (unsigned forever = 0; forever < 2; forever++)
             if (!fail_class(scenario, class, forever != 0, limits, result))
                 return;
+    result->complete = true;
+}
+
+/* A start that fails says so; the next one is as if it had not been. False: it was violated. */
+static bool start_once(const struct scenario_failure *failure, struct explore_result *result)
+{
+    int error = sim_start(&(struct sim_config){.memory = (size_t)1 << 20,
+                                               .cpus = 2,
+                                               .keep_memory = true,
+                                               .fail_n = failure->n,
+                                               .fail_class = failure->class,
+                                               .fail_forever = failure->forever});
+    uint64_t injected = sim_fail_done(failure->class);
+    bool excused = error == ERR_NO_MEMORY || error == ERR_VM_WOULD_OVERCOMMIT;
+    result->runs++;
+    result->injected += injected;
+    if (error == VM_OK) {
+        sim_fail_at(failure->class, 0, false);
+        sim_end();
+    }
+    if (error == VM_OK || (excused && injected > 0))
+        return true;
+    result->failed = true;
+    snprintf(result->text, sizeof(result->text), "a start with %s %u failing: %s",
+             sim_failure_name(failure->class), failure->n, vm_error_text(error));
+    return false;
+}
+
+void explore_starts(const struct explore_limits *limits, struct explore_result *result)
+{
+    *result = (struct explore_result){.failed = false};
+    for (unsigned kind = 0; kind < 2 * SIM_FAILURES; kind++) {
+        struct scenario_failure failure = {kind / 2, 1, kind % 2 != 0};
+        uint64_t before;
+        do {
+            before = result->injected;
+            if (!may_go_on(limits, result) || !start_once(&failure, result))
+                return;
+            failure.n++;
+        } while (result->injected > before);
+    }
     result->complete = true;
 }
 

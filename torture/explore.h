@@ -28,7 +28,7 @@ struct explore_limits {
     void *argument;
 };
 
-/* Random or PCT schedules, with seeds from `first->seed` on. */
+/* Random or PCT schedules, with seeds from `first->seed` on; hostile CPUs are so in another way each time. */
 void explore_seeds(const struct scenario *scenario, const struct schedule *first,
                    const struct explore_limits *limits, struct explore_result *result);
 /* All schedules in which the running fiber is stopped for another at most `preemptions` times. */
@@ -38,6 +38,8 @@ void explore_all(const struct scenario *scenario, unsigned preemptions,
  * until none is left to fail. */
 void explore_failures(const struct scenario *scenario, const struct explore_limits *limits,
                       struct explore_result *result);
+/* The same for the start of a machine. */
+void explore_starts(const struct explore_limits *limits, struct explore_result *result);
 /* Takes decisions out of a failed run's schedule as long as it still fails. */
 void explore_shrink(const struct scenario *scenario, struct explore_result *result);
 

@@ -94,7 +94,7 @@ static void do_create(const struct operation *o, struct answer *answer)
                              .wiring = (uint8_t)wiring,
                              .inherit = shared ? VM_INHERIT_SHARE : VM_INHERIT_COPY};
     bool overcommit = lock & REGION_OVERCOMMIT;
-    r.place.charged = !shared && !overcommit && fills_frames(REGION_NO_PRIVATE_MAP, lock);
+    r.place.charged = !shared && !overcommit && fills_frames(false, lock);
     if (r.place.charged || (shared && !overcommit))
         r.promise = (int64_t)r.size;
     r.place.object = object_new(OBJECT_MEMORY, NULL, stack ? STACK_PAGES - CELLS / 2 : 0);
@@ -218,7 +218,8 @@ static struct request clone_request(const struct operation *o, const struct span
                              .wiring = place->wiring,
                              .mapping = private ? REGION_PRIVATE_MAP : REGION_NO_PRIVATE_MAP,
                              .inherit = private ? VM_INHERIT_COPY : VM_INHERIT_SHARE};
-    r.place.charged = private && (r.place.lock & LOCK_RW) && !(r.place.lock & REGION_OVERCOMMIT);
+    r.place.charged = private && !(r.place.lock & REGION_OVERCOMMIT) &&
+                      fills_frames(place->object->kind == OBJECT_FILE, r.place.lock);
     r.promise = r.place.charged ? (int64_t)r.size : 0;
     return r;
 }
@@ -312,7 +313,7 @@ static int survey(struct span *span, unsigned lock, bool *hole)
 
 static bool needs_promise(const struct place *place, unsigned lock)
 {
-    return fills_frames(place->mapping, lock) && !place->charged &&
+    return fills_frames(only_writes_fill(place), lock) && !place->charged &&
            !(place->lock & REGION_OVERCOMMIT) && place->object->kind == OBJECT_MEMORY &&
            !place->object->shared;
 }
@@ -455,7 +456,7 @@ static int grow(const struct span *region, unsigned pages)
         return error;
     bool wired = model.place[region->space][region->first].wiring == REGION_WIRING_WIRED;
     grow_places(region, more.count);
-    return wired ? wire(&more, true) : VM_OK;
+    return wired ? bring_in(&more) : VM_OK;
 }
 
 static int do_resize(const struct operation *o)
@@ -553,7 +554,7 @@ static void do_move(const struct operation *o, struct answer *answer)
         span_remove(&rest);
     answer->address = SPACE_BASE + to.first * VM_PAGE_SIZE;
     if (model.place[to.space][to.first].wiring == REGION_WIRING_WIRED)
-        (void)wire(&to, true);
+        (void)bring_in(&to);
 }
 
 static int do_delete_region(const struct operation *o)
@@ -605,7 +606,7 @@ static int64_t promise_of_copy(const struct span *region)
     if (place->inherit == VM_INHERIT_SHARE || place->object->kind != OBJECT_MEMORY)
         return promise_to_share(region);
     bool charged = place->charged || (place->object->shared && !(place->lock & REGION_OVERCOMMIT) &&
-                                      fills_frames(place->mapping, place->lock));
+                                      fills_frames(only_writes_fill(place), place->lock));
     return charged ? (int64_t)region->count * PAGE_BYTES : 0;
 }
 
@@ -834,11 +835,11 @@ static void do_other(const struct operation *o, struct answer *answer)
     }
 }
 
-static bool only_looks(unsigned kind)
+/* Whether it can take an object from the last who shows it, or leave one that nobody came to show. */
+static bool leaves_garbage(unsigned kind)
 {
-    return kind == OPERATION_READ || kind == OPERATION_EXECUTE || kind == OPERATION_WRITE ||
-           kind == OPERATION_FILE_READ || kind == OPERATION_FILE_WRITE ||
-           kind == OPERATION_FIND_HOLE || kind == OPERATION_RESIDENCY || kind == OPERATION_DISCARD;
+    return kind <= OPERATION_UNMAP || kind == OPERATION_RESIZE || kind == OPERATION_MOVE ||
+           kind == OPERATION_FORK || kind == OPERATION_NEW_SPACE;
 }
 
 void model_do(const struct operation *o, struct answer *answer)
@@ -852,6 +853,6 @@ void model_do(const struct operation *o, struct answer *answer)
         do_with_range(o, answer);
     else
         do_other(o, answer);
-    if (!only_looks(o->kind))
+    if (leaves_garbage(o->kind))
         object_collect();
 }

@@ -166,9 +166,14 @@ bool promise(struct object *object, int64_t bytes)
     return true;
 }
 
-bool fills_frames(unsigned mapping, unsigned lock)
+bool only_writes_fill(const struct place *place)
 {
-    if (mapping == REGION_PRIVATE_MAP)
+    return place->object->parent != NULL && place->object->parent->kind == OBJECT_FILE;
+}
+
+bool fills_frames(bool only_by_writing, unsigned lock)
+{
+    if (only_by_writing)
         return (lock & LOCK_RW) != 0;
     return (lock & LOCK_NO_READ) == 0;
 }
@@ -204,7 +209,7 @@ int find_place(unsigned space, addr_t address, addr_t size, unsigned addr_type, 
             high = (unsigned)((address - SPACE_BASE) / VM_PAGE_SIZE);
         return find_hole(space, count, high, true, span);
     case REGION_ADDR_HINT:
-        if (error == VM_OK && span_is_free(span))
+        if (error == VM_OK && span_is_free(span) && !is_guarded(span))
             return VM_OK;
         return find_hole(space, count, WINDOW, true, span);
     case REGION_ADDR_EXACT_ADDRESS:
@@ -371,10 +376,13 @@ int wire(const struct span *span, bool wired)
 {
     if (span_has_hole(span))
         return ERR_VM_PAGE_NOT_PRESENT;
-    set_wiring(span, wired ? REGION_WIRING_WIRED : REGION_WIRING_LAZY);
     int error = wired ? bring_in(span) : VM_OK;
-    if (error != VM_OK)
-        set_wiring(span, REGION_WIRING_LAZY);
+    if (error == VM_OK) {
+        set_wiring(span, wired ? REGION_WIRING_WIRED : REGION_WIRING_LAZY);
+        return VM_OK;
+    }
+    span_isolate(span);
+    span_join(span);
     return error;
 }
 

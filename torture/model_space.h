@@ -33,7 +33,9 @@ void span_remove(const struct span *span);
 bool promise(struct object *object, int64_t bytes);
 bool may_promise(int64_t bytes);
 /* Whether a region with this protection can come to fill frames that must be promised. */
-bool fills_frames(unsigned mapping, unsigned lock);
+bool fills_frames(bool only_by_writing, unsigned lock);
+/* What is read of a private mapping of a file is the file's. */
+bool only_writes_fill(const struct place *place);
 
 /* What a region needs to show `more` pages more, from the offset `from` on: promises, and an object of its
  * own where other regions show them. */

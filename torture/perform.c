@@ -321,6 +321,8 @@ void compare_answers(const struct operation *o, const struct answer *core,
     if (has_address && core->address != expected->address)
         sim_fail("%s: the core says %#lx, the model %#lx", operation_name(o->kind),
                  (unsigned long)core->address, (unsigned long)expected->address);
+    if (memcmp(core->bytes, expected->bytes, expected->length) == 0)
+        return;
     for (size_t i = 0; i < expected->length; i++)
         if (core->bytes[i] != expected->bytes[i])
             sim_fail("%s: byte %zu is %#x, in the model %#x", operation_name(o->kind), i,

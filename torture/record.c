@@ -169,7 +169,7 @@ struct apart {
 static void run_in_child(const struct record *record, unsigned seconds, struct apart *apart)
 {
     struct scenario_outcome own;
-    alarm(seconds);
+    apart_begin(seconds);
     apart->outcome = (struct scenario_outcome){.failed = true, .text = "the run hasn't ended"};
     (void)scenario_run(record->scenario, &apart->schedule, &record->failure, &own);
     apart->outcome = own;

@@ -21,12 +21,13 @@ struct scenario_actor {
     /* VM_OK, a byte that was read, or an error of the core's. It does one thing: where that fails on
      * request, it is run once more, without failures. */
     int (*run)(void);
+    bool in_child; /* it lives in `child`, not in `program` */
 };
 
 struct scenario {
     const char *name; /* words-with-dashes */
     const char *text; /* one sentence: who meets whom, and what must hold */
-    /* The machine has just been started, `program` entered; nothing else runs. */
+    /* The machine has just been started, `program` entered; nothing else runs. May be NULL. */
     void (*begin)(void);
     struct scenario_actor actor[SCENARIO_ACTORS]; /* the unused ones have no function */
     /* All actors have ended. Checks, then gives back what `begin` took; spaces named in `program` and
@@ -67,6 +68,16 @@ sim_file *scenario_file(addr_t base, size_t pages, unsigned lock, int mapping);
 void scenario_number(addr_t base, size_t pages, unsigned first);
 /* The region at the address. */
 region_id scenario_find(addr_t address);
+/* Makes `child` a copy of `program`. */
+void scenario_fork(void);
+/* A read of the byte there gives `expected`, a value or an error, on the CPU of each actor. For `end`.
+ * (Where reads were cut short on purpose, it may be 0 as well.) */
+void scenario_expect(addr_t address, int expected);
+void scenario_expect_child(addr_t address, int expected);
+/* What the byte is to the child. */
+int scenario_child_byte(addr_t address);
+/* Whether an actor may have seen this: one of two values or errors, or an error on purpose. */
+bool scenario_either(int seen, int one, int other);
 
 /* ---- for the explorer ---- */
 

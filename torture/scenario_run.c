@@ -14,7 +14,7 @@ aspace_id program, child;
 static const struct scenario *current;
 static sim_fiber *fibers[SCENARIO_ACTORS];
 static int results[SCENARIO_ACTORS];
-static bool failing;
+static bool failing, short_reads;
 static jmp_buf failed;
 static char failure_text[1024];
 
@@ -22,6 +22,19 @@ static void catch_failure(const char *text)
 {
     snprintf(failure_text, sizeof(failure_text), "%s", text);
     longjmp(failed, 1);
+}
+
+static unsigned count_actors(void)
+{
+    unsigned count = 0;
+    while (count < SCENARIO_ACTORS && current->actor[count].run != NULL)
+        count++;
+    return count;
+}
+
+static aspace_id space_of(unsigned actor)
+{
+    return current->actor[actor].in_child ? child : program;
 }
 
 /* ---- for scenarios ------------------------------------------------------------------------------- */
@@ -74,6 +87,54 @@ region_id scenario_find(addr_t address)
     return found ? info.id : ERR_NOT_FOUND;
 }
 
+void scenario_fork(void)
+{
+    child = vm_copy_aspace(program, "child");
+    OK(child);
+}
+
+/* A page that its store has filled only in part, on purpose, is zero there. */
+static bool is_cut_short(int seen)
+{
+    return short_reads && seen == 0;
+}
+
+bool scenario_either(int seen, int one, int other)
+{
+    return seen == one || seen == other || scenario_excuses(seen) || is_cut_short(seen);
+}
+
+static void expect_in(aspace_id space, addr_t address, int expected)
+{
+    sim_set_aspace(space);
+    for (unsigned cpu = count_actors(); cpu-- > 0;) {
+        sim_set_cpu(cpu);
+        int seen = sim_read_byte(address);
+        MUST(seen == expected || is_cut_short(seen), "%s %#lx on CPU %u: %d (%s), not %d",
+             space == child ? "child," : "program,", (unsigned long)address, cpu, seen,
+             vm_error_text(seen), expected);
+    }
+}
+
+void scenario_expect(addr_t address, int expected)
+{
+    expect_in(program, address, expected);
+}
+
+int scenario_child_byte(addr_t address)
+{
+    sim_set_aspace(child);
+    int seen = sim_read_byte(address);
+    sim_set_aspace(program);
+    return seen;
+}
+
+void scenario_expect_child(addr_t address, int expected)
+{
+    expect_in(child, address, expected);
+    sim_set_aspace(program);
+}
+
 const struct scenario *scenario_by_name(const char *name)
 {
     for (size_t i = 0; i < scenario_count; i++)
@@ -83,14 +144,6 @@ const struct scenario *scenario_by_name(const char *name)
 }
 
 /* ---- running ------------------------------------------------------------------------------------- */
-
-static unsigned count_actors(void)
-{
-    unsigned count = 0;
-    while (count < SCENARIO_ACTORS && current->actor[count].run != NULL)
-        count++;
-    return count;
-}
 
 static int act(void *number)
 {
@@ -109,7 +162,8 @@ static void start(void)
     child = 0;
     program = sim_new_aspace();
     OK(program);
-    current->begin();
+    if (current->begin != NULL)
+        current->begin();
     sim_set_aspace(program);
 }
 
@@ -119,10 +173,11 @@ static void run_actors(struct schedule *schedule, const struct scenario_failure 
     unsigned count = count_actors();
     schedule_begin(schedule);
     for (unsigned i = 0; i < count; i++)
-        fibers[i] = sim_spawn_on(i, program, current->actor[i].name, act, (void *)(uintptr_t)i);
+        fibers[i] = sim_spawn_on(i, space_of(i), current->actor[i].name, act, (void *)(uintptr_t)i);
     sim_set_hostility(schedule->hostility);
     sim_set_scheduler(&scheduler);
     failing = failure->n > 0;
+    short_reads = failing && failure->class == SIM_FAIL_SHORT_READ;
     sim_fail_at(failure->class, failure->n, failure->forever);
     sim_run();
     sim_set_scheduler(NULL);
@@ -137,7 +192,7 @@ static void try_again(void)
     for (unsigned i = 0; i < count_actors(); i++) {
         if (!scenario_excuses(results[i]))
             continue;
-        sim_set_aspace(program);
+        sim_set_aspace(space_of(i));
         sim_set_cpu(i);
         int again = act((void *)(uintptr_t)i);
         MUST(!scenario_excuses(again),
@@ -173,7 +228,7 @@ bool scenario_run(const struct scenario *scenario, struct schedule *schedule,
 {
     static const struct scenario_failure none;
     current = scenario;
-    failing = false;
+    failing = short_reads = false;
     *outcome = (struct scenario_outcome){.failed = false};
     sim_set_failure_handler(catch_failure);
     if (setjmp(failed) != 0) {

@@ -11,11 +11,19 @@
 
 /* ---- apart -------------------------------------------------------------------------------------- */
 
+void apart_begin(unsigned seconds)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        (void)signal(signals[i], SIG_DFL);
+    alarm(seconds);
+}
+
 static void run_in_child(const struct trace *trace, const struct trace_way *way, unsigned seconds,
                          struct trace_outcome *outcome)
 {
     struct trace_outcome own;
-    alarm(seconds);
+    apart_begin(seconds);
     /* What is known if it crashes. */
     *outcome = (struct trace_outcome){.failed = true, .text = "the run hasn't ended"};
     (void)trace_run(trace, way, &own);

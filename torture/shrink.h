@@ -5,6 +5,9 @@
 
 #include "trace.h"
 
+/* The first thing in such a process: signals end it, and so does the time. */
+void apart_begin(unsigned seconds);
+
 /* As trace_run, but a crash and a run of more than `seconds` are outcomes, too. */
 bool trace_run_apart(const struct trace *trace, const struct trace_way *way, unsigned seconds,
                      struct trace_outcome *outcome);

@@ -6,6 +6,7 @@
 #include <quire/host.h>
 
 #include "cache.h"
+#include "count.h"
 #include "meta.h"
 #include "print.h"
 #include "range.h"
@@ -78,7 +79,7 @@ vm_address_space *vm_get_aspace_by_id(aspace_id aid)
     if (aid > 0)
         aspace = radix_lookup(&vm_system.aspace_table, (uint64_t)aid);
     if (aspace)
-        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&aspace->ref_count);
     vm_mutex_unlock(&vm_system.table_lock);
     return aspace;
 }
@@ -193,7 +194,7 @@ int vm_delete_aspace(aspace_id aid)
 
 vm_address_space *vm_get_kernel_aspace(void)
 {
-    vm_atomic_fetch_add(&vm_system.kernel_aspace->ref_count, 1, __ATOMIC_RELAXED);
+    count_reference(&vm_system.kernel_aspace->ref_count);
     return vm_system.kernel_aspace;
 }
 
@@ -206,7 +207,7 @@ vm_address_space *vm_get_current_user_aspace(void)
 {
     vm_address_space *aspace = host_current_aspace();
     if (aspace)
-        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&aspace->ref_count);
     return aspace;
 }
 
@@ -235,7 +236,7 @@ vm_address_space *vm_aspace_walk_next(struct hash_iterator *i)
     vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
     vm_address_space *aspace = radix_next(&vm_system.aspace_table, &key);
     if (aspace) {
-        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&aspace->ref_count);
         i->next = aspace->id + 1;
     }
     vm_mutex_unlock(&vm_system.table_lock);

@@ -3,6 +3,7 @@
  * vm_cache_ref; it gives up its source then, which may be that one's last, and so on: a loop. */
 #include "cache.h"
 
+#include "count.h"
 #include "mapping.h"
 #include "meta.h"
 #include "print.h"
@@ -72,8 +73,7 @@ static void note_acquired(vm_cache_ref *ref)
 
 void vm_cache_acquire_ref(vm_cache_ref *ref)
 {
-    uint32_t old = vm_atomic_fetch_add(&ref->ref_count, 1, __ATOMIC_RELAXED);
-    VM_ASSERT(old != 0 && old < UINT32_MAX / 2);
+    count_reference(&ref->ref_count);
     note_acquired(ref);
 }
 
@@ -83,6 +83,7 @@ bool cache_try_acquire_ref(vm_cache_ref *ref)
     do {
         if (count == 0)
             return false;
+        VM_ASSERT(count < VM_MAX_REFERENCES);
     } while (!vm_atomic_compare_exchange(&ref->ref_count, &count, count + 1, false,
                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     note_acquired(ref);

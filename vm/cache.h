@@ -33,6 +33,9 @@ struct vm_cache_ref {
     uint32_t sharers;
     uint32_t coming; /* clones that are about to map it */
     bool visited;    /* the checker's */
+    /* Forks that may have put pages below it which private clones still show, and for how many of them
+     * that is over: until then no write may hide such a page. */
+    uint64_t forks, settled;
     bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
     vm_cache *cache;
     struct list_link regions;   /* that map this cache */
@@ -113,6 +116,9 @@ void chain_link(vm_cache *cache, vm_cache_ref *source);
  * ERR_NO_MEMORY. */
 int chain_private(vm_cache_ref *ref, vm_cache_ref **copy);
 int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy);
+/* Up to so many forks of `ref`, private clones of it show none of its pages any more: they look again.
+ * => nothing locked, with a reference */
+void chain_settle(vm_cache_ref *ref, uint64_t forks);
 /* If `ref` is a middle that, but for the caller's reference, only its one consumer knows, the two
  * become one: `ref` has no reference left then, and an empty cache. => nothing locked */
 bool chain_try_merge(vm_cache_ref *ref);

@@ -132,12 +132,14 @@ static void unmap_all(vm_cache_ref *ref, void *top)
         cache_unmap(ref, 0, INT64_MAX);
 }
 
-/* => nothing locked. What private clones of `ref` had mapped of its pages has gone below it, where
- * `ref` may hide it one day: they look again. The middle is kept from merging meanwhile. */
-static void unmap_consumers(vm_cache_ref *ref, vm_cache_ref *middle)
+/* What they had mapped of its pages has gone below it, where `ref` may hide it one day. */
+void chain_settle(vm_cache_ref *ref, uint64_t forks)
 {
     chain_walk_consumers(ref, unmap_all, ref);
-    vm_cache_release_ref(middle);
+    cache_lock(ref);
+    if (ref->settled < forks)
+        ref->settled = forks;
+    cache_unlock(ref);
 }
 
 /* => ref: locked. Where the copy of `ref` stands on. */
@@ -159,9 +161,12 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
     vm_cache_ref *child = cache_create_for(vm_store_create_anonymous_noswap(), 0, true);
     if (!child)
         return ERR_NO_MEMORY;
+    /* A walk that goes on would miss what goes below `ref` now. */
+    vm_read_lock(&vm_system.walk_lock, VM_RANK_WALK);
     cache_lock(ref);
     if (make_source(ref, &source) != VM_OK) {
         cache_unlock(ref);
+        vm_read_unlock(&vm_system.walk_lock);
         vm_cache_release_ref(child);
         return ERR_NO_MEMORY;
     }
@@ -169,13 +174,16 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
     cache_lock(source);
     chain_link(child->cache, source);
     cache_unlock(source);
-    bool has_consumers = !list_is_empty(&ref->consumers);
-    if (has_consumers)
-        vm_cache_acquire_ref(source);
+    uint64_t forks = list_is_empty(&ref->consumers) ? 0 : ++ref->forks;
+    if (forks > 0)
+        vm_cache_acquire_ref(source); /* so that it doesn't merge meanwhile */
     note_depth(ref);
     cache_unlock(ref);
-    if (has_consumers)
-        unmap_consumers(ref, source);
+    vm_read_unlock(&vm_system.walk_lock);
+    if (forks > 0) {
+        chain_settle(ref, forks);
+        vm_cache_release_ref(source);
+    }
     *copy = child;
     return VM_OK;
 }
@@ -347,7 +355,7 @@ static void add_consumers(vm_cache_ref *ref, vm_cache_ref **list)
 void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument)
 {
     vm_cache_ref *list = ref, *next;
-    vm_mutex_lock(&vm_system.walk_lock, VM_RANK_WALK);
+    vm_write_lock(&vm_system.walk_lock, VM_RANK_WALK);
     vm_cache_acquire_ref(ref);
     ref->walk_next = NULL;
     for (; list; list = next) {
@@ -359,5 +367,5 @@ void chain_walk_consumers(vm_cache_ref *ref, chain_visit *visit, void *argument)
         cache_unlock(at);
         vm_cache_release_ref(at);
     }
-    vm_mutex_unlock(&vm_system.walk_lock);
+    vm_write_unlock(&vm_system.walk_lock);
 }

@@ -118,7 +118,8 @@ int vm_discard_range(aspace_id aid, addr_t address, addr_t size)
 /* ---- writing back ------------------------------------------------------------------------------- */
 
 struct sync {
-    addr_t at; /* where the next part begins */
+    addr_t at;   /* where the next part begins */
+    bool at_end; /* behind the last address */
     vm_cache_ref *ref;
     off_t first, last;
 };
@@ -128,7 +129,7 @@ struct sync {
 static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     struct sync *sync = argument;
-    if (last < sync->at || !region->cache_ref->is_vnode)
+    if (sync->at_end || last < sync->at || !region->cache_ref->is_vnode)
         return VM_OK;
     if (first < sync->at)
         first = sync->at;
@@ -137,6 +138,7 @@ static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *ar
     sync->first = region_offset(region, first);
     sync->last = region_offset(region, last);
     sync->at = last + 1;
+    sync->at_end = last == UINTPTR_MAX;
     return FOUND;
 }
 
@@ -204,57 +206,103 @@ static int nothing(vm_region *region, addr_t first, addr_t last, void *unused)
     return VM_OK;
 }
 
-static int set_wiring_part(vm_region *region, addr_t first, addr_t last, void *wiring)
+/* Regions of the one or the other wiring get a new one. */
+struct rewire {
+    int from, or_from, to;
+};
+/* What is wired stays under way until its pages are there, so that a failure undoes that and no more. */
+static const struct rewire begin_wire = {REGION_WIRING_LAZY, REGION_WIRING_LAZY,
+                                         REGION_WIRING_UNDER_WAY};
+static const struct rewire end_wire = {REGION_WIRING_UNDER_WAY, REGION_WIRING_UNDER_WAY,
+                                       REGION_WIRING_WIRED};
+static const struct rewire undo_wire = {REGION_WIRING_UNDER_WAY, REGION_WIRING_UNDER_WAY,
+                                        REGION_WIRING_LAZY};
+static const struct rewire unwire = {REGION_WIRING_WIRED, REGION_WIRING_UNDER_WAY,
+                                     REGION_WIRING_LAZY};
+
+static int rewire_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     (void)first, (void)last;
-    int wanted = *(int *)wiring;
-    if (region->is_device || region->wiring > REGION_WIRING_WIRED)
+    const struct rewire *rewire = argument;
+    if (region->is_device || (region->wiring != rewire->from && region->wiring != rewire->or_from))
         return VM_OK;
     cache_lock(region->cache_ref);
-    mapping_set_wiring(region, wanted);
+    mapping_set_wiring(region, rewire->to);
     cache_unlock(region->cache_ref);
     return VM_OK;
 }
 
-static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, int wiring)
+/* => map: write-locked */
+static void rewire_parts(vm_address_space *aspace, addr_t address, addr_t last,
+                         struct rewire rewire)
+{
+    (void)for_each_part(aspace, address, last, rewire_part, &rewire);
+    range_join(aspace, address, last);
+}
+
+static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, struct rewire rewire)
 {
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
     int error = for_each_part(aspace, address, last, nothing, NULL);
     if (error == VM_OK)
         error = range_isolate(aspace, address, last);
-    if (error == VM_OK) {
-        (void)for_each_part(aspace, address, last, set_wiring_part, &wiring);
-        range_join(aspace, address, last);
-    }
+    if (error == VM_OK)
+        rewire_parts(aspace, address, last, rewire);
     aspace_write_unlock(aspace);
     return error;
 }
 
-/* => map: read-locked for the look */
-static unsigned access_for(vm_address_space *aspace, addr_t address)
+/* The boundaries are still there: nothing joins a region whose wiring is under way. */
+static void end_wiring(vm_address_space *aspace, addr_t address, addr_t last, struct rewire rewire)
 {
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    rewire_parts(aspace, address, last, rewire);
+    aspace_write_unlock(aspace);
+}
+
+/* => map: read-locked for the look. How to touch the page at `address`. 0: there is nothing to touch,
+ * up to *last. */
+static unsigned access_for(vm_address_space *aspace, addr_t address, addr_t *last)
+{
+    struct map_cursor cursor;
     unsigned access = 0;
     vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    const vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, address);
-    if (region && !region->is_device && !(region->lock & LOCK_NO_READ))
+    const vm_region *region = map_first(&aspace->virtual_map, address, &cursor);
+    if (!region)
+        *last = UINTPTR_MAX;
+    else if (region->base > address)
+        *last = region->base - 1;
+    else if (region->is_device || (region->lock & LOCK_NO_READ))
+        *last = region_last(region);
+    else
         access = region->lock & LOCK_RW ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     vm_read_unlock(&aspace->virtual_map.lock);
     return access;
 }
 
-static int bring_in(vm_address_space *aspace, addr_t address, addr_t last)
+/* Who unmaps or protects the page between the look and the fault comes behind the wiring. Sets *last to
+ * where what there was to do ends. */
+static int bring_in_page(vm_address_space *aspace, addr_t address, addr_t *last)
 {
-    for (addr_t at = address;; at += VM_PAGE_SIZE) {
-        unsigned access = access_for(aspace, at);
-        int error = access ? vm_soft_fault(aspace, at, access) : VM_OK;
-        if (error != VM_OK)
+    int error;
+    do {
+        *last = address | VM_PAGE_MASK;
+        unsigned access = access_for(aspace, address, last);
+        error = access ? vm_soft_fault(aspace, address, access) : VM_OK;
+    } while (error == ERR_VM_PF_BAD_ADDRESS || error == ERR_VM_PF_BAD_PERM);
+    return error;
+}
+
+int contents_bring_in(vm_address_space *aspace, addr_t address, addr_t last)
+{
+    for (addr_t at = address, end;; at = end + 1) {
+        int error = bring_in_page(aspace, at, &end);
+        if (error != VM_OK || end >= last)
             return error;
-        if (last - at < VM_PAGE_SIZE)
-            return VM_OK;
     }
 }
 
-static int change_wiring(aspace_id aid, addr_t address, addr_t size, int wiring)
+static int change_wiring(aspace_id aid, addr_t address, addr_t size, bool wire)
 {
     addr_t last;
     vm_address_space *aspace = vm_get_aspace_by_id(aid);
@@ -262,11 +310,10 @@ static int change_wiring(aspace_id aid, addr_t address, addr_t size, int wiring)
         return ERR_VM_INVALID_ASPACE;
     int error = range_check(aspace, address, size, &last);
     if (error == VM_OK)
-        error = set_wiring(aspace, address, last, wiring);
-    if (error == VM_OK && wiring == REGION_WIRING_WIRED) {
-        error = bring_in(aspace, address, last);
-        if (error != VM_OK)
-            (void)set_wiring(aspace, address, last, REGION_WIRING_LAZY);
+        error = set_wiring(aspace, address, last, wire ? begin_wire : unwire);
+    if (error == VM_OK && wire) {
+        error = contents_bring_in(aspace, address, last);
+        end_wiring(aspace, address, last, error == VM_OK ? end_wire : undo_wire);
     }
     vm_put_aspace(aspace);
     return error;
@@ -274,10 +321,10 @@ static int change_wiring(aspace_id aid, addr_t address, addr_t size, int wiring)
 
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size)
 {
-    return change_wiring(aid, address, size, REGION_WIRING_WIRED);
+    return change_wiring(aid, address, size, true);
 }
 
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size)
 {
-    return change_wiring(aid, address, size, REGION_WIRING_LAZY);
+    return change_wiring(aid, address, size, false);
 }

@@ -9,5 +9,8 @@
  * itself: what is read there next is zeros, or the file's. => cache: locked, nothing of the range is
  * mapped. ERR_NO_MEMORY: nothing has changed. */
 int contents_hide(vm_cache_ref *ref, off_t first, off_t last);
+/* Brings in what may be accessed of [address, last]; what goes meanwhile is passed over. => nothing
+ * locked. The error of a fault. */
+int contents_bring_in(vm_address_space *aspace, addr_t address, addr_t last);
 
 #endif

@@ -3,7 +3,7 @@
 #include "create.h"
 
 #include "aspace.h"
-#include "fault.h"
+#include "contents.h"
 #include "range.h"
 #include "region.h"
 #include "system.h"
@@ -102,6 +102,9 @@ static vm_region *make_region(const struct create_request *r, vm_address_space *
     region->inherit = (uint8_t)r->inherit;
     region->max_lock = r->max_lock;
     region->is_device = !ref->temporary && ref->cache->store->ops->fault;
+    /* A private copy is nobody else's yet. */
+    region->reads_fill =
+        r->mapping == REGION_PRIVATE_MAP ? ref->cache->source->temporary : !r->shows_file;
     return region;
 }
 
@@ -129,6 +132,9 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
             cache_lock(ref);
             vm_cache_insert_region(ref, region);
             cache_unlock(ref);
+            /* No fork sees one of the two without the other. */
+            if (r->shares && r->shares->aspace == aspace)
+                r->shares->inherit = VM_INHERIT_SHARE;
             *id = region->id;
             *r->address = (void *)region->base;
         }
@@ -142,17 +148,13 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
         cache_uncharge(ref->cache, (int64_t)r->size);
         cache_unlock(ref);
     }
-    if (region)
-        region_free_struct(region);
+    vm_put_region(region);
     vm_cache_release_ref(ref);
     return error;
 }
 
-/* A guard has no pages that could be there. */
 static bool region_request_is_populated(const struct create_request *r)
 {
-    if (r->lock & LOCK_NO_READ)
-        return false;
     return r->wiring == REGION_WIRING_WIRED || r->wiring == REGION_WIRING_WIRED_CONTIG;
 }
 
@@ -160,10 +162,7 @@ static bool region_request_is_populated(const struct create_request *r)
 static int populate(vm_address_space *aspace, const struct create_request *r, region_id id)
 {
     addr_t base = (addr_t)(uintptr_t)*r->address;
-    unsigned access = r->lock & LOCK_RW ? VM_ACCESS_WRITE : VM_ACCESS_READ;
-    int error = VM_OK;
-    for (addr_t at = 0; at < r->size && error == VM_OK; at += VM_PAGE_SIZE)
-        error = vm_soft_fault(aspace, base + at, access);
+    int error = contents_bring_in(aspace, base, base + (r->size - 1));
     if (error != VM_OK)
         (void)vm_delete_region(aspace->id, id);
     return error;

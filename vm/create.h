@@ -18,6 +18,8 @@ struct create_request {
     int inherit;
     off_t offset;
     unsigned max_lock;
+    bool shows_file;   /* it shares a private mapping of a file: only writes fill frames */
+    vm_region *shares; /* what it is a shared clone of, with a reference, or NULL */
 };
 
 /* The checks that need no address space, rounding the size. */

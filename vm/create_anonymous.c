@@ -103,7 +103,7 @@ region_id vm_create_anonymous_region(aspace_id aid, const char *name, void **add
                                .size = size,
                                .wiring = wiring,
                                .lock = lock,
-                               .max_lock = LOCK_RW,
+                               .max_lock = REGION_RIGHTS,
                                .inherit =
                                    lock & REGION_SHARED ? VM_INHERIT_SHARE : VM_INHERIT_COPY};
     int error = create_begin(&r, &aspace);

@@ -7,7 +7,8 @@
 /* How a source was before its clone made it a shared one. */
 struct clone_source {
     vm_region *region; /* with a reference */
-    uint32_t sharers;  /* of its cache */
+    aspace_id clone_in;
+    uint32_t sharers; /* of its cache */
     bool share;
     uint8_t inherit;
 };
@@ -19,7 +20,7 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
     vm_cache_ref *of = region->cache_ref;
     int error = VM_OK;
     bool shared = r->mapping == REGION_NO_PRIVATE_MAP;
-    if (shared && (r->lock & LOCK_RW) && !(region->max_lock & LOCK_RW))
+    if (region_rights(r->lock, r->mapping) & ~region->max_lock)
         return ERR_PERMISSION_DENIED;
     if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
@@ -36,9 +37,8 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
         r->size = region->size;
         r->offset = region->cache_offset;
         r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
-        r->max_lock = shared ? region->max_lock : LOCK_RW;
-        if (shared)
-            region->inherit = VM_INHERIT_SHARE;
+        r->max_lock = region->max_lock | (shared ? 0u : LOCK_RW);
+        r->shows_file = shared && !region->reads_fill;
     }
     cache_unlock(of);
     return error;
@@ -57,8 +57,16 @@ static void restore_source(struct clone_source *source)
     cache_unlock(ref);
 }
 
-/* Takes from, or restores (ref is NULL), the source, which must still be mapped. */
-static int with_source(struct clone_source *source, struct create_request *r, vm_cache_ref **ref)
+/* => the source's map: write-locked. Its clone is in another space: forks share what the two show. */
+static void share_source(struct clone_source *source)
+{
+    if (source->region->aspace->id != source->clone_in)
+        source->region->inherit = VM_INHERIT_SHARE;
+}
+
+/* Takes from (into *ref), or else does `visit` to, the source, which must still be mapped. */
+static int with_source(struct clone_source *source, struct create_request *r, vm_cache_ref **ref,
+                       void (*visit)(struct clone_source *source))
 {
     vm_address_space *aspace = region_get_aspace(source->region);
     int error = ERR_VM_INVALID_REGION;
@@ -68,7 +76,7 @@ static int with_source(struct clone_source *source, struct create_request *r, vm
     if (source->region->aspace == aspace) {
         error = ref ? take_source(source, r, ref) : VM_OK;
         if (!ref)
-            restore_source(source);
+            visit(source);
     }
     aspace_write_unlock(aspace);
     vm_put_aspace(aspace);
@@ -101,13 +109,15 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     int error = create_begin(&r, &aspace);
     if (error != VM_OK)
         return error;
-    struct clone_source source = {.region = vm_get_region_by_id(source_region)};
-    error = source.region ? with_source(&source, &r, &ref) : ERR_VM_INVALID_REGION;
+    struct clone_source source = {.region = vm_get_region_by_id(source_region), .clone_in = aid};
+    error = source.region ? with_source(&source, &r, &ref, NULL) : ERR_VM_INVALID_REGION;
     if (error == VM_OK) {
+        bool shared = mapping == REGION_NO_PRIVATE_MAP;
         vm_cache_acquire_ref(ref);
+        r.shares = shared ? source.region : NULL;
         region_id id = create_finish(&r, aspace, ref);
-        if (id < 0)
-            (void)with_source(&source, &r, NULL);
+        if (id < 0 || shared)
+            (void)with_source(&source, &r, NULL, id < 0 ? restore_source : share_source);
         has_come(ref);
         vm_put_region(source.region);
         return id;

@@ -33,7 +33,7 @@ region_id vm_map_physical_memory(aspace_id aid, const char *name, void **address
                                .addr_type = addr_type,
                                .size = size,
                                .lock = lock,
-                               .max_lock = LOCK_RW,
+                               .max_lock = REGION_RIGHTS,
                                .inherit = VM_INHERIT_SHARE};
     if (size == 0)
         return ERR_INVALID_ARGS;
@@ -67,6 +67,7 @@ region_id vm_create_null_region(aspace_id aid, const char *name, void **address,
                                .size = size,
                                .lock = LOCK_NO_READ |
                                        (aid == vm_get_kernel_aspace_id() ? LOCK_KERNEL : LOCK_RO),
+                               .max_lock = LOCK_EXECUTE, /* of nothing: each fault is fatal */
                                .inherit = VM_INHERIT_SHARE};
     int error = create_begin(&r, &aspace);
     if (error != VM_OK)

@@ -18,7 +18,7 @@ static region_id map_vnode(struct create_request *r, void *vnode)
         return error;
     if ((off_t)r->size > INT64_MAX - r->offset)
         error = ERR_INVALID_ARGS;
-    else if (r->mapping == REGION_NO_PRIVATE_MAP && (r->lock & LOCK_RW) && !(r->max_lock & LOCK_RW))
+    else if (region_rights(r->lock, r->mapping) & ~r->max_lock)
         error = ERR_PERMISSION_DENIED;
     else
         error = vm_get_vnode_cache(vnode, &ref);
@@ -40,23 +40,33 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
                                .lock = lock & ~REGION_NO_WRITE,
                                .mapping = mapping,
                                .offset = offset,
-                               .max_lock = lock & REGION_NO_WRITE ? LOCK_RO : LOCK_RW,
+                               .max_lock = lock & REGION_NO_WRITE ? LOCK_EXECUTE : REGION_RIGHTS,
                                .inherit = create_inherit_of(mapping)};
     return vnode ? map_vnode(&r, vnode) : ERR_INVALID_ARGS;
 }
 
-/* The file, for what the mapping will do with it now, and, where that is allowed, may do later. */
+static int get_file_for(unsigned rights, const char *path, bool kernel, void **vnode)
+{
+    unsigned access = VM_ACCESS_READ | (rights & LOCK_RW ? VM_ACCESS_WRITE : 0u) |
+                      (rights & LOCK_EXECUTE ? VM_ACCESS_EXECUTE : 0u);
+    return host_vnode_from_path(path, kernel, access, vnode);
+}
+
+/* The file, for what the mapping will do with it now, and for as much as is allowed of what it may do
+ * later. */
 static int get_file(struct create_request *r, const char *path, bool kernel, void **vnode)
 {
-    unsigned access = VM_ACCESS_READ | (r->lock & LOCK_EXECUTE ? VM_ACCESS_EXECUTE : 0u);
-    r->max_lock = LOCK_RW;
-    if (r->mapping == REGION_PRIVATE_MAP)
-        return host_vnode_from_path(path, kernel, access, vnode);
-    int error = host_vnode_from_path(path, kernel, access | VM_ACCESS_WRITE, vnode);
-    if (error != ERR_PERMISSION_DENIED || (r->lock & LOCK_RW))
-        return error;
-    r->max_lock = LOCK_RO;
-    return host_vnode_from_path(path, kernel, access, vnode);
+    static const unsigned tried[] = {LOCK_RW | LOCK_EXECUTE, LOCK_RW, LOCK_EXECUTE, 0};
+    unsigned needed = region_rights(r->lock, r->mapping);
+    int error = ERR_PERMISSION_DENIED;
+    for (unsigned i = 0; i < 4 && error == ERR_PERMISSION_DENIED; i++) {
+        unsigned rights = region_rights(tried[i], r->mapping);
+        if (needed & ~rights)
+            continue;
+        r->max_lock = rights | (r->mapping == REGION_PRIVATE_MAP ? LOCK_RW : 0u);
+        error = get_file_for(rights, path, kernel, vnode);
+    }
+    return error;
 }
 
 region_id _vm_map_file(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,

@@ -214,7 +214,8 @@ static void dump_cache(int argc, char **argv)
 
 static const char *wiring_text(int wiring)
 {
-    static const char *const texts[] = {"lazy", "wired", "wired already", "contiguous"};
+    static const char *const texts[] = {"lazy", "wired", "wired already", "contiguous",
+                                        "wiring under way"};
     return texts[wiring];
 }
 

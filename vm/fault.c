@@ -297,6 +297,24 @@ static int read_page(struct fault *f)
     return error == VM_OK ? TRY_AGAIN : error;
 }
 
+/* Whether private clones of the top may still show the page that a write is to hide from them. */
+static bool must_settle(const struct fault *f)
+{
+    return (f->access & VM_ACCESS_WRITE) && f->page && f->at != f->top &&
+           f->top->settled != f->top->forks;
+}
+
+static int settle(struct fault *f)
+{
+    vm_cache_ref *top = f->top;
+    uint64_t forks = top->forks;
+    vm_cache_acquire_ref(top);
+    unlock_all(f);
+    chain_settle(top, forks);
+    vm_cache_release_ref(top);
+    return TRY_AGAIN;
+}
+
 /* ---- one try, and all of them ------------------------------------------------------------------- */
 
 /* The store resolves it. => map: read-locked */
@@ -331,6 +349,8 @@ static int try_fault(struct fault *f)
         return wait_for_page(f);
     if (f->in_store)
         return read_page(f);
+    if (must_settle(f))
+        return settle(f);
     error = resolve(f);
     unlock_all(f);
     return error;

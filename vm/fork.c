@@ -63,6 +63,7 @@ static int copy_region(vm_region *source, vm_address_space *to)
     region->mapping = source->mapping;
     region->inherit = source->inherit;
     region->is_device = source->is_device;
+    region->reads_fill = source->reads_fill;
     region->base = source->base;
     region->size = source->size;
     cache_lock(ref);
@@ -73,7 +74,7 @@ static int copy_region(vm_region *source, vm_address_space *to)
 no_cache:
     region_unregister(region);
 no_id:
-    region_free_struct(region);
+    vm_put_region(region);
     return error;
 }
 

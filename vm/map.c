@@ -223,16 +223,18 @@ bool map_is_free(const struct vm_virtual_map *map, addr_t base, addr_t last)
 
 /* ---- holes -------------------------------------------------------------------------------------- */
 
-/* Whether the wish fits into the hole [first, last], and where. `guard`: bytes to leave at the top. */
+/* Whether the wish fits into the hole [first, last], and where. `guard`: bytes to leave at its top. */
 static bool fits(const struct map_wish *wish, addr_t first, addr_t last, addr_t guard, addr_t *base)
 {
+    if (last - first < guard)
+        return false;
+    last -= guard;
     if (first < wish->low)
         first = wish->low;
     if (last > wish->high)
         last = wish->high;
-    if (last < first || last - first < guard || last - guard - first < wish->size - 1)
+    if (last < first || last - first < wish->size - 1)
         return false;
-    last -= guard;
     addr_t mask = wish->alignment - 1;
     addr_t lowest = (first + mask) & ~mask;
     addr_t highest = (last - (wish->size - 1)) & ~mask;
@@ -240,7 +242,7 @@ static bool fits(const struct map_wish *wish, addr_t first, addr_t last, addr_t 
     return lowest >= first && highest >= first && lowest <= highest;
 }
 
-static addr_t guard_below(const vm_region *region)
+addr_t map_gap_below(const vm_region *region)
 {
     return region->lock & REGION_GROWS_DOWN ? VM_STACK_GUARD_PAGES * VM_PAGE_SIZE : 0;
 }
@@ -260,7 +262,7 @@ static bool fits_behind(const struct map_node *node, uint32_t level, uint32_t at
     addr_t before = node->last[at], behind = node->first[at + 1];
     if (behind - before - 1 < wish->size)
         return false;
-    addr_t guard = guard_below(leftmost(node->child[at + 1], level));
+    addr_t guard = map_gap_below(leftmost(node->child[at + 1], level));
     return fits(wish, before + 1, behind - 1, guard, base);
 }
 
@@ -321,7 +323,7 @@ static bool find_at_end(const struct vm_virtual_map *map, const struct map_wish 
     addr_t first = root->first[0], last = root->last[root->count - 1];
     if (top)
         return last < map->last && fits(wish, last + 1, map->last, 0, base);
-    addr_t guard = guard_below(leftmost(root->child[0], map->height - 1));
+    addr_t guard = map_gap_below(leftmost(root->child[0], map->height - 1));
     return first > map->base && fits(wish, map->base, first - 1, guard, base);
 }
 

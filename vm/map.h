@@ -64,6 +64,9 @@ vm_region *map_next(struct map_cursor *cursor);
 vm_region *map_before(const struct vm_virtual_map *map, addr_t address);
 bool map_is_free(const struct vm_virtual_map *map, addr_t base, addr_t last);
 
+/* How much is kept free below a region, in bytes, from what doesn't ask to be there. */
+addr_t map_gap_below(const vm_region *region);
+
 /* What a hole must be like. */
 struct map_wish {
     addr_t size, alignment; /* alignment: a power of two */

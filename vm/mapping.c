@@ -60,8 +60,11 @@ static void replace_entry(vm_region *region, addr_t address, uint64_t *entry, st
     struct vm_translation_map *tmap = tmap_of(region);
     const struct vm_tmap_format *format = tmap->format;
     bool same_frame = tmap_entry_physical(format, *entry) == vm_page_physical(page);
+    /* A TLB that holds the entry dirty would note no further write. */
+    if (same_frame)
+        new |= *entry & format->dirty;
     uint64_t old = exchange(entry, new);
-    if (!same_frame || (old & format->writable & ~new))
+    if (!same_frame || (old & (format->writable | format->dirty) & ~new))
         tmap_flush(tmap, address, 1);
     if (!same_frame) {
         count_mapping(region, page);

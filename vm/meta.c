@@ -52,6 +52,29 @@ static void set_page_of(void *frame, struct vm_page *page)
     ((struct vm_page **)frame)[VM_WORDS_PER_PAGE - 1] = page;
 }
 
+/* Test builds fill what is free, and look whether it still is so when it is given out. */
+#define POISON 0xdb
+static void poison(void *object, size_t size)
+{
+#if defined(VM_TEST)
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)object)[i] = POISON;
+#else
+    (void)object, (void)size;
+#endif
+}
+
+#if defined(VM_TEST)
+/* But for the link to the next one. */
+static bool is_poisoned(const void *object, size_t size)
+{
+    for (size_t i = sizeof(void *); i < size; i++)
+        if (((const unsigned char *)object)[i] != POISON)
+            return false;
+    return true;
+}
+#endif
+
 static void fill_slab(struct vm_slab *slab, unsigned class)
 {
     size_t size = class_size[class];
@@ -61,6 +84,7 @@ static void fill_slab(struct vm_slab *slab, unsigned class)
     slab->used = 0;
     slab->free = NULL;
     for (; at + size <= end; at += size) {
+        poison(at, size);
         *(void **)(void *)at = slab->free;
         slab->free = at;
     }
@@ -162,6 +186,7 @@ void *vm_meta_alloc(size_t size)
     void *object = NULL;
     if (slab || (slab = new_slab(class)) != NULL) {
         object = slab->free;
+        VM_DEBUG_ASSERT(is_poisoned(object, class_size[class]));
         slab->free = *(void **)object;
         slab->used++;
         if (!slab->free)
@@ -172,15 +197,16 @@ void *vm_meta_alloc(size_t size)
     return object;
 }
 
-static void poison(void *object, size_t size)
-{
 #if defined(VM_TEST)
-    for (size_t i = 0; i < size; i++)
-        ((unsigned char *)object)[i] = 0xdb;
-#else
-    (void)object, (void)size;
-#endif
+/* => META lock */
+static bool is_free(const struct vm_slab *slab, const void *object)
+{
+    const void *at = slab->free;
+    while (at && at != object)
+        at = *(void *const *)at;
+    return at != NULL;
 }
+#endif
 
 void vm_meta_free(void *memory, size_t size)
 {
@@ -192,8 +218,9 @@ void vm_meta_free(void *memory, size_t size)
     }
     struct vm_slab *slab = slab_of(memory);
     VM_ASSERT(slab->class == class_of(size) && slab->used > 0);
-    poison(memory, size);
     vm_mutex_lock(&META->lock, VM_RANK_META);
+    VM_DEBUG_ASSERT(!is_free(slab, memory));
+    poison(memory, size);
     if (!slab->free)
         link_slab(slab);
     *(void **)memory = slab->free;

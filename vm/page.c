@@ -224,14 +224,20 @@ void vm_page_free(struct vm_page *page, bool is_clear)
     vm_mutex_unlock(&POOL->lock);
 }
 
-void vm_page_set_state(struct vm_page *page, enum vm_page_state state)
+/* => page lock */
+static void set_state(struct vm_page *page, enum vm_page_state state)
 {
-    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     VM_DEBUG_ASSERT(!is_free(page));
     if (page->state != state) {
         queue_remove(page);
         queue_insert(page, state);
     }
+}
+
+void vm_page_set_state(struct vm_page *page, enum vm_page_state state)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    set_state(page, state);
     vm_mutex_unlock(&POOL->lock);
 }
 
@@ -310,17 +316,27 @@ void vm_page_orphan(struct vm_page *page)
 
 /* ---- wiring ------------------------------------------------------------------------------------- */
 
+/* The count has left or reached 0. Others may change it meanwhile: who comes last sees the last one. */
+static void settle_wiring(struct vm_page *page)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    bool wired = vm_atomic_load(&page->wire_count, __ATOMIC_RELAXED) > 0;
+    enum vm_page_state state = wired ? VM_PAGE_WIRED : VM_PAGE_ACTIVE;
+    set_state(page, state);
+    vm_mutex_unlock(&POOL->lock);
+}
+
 void vm_page_wire(struct vm_page *page)
 {
     if (vm_atomic_fetch_add(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
-        vm_page_set_state(page, VM_PAGE_WIRED);
+        settle_wiring(page);
 }
 
 void vm_page_unwire(struct vm_page *page)
 {
     VM_ASSERT(page->wire_count > 0);
     if (vm_atomic_sub_fetch(&page->wire_count, 1, __ATOMIC_RELAXED) == 0)
-        vm_page_set_state(page, VM_PAGE_ACTIVE);
+        settle_wiring(page);
 }
 
 #if defined(VM_TEST)

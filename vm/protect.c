@@ -21,8 +21,7 @@ static int survey(const vm_address_space *aspace, unsigned lock, struct plan *pl
     addr_t covered = plan->first; /* up to here, exclusively */
     vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
     for (; region && region->base <= covered; region = map_next(&cursor)) {
-        if ((lock & LOCK_RW) && !(region->max_lock & LOCK_RW) &&
-            region->mapping == REGION_NO_PRIVATE_MAP)
+        if (region_rights(lock, region->mapping) & ~region->max_lock)
             return ERR_PERMISSION_DENIED;
         if (region_last(region) >= plan->last)
             return VM_OK;

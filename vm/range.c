@@ -33,6 +33,16 @@ static int find_hole(const struct vm_virtual_map *map, struct range_place *place
     return map_find_gap(map, &wish, &place->address);
 }
 
+/* Free, and not in the gap below a stack. */
+static bool is_good_hint(const struct vm_virtual_map *map, addr_t base, addr_t last)
+{
+    struct map_cursor cursor;
+    const vm_region *next = map_first(map, base, &cursor);
+    if (!next)
+        return true;
+    return next->base > last && next->base - last - 1 >= map_gap_below(next);
+}
+
 int range_find_place(const vm_address_space *aspace, struct range_place *place)
 {
     const struct vm_virtual_map *map = &aspace->virtual_map;
@@ -49,7 +59,7 @@ int range_find_place(const vm_address_space *aspace, struct range_place *place)
         return find_hole(map, place, true,
                          place->address - 1 < map->last ? place->address - 1 : map->last);
     case REGION_ADDR_HINT:
-        if (error == VM_OK && map_is_free(map, place->address, last))
+        if (error == VM_OK && is_good_hint(map, place->address, last))
             return VM_OK;
         return find_hole(map, place, true, map->last);
     case REGION_ADDR_EXACT_ADDRESS:
@@ -76,6 +86,7 @@ static vm_region *make_piece(const vm_region *region)
     piece->mapping = region->mapping;
     piece->inherit = region->inherit;
     piece->is_device = region->is_device;
+    piece->reads_fill = region->reads_fill;
     piece->charged = region->charged;
     piece->charged_to_share = region->charged_to_share;
     if (region_register(piece) == VM_OK)
@@ -89,7 +100,7 @@ static void discard_piece(vm_region *piece)
     if (!piece)
         return;
     region_unregister(piece);
-    region_free_struct(piece);
+    vm_put_region(piece);
 }
 
 /* `piece` gets what lies from `at` on. */
@@ -150,13 +161,6 @@ void range_removed_release(struct range_removed *removed)
     }
 }
 
-static void set_aspace(vm_region *region, vm_address_space *aspace)
-{
-    vm_mutex_lock(&vm_system.table_lock, VM_RANK_TABLE);
-    region->aspace = aspace;
-    vm_mutex_unlock(&vm_system.table_lock);
-}
-
 /* What the cache no longer needs, now that this region is off it. => cache: locked */
 static void shrink_cache(vm_region *region)
 {
@@ -183,7 +187,6 @@ void range_remove_region(vm_region *region, struct range_removed *removed)
     shrink_cache(region);
     cache_unlock(region->cache_ref);
     region_unregister(region);
-    set_aspace(region, NULL);
     list_add_head(&removed->regions, &region->cache_link);
 }
 
@@ -221,10 +224,10 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
 
 static bool could_be_one(const vm_region *a, const vm_region *b)
 {
-    return a->cache_ref == b->cache_ref && region_last(a) + 1 == b->base &&
-           a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
-           a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
-           a->inherit == b->inherit && a->charged == b->charged &&
+    return a->wiring != REGION_WIRING_UNDER_WAY && a->cache_ref == b->cache_ref &&
+           region_last(a) + 1 == b->base && a->cache_offset + (off_t)a->size == b->cache_offset &&
+           a->lock == b->lock && a->max_lock == b->max_lock && a->wiring == b->wiring &&
+           a->mapping == b->mapping && a->inherit == b->inherit && a->charged == b->charged &&
            a->charged_to_share == b->charged_to_share && a->is_device == b->is_device;
 }
 
@@ -239,7 +242,6 @@ static void join(vm_address_space *aspace, vm_region *a, vm_region *b)
     cache_unlock(ref);
     vm_cache_release_ref(ref); /* not the last: `a` has one, too */
     region_unregister(b);
-    set_aspace(b, NULL);
     vm_put_region(b);
 }
 

@@ -5,6 +5,7 @@
 
 #include "aspace.h"
 #include "cache.h"
+#include "count.h"
 #include "mapping.h"
 #include "meta.h"
 #include "print.h"
@@ -29,7 +30,8 @@ vm_region *_vm_create_region_struct(vm_address_space *aspace, const char *name, 
                           .ref_count = 1,
                           .aspace = aspace,
                           .lock = lock,
-                          .max_lock = LOCK_RW,
+                          .max_lock = REGION_RIGHTS,
+                          .reads_fill = true,
                           .wiring = (uint8_t)wiring};
     list_init(&region->cache_link);
     copy_name(region->name, name);
@@ -115,6 +117,7 @@ void region_unregister(vm_region *region)
     else
         (void)radix_remove(&vm_system.region_table, (uint64_t)region->id);
     vm_system.regions--;
+    region->aspace = NULL;
     table_unlock();
 }
 
@@ -132,7 +135,7 @@ vm_region *vm_get_region_by_id(region_id rid)
     if (rid > 0)
         region = radix_lookup(&vm_system.region_table, (uint64_t)rid);
     if (region)
-        vm_atomic_fetch_add(&region->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&region->ref_count);
     table_unlock();
     return region;
 }
@@ -155,7 +158,7 @@ vm_address_space *region_get_aspace(const vm_region *region)
     table_lock();
     vm_address_space *aspace = region->aspace;
     if (aspace)
-        vm_atomic_fetch_add(&aspace->ref_count, 1, __ATOMIC_RELAXED);
+        count_reference(&aspace->ref_count);
     table_unlock();
     return aspace;
 }
@@ -207,7 +210,7 @@ static void fill_info(vm_region *region, vm_region_info *info)
         .base = region->base,
         .size = region->size,
         .lock = region->lock,
-        .wiring = region->wiring,
+        .wiring = region->wiring == REGION_WIRING_UNDER_WAY ? REGION_WIRING_WIRED : region->wiring,
         .mapping = region->mapping,
         .inherit = region->inherit,
         .cache_offset = region->cache_offset,
@@ -249,11 +252,11 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
     if (error != VM_OK)
         return error;
     vm_region *region = NULL;
-    if (*cookie <= aspace->virtual_map.last)
+    if (*cookie <= aspace->virtual_map.last && *cookie != UINTPTR_MAX)
         region = map_first(&aspace->virtual_map, *cookie, &cursor);
     if (region) {
         fill_info(region, info);
-        /* The end may be the end of all addresses, where the next look finds nothing, too. */
+        /* The end may be the end of all addresses, which is nobody's cookie else. */
         addr_t last = region_last(region);
         *cookie = last == UINTPTR_MAX ? last : last + 1;
 

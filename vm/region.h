@@ -23,10 +23,11 @@ struct vm_region {
     vm_address_space *aspace;
     struct list_link cache_link;
     unsigned lock;
-    unsigned max_lock; /* the LOCK_RW that vm_protect_range may give at most */
+    unsigned max_lock; /* of REGION_RIGHTS, what vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
-    bool is_device;        /* maps frames of no cache: nothing is counted in them */
-    bool charged;          /* its size is part of what its cache's store has committed */
+    bool is_device;  /* maps frames of no cache: nothing is counted in them */
+    bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
+    bool charged;    /* its size is part of what its cache's store has committed */
     bool charged_to_share; /* and wasn't before it was shared */
     char name[VM_NAME_LENGTH];
 };
@@ -41,16 +42,25 @@ static inline off_t region_offset(const vm_region *region, addr_t address)
     return region->cache_offset + (off_t)(address - region->base);
 }
 
+/* What an object may refuse. Writing to a private mapping is no right to the object. */
+#define REGION_RIGHTS (LOCK_RW | LOCK_EXECUTE)
+static inline unsigned region_rights(unsigned lock, int mapping)
+{
+    return lock & (mapping == REGION_PRIVATE_MAP ? LOCK_EXECUTE : REGION_RIGHTS);
+}
+
+/* In `wiring`: it is to be wired, and its pages are being brought in. */
+#define REGION_WIRING_UNDER_WAY 4
+
 static inline bool region_is_wired(const vm_region *region)
 {
     return region->wiring != REGION_WIRING_LAZY;
 }
 
-/* Whether a region with this protection can come to fill frames of its own: a private mapping by
- * writing, anonymous memory also by reading, since every page of it is a frame. */
+/* Whether a region with this protection can come to fill frames of its own, or of memory below it. */
 static inline bool region_fills_frames(const vm_region *region, unsigned lock)
 {
-    if (region->mapping == REGION_PRIVATE_MAP)
+    if (!region->reads_fill)
         return (lock & LOCK_RW) != 0;
     return !(lock & LOCK_NO_READ);
 }
@@ -67,6 +77,8 @@ void region_unshare(vm_region *region);
 
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);
+/* Takes both away, and its address space. Others may have found it meanwhile: from here on it goes by
+ * vm_put_region. => map: write-locked, or known to nobody */
 void region_unregister(vm_region *region);
 /* Gives back what the table keeps for the next ids. */
 void region_tidy_table(void);

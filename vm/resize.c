@@ -197,14 +197,6 @@ static int resize(vm_address_space *aspace, vm_region *region, addr_t size,
     return size > region->size ? grow(aspace, region, size) : shrink(aspace, region, size, removed);
 }
 
-/* Pages of a wired region are there as soon as it has grown. */
-static int wire_growth(aspace_id aid, const vm_region *region, addr_t old_size, addr_t size)
-{
-    if (!region_is_wired(region) || size <= old_size)
-        return VM_OK;
-    return vm_wire_range(aid, region->base + old_size, size - old_size);
-}
-
 int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size)
 {
     vm_address_space *aspace;
@@ -221,10 +213,14 @@ int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size)
     vm_region *region = vm_get_region_by_id(rid);
     addr_t old_size = region ? region->size : 0;
     error = region ? resize(aspace, region, new_size, &removed) : ERR_VM_INVALID_REGION;
+    /* Pages of a wired region are there as soon as it has grown: all, since it may have got a cache of
+     * its own. */
+    bool bring_in = error == VM_OK && region_is_wired(region) && new_size > old_size;
+    addr_t base = region ? region->base : 0;
     aspace_write_unlock(aspace);
     range_removed_release(&removed);
-    if (error == VM_OK)
-        error = wire_growth(aid, region, old_size, new_size);
+    if (bring_in)
+        error = contents_bring_in(aspace, base, base + (new_size - 1));
     vm_put_region(region);
     vm_put_aspace(aspace);
     return error;
@@ -401,7 +397,7 @@ int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, v
     aspace_write_unlock(aspace);
     range_removed_release(&removed);
     if (error == VM_OK && m.wired)
-        (void)vm_wire_range(aid, m.place.address, new_size);
+        (void)contents_bring_in(aspace, m.place.address, m.place.address + (new_size - 1));
     vm_put_aspace(aspace);
     return error;
 }

@@ -42,7 +42,9 @@ struct vm_system {
     size_t aspaces, regions;
 
     struct vm_mutex vnode_lock; /* guards which cache is a vnode's against its last reference */
-    struct vm_mutex walk_lock;  /* one walk over consumers at a time: it uses walk_next */
+    /* Held for writing by the one walk over consumers (it uses walk_next), for reading by who puts
+     * caches below a reference. */
+    struct vm_rwlock walk_lock;
     size_t caches, table_pages; /* atomic */
     uint32_t busy_pages;
     struct vm_counters counters;

@@ -174,7 +174,7 @@ static bool describe_waiters(void)
     for (struct sim_fiber *f = fiber_all; f != NULL; f = f->next) {
         if (f->state != FIBER_WAITING)
             continue;
-        bool changed = f->spawned && __atomic_load_n(f->address, __ATOMIC_RELAXED) != f->expected;
+        bool changed = __atomic_load_n(f->address, __ATOMIC_RELAXED) != f->expected;
         log_print("sim: fiber \"%s\" waits at %p%s\n", f->name, (const void *)f->address,
                   changed ? ", which has changed since" : "");
         lost |= changed;
@@ -232,7 +232,7 @@ static void step_by_scheduler(void)
 
 void fiber_step(void)
 {
-    if (preemption_off > 0)
+    if ((scheduler.choose == NULL && random_state == 0 && !tlb_is_hostile()) || preemption_off > 0)
         return;
     steps_taken++;
     tlb_step();

@@ -230,14 +230,13 @@ int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t coun
     int error = planned_failure(&file->read_plan);
     if (error != VM_OK)
         return error;
-    size_t left = bytes_at(file, (size_t)offset, count * VM_PAGE_SIZE);
-    if (left > file->longest_read)
-        left = file->longest_read;
-    for (size_t i = 0; left > 0; i++) {
-        size_t now = left < VM_PAGE_SIZE ? left : VM_PAGE_SIZE;
+    for (size_t i = 0; i < count && *done == i * VM_PAGE_SIZE; i++) {
+        fiber_step();
+        size_t now = bytes_at(file, (size_t)offset + *done, VM_PAGE_SIZE);
+        if (now > file->longest_read - *done)
+            now = file->longest_read - *done;
         memcpy(host_frame_ptr(frames[i]), file->data + offset + *done, now);
         *done += now;
-        left -= now;
     }
     return VM_OK;
 }
@@ -252,12 +251,11 @@ int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t cou
     int error = planned_failure(&file->write_plan);
     if (error != VM_OK)
         return error;
-    size_t left = bytes_at(file, (size_t)offset, count * VM_PAGE_SIZE);
-    for (size_t i = 0; left > 0; i++) {
-        size_t now = left < VM_PAGE_SIZE ? left : VM_PAGE_SIZE;
+    for (size_t i = 0; i < count && *done == i * VM_PAGE_SIZE; i++) {
+        fiber_step();
+        size_t now = bytes_at(file, (size_t)offset + *done, VM_PAGE_SIZE);
         memcpy(file->data + offset + *done, host_frame_ptr(frames[i]), now);
         *done += now;
-        left -= now;
     }
     return VM_OK;
 }

@@ -40,6 +40,9 @@ struct sim_config {
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
+    unsigned fail_n;      /* sim_fail_at as soon as the machine is on; 0: nothing fails */
+    unsigned fail_class;
+    bool fail_forever;
 };
 
 /* Starts a machine and the core on it, all three stages. NULL: the default configuration. What
@@ -160,7 +163,7 @@ struct sim_scheduler {
 };
 /* NULL: back to the one of the configuration. */
 void sim_set_scheduler(const struct sim_scheduler *scheduler);
-/* Steps taken since the machine was started. */
+/* Steps taken since the machine was started, where somebody could have gone on instead, or CPUs are hostile. */
 uint64_t sim_steps(void);
 
 /* What CPUs do that hardware may do. With another seed: at any step they load a translation that nobody
@@ -168,6 +171,11 @@ uint64_t sim_steps(void);
 #define SIM_TLB_PLAIN 0    /* they load on a miss and keep all; each walk begins at the root */
 #define SIM_TLB_REMEMBER 1 /* the same, but walks begin at the lowest table they remember */
 void sim_set_hostility(uint64_t seed);
+
+/* A machine that is broken, so that it can be seen that this is noticed: until the next start no flush
+ * reaches a TLB, or nobody is woken. */
+void sim_lose_flushes(void);
+void sim_lose_wakes(void);
 
 /* ---- files ------------------------------------------------------------------------------------- */
 

@@ -38,6 +38,8 @@
 #define PAINT 0x5a
 #define PAINTED_WORD 0x5a5a5a5a5a5a5a5au
 #define SAVED_REGISTERS 6
+/* No frame is as long: what is painted for so many words was never reached, nor what is below it. */
+#define LONGEST_FRAME_WORDS 1024
 
 void fiber_switch(void **save, void *load);
 
@@ -134,10 +136,11 @@ void stack_entered(struct fiber_stack *stack)
 size_t stack_used(const struct fiber_stack *stack)
 {
     const uint64_t *words = (const uint64_t *)(const void *)stack->base;
-    size_t untouched = 0, count = stack->size / sizeof(*words);
+    size_t count = stack->size / sizeof(*words), lowest = count;
     if (!stack->mapped)
         return 0;
-    while (untouched < count && words[untouched] == PAINTED_WORD)
-        untouched++;
-    return stack->size - untouched * sizeof(*words);
+    for (size_t i = count; i > 0 && lowest - i < LONGEST_FRAME_WORDS; i--)
+        if (words[i - 1] != PAINTED_WORD)
+            lowest = i - 1;
+    return stack->size - lowest * sizeof(*words);
 }

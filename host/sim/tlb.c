@@ -27,6 +27,7 @@ struct tlb {
 static struct tlb tlbs[VM_MAX_CPUS];
 static unsigned tlb_count;
 static uint64_t flushes;
+static bool flushes_lost;
 static uint64_t hostility; /* the state of its random numbers; 0: there is none */
 
 /* Addresses that programs have used lately. */
@@ -48,6 +49,7 @@ void tlb_start(unsigned cpus)
     tlb_count = cpus;
     flushes = 0;
     hostility = 0;
+    flushes_lost = false;
     recent_next = 0;
     walk_cache_start(cpus);
     for (unsigned i = 0; i < cpus; i++)
@@ -235,12 +237,19 @@ void host_tlb_flush(addr_t root, uint64_t cpus, addr_t start, size_t count)
     if ((start & VM_PAGE_MASK) != 0 && count != VM_TLB_ALL)
         sim_fail("host_tlb_flush: %#lx is not page aligned", (unsigned long)start);
     flushes++;
+    if (flushes_lost)
+        return;
     for (unsigned i = 0; i < tlb_count; i++) {
         if ((cpus >> i & 1) == 0)
             continue;
         fiber_step();
         flush_cpu(i, root, start, count);
     }
+}
+
+void sim_lose_flushes(void)
+{
+    flushes_lost = true;
 }
 
 uint64_t sim_tlb_flushes(void)

@@ -65,10 +65,18 @@ static int store(addr_t to, const uint8_t *block, size_t size)
     return VM_OK;
 }
 
+/* A string may go on up to the end of user space: nothing is mapped behind that. */
+static bool leaves_user_space(addr_t start, size_t done)
+{
+    return start < SIM_USER_END && start + done >= SIM_USER_END;
+}
+
 static int copy(addr_t to, addr_t from, size_t size, bool string)
 {
     uint8_t block[VM_PAGE_SIZE];
     for (size_t done = 0; done < size;) {
+        if (leaves_user_space(to, done) || leaves_user_space(from, done))
+            return ERR_VM_BAD_USER_MEMORY;
         size_t now = load(block, from + done, size - done, string);
         if (now == 0)
             return ERR_VM_BAD_USER_MEMORY;

@@ -122,7 +122,8 @@ enum {
     REGION_ADDR_EXACT_ADDRESS = 1, /* there, or ERR_VM_NO_REGION_SLOT */
     REGION_ADDR_REPLACE = 2,       /* there, and what is there is unmapped (both or neither, but
                                       for a wiring that then finds no memory) */
-    REGION_ADDR_HINT = 3,          /* there if that is free and aligned, else the highest hole */
+    REGION_ADDR_HINT = 3,          /* there if that is free, aligned and in no stack's guard gap,
+                                      else the highest hole */
     REGION_ADDR_TOP = 4,           /* the highest hole below *address (0: below the end) */
 };
 
@@ -188,7 +189,7 @@ region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_
 region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, void *vnode, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
- * region may not be writable where the source's object may not be written: ERR_PERMISSION_DENIED.
+ * region may not be writable, or executable, where the source's object may not: ERR_PERMISSION_DENIED.
  * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; a read through it is one by the
  * source, too: where that is private itself, it keeps the page that it shows then. Of a device or null
  * region it is ERR_UNSUPPORTED. */
@@ -239,7 +240,7 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
 int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
 /* Sets the protection. As POSIX has it, a hole is ERR_VM_PAGE_NOT_PRESENT after the regions before
  * it have changed (no other partial effect). ERR_PERMISSION_DENIED: more than the object allows.
- * ERR_VM_WOULD_OVERCOMMIT: a private mapping gets writable, or anonymous memory readable. */
+ * ERR_VM_WOULD_OVERCOMMIT: a private mapping of a file gets writable, or memory readable. */
 int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock);
 /* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. A wired region that
  * has grown but finds no memory for its new pages stays grown: ERR_NO_MEMORY. Device memory can't
@@ -263,7 +264,8 @@ int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
 /* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
 int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);
-/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+/* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. What was
+ * wired before stays so where a wiring fails. */
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
 /* What a fork does with it: VM_INHERIT_*. ERR_VM_PAGE_NOT_PRESENT: a hole. */
@@ -311,7 +313,8 @@ int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache);
 void vm_put_cache(vm_cache_ref *cache);
 /* Copies between a buffer (a program's if `user`) and the cached pages at `position`; pages are read
  * from the store as needed. *done is set also on error. The caller sees to the file's length: reading
- * past it gives zeros. ERR_VM_BAD_USER_MEMORY, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED. */
+ * past it gives zeros. ERR_INVALID_ARGS: a position below 0, or an end past the largest one;
+ * ERR_VM_BAD_USER_MEMORY, ERR_NO_MEMORY, ERR_IO, ERR_INTERRUPTED. */
 int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t length, bool user,
                   size_t *done);
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,

@@ -123,13 +123,21 @@ static bool no_room(region_id region)
     return region == ERR_VM_NO_REGION_SLOT || region == ERR_VM_BAD_ADDRESS;
 }
 
+/* Free, and not in the gap below a region that grows down. */
+static bool is_good_hint(const struct user_memory *memory, addr_t address, addr_t size)
+{
+    addr_t found;
+    return address != 0 && size <= USER_TOP && address <= USER_TOP - size &&
+           vm_find_hole(memory->id, size, VM_PAGE_SIZE, address, address + size, &found) == VM_OK;
+}
+
 /* At the address asked for, if that is free, else as high as possible below the stack. */
 static region_id map_somewhere(const struct user_memory *memory, const struct mapping *mapping,
                                addr_t *address)
 {
     region_id region = ERR_VM_NO_REGION_SLOT;
     *address = (mapping->address + VM_PAGE_MASK) & ~VM_PAGE_MASK;
-    if (*address != 0)
+    if (is_good_hint(memory, *address, mapping->size))
         region = map_at(memory, mapping, address, REGION_ADDR_EXACT_ADDRESS);
     if (no_room(region)) {
         *address = mapping_top(memory);

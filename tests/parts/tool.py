@@ -56,6 +56,9 @@ def check_usage(report):
                 "true")
     refuses(report, "--memory alone", 125, ["needs a value"], "boot", "--memory")
     refuses(report, "unknown option", 125, ["--bogus"], "boot", "--bogus")
+    refuses(report, "unknown letters", 125, ["-x: no such option"], "boot", "-xy")
+    refuses(report, "a value too many", 125, ["--stats=1: this option takes no value"], "boot",
+            "--stats=1")
     refuses(report, "a file twice", 125, ["two files"], "boot", "--file", "/etc/passwd:/a", "--file",
             "/etc/passwd:/a", "--", "busybox", "true")
     refuses(report, "a file of /proc", 125, ["length of 0"], "boot", "--file", "/proc/self/maps:/a",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each scenario: in many random orders, in PCT's, in all with one preemption and as many with two as
+/* Each scenario: in many random orders, with hostile CPUs, in PCT's, in all with one preemption and as many with two as
  * there is time for, and with each request failing. QUIRE_SCENARIO=NAME picks one, QUIRE_RUNS=N says how
  * many runs each gets. */
 #include <setjmp.h>
@@ -12,7 +12,10 @@
 
 #include <explore.h>
 
-static struct explore_limits limits = {.runs = 1000};
+#define MOST_SCENARIOS 500
+#define HOSTILE (SIM_TLB_REMEMBER + 1)
+
+static struct explore_limits limits = {.runs = 300};
 
 static void report(const struct scenario *scenario, const char *how,
                    const struct explore_result *result)
@@ -28,11 +31,12 @@ static void report(const struct scenario *scenario, const char *how,
 static void try_scenario(const struct scenario *scenario)
 {
     static struct explore_result result;
-    explore_seeds(scenario, &(struct schedule){.kind = SCHEDULE_RANDOM, .seed = 1}, &limits,
-                  &result);
+    struct schedule random = {.kind = SCHEDULE_RANDOM, .seed = 1, .hostility = HOSTILE};
+    struct schedule pct = {
+        .kind = SCHEDULE_PCT, .seed = 1, .depth = 3, .hostility = SIM_TLB_REMEMBER};
+    explore_seeds(scenario, &random, &limits, &result);
     report(scenario, "random", &result);
-    explore_seeds(scenario, &(struct schedule){.kind = SCHEDULE_PCT, .seed = 1, .depth = 3},
-                  &limits, &result);
+    explore_seeds(scenario, &pct, &limits, &result);
     report(scenario, "pct", &result);
     explore_all(scenario, 2, &limits, &result);
     report(scenario, "exhaustive", &result);
@@ -40,23 +44,24 @@ static void try_scenario(const struct scenario *scenario)
     report(scenario, "failures", &result);
 }
 
-static void test_scenarios(void **state)
+static void test_scenario(void **state)
 {
-    (void)state;
-    const char *chosen = getenv("QUIRE_SCENARIO"), *runs = getenv("QUIRE_RUNS");
-    if (runs != NULL)
-        limits.runs = strtoul(runs, NULL, 10);
-    if (chosen != NULL) {
-        assert_non_null(scenario_by_name(chosen));
-        try_scenario(scenario_by_name(chosen));
-        return;
-    }
-    for (size_t i = 0; i < scenario_count; i++)
-        try_scenario(scenarios[i]);
+    try_scenario(*state);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_scenarios)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static struct CMUnitTest tests[MOST_SCENARIOS];
+    const char *chosen = getenv("QUIRE_SCENARIO"), *runs = getenv("QUIRE_RUNS");
+    size_t count = 0;
+    if (runs != NULL)
+        limits.runs = strtoul(runs, NULL, 10);
+    if (scenario_count > MOST_SCENARIOS || (chosen != NULL && scenario_by_name(chosen) == NULL))
+        return 1;
+    for (size_t i = 0; i < scenario_count; i++)
+        if (chosen == NULL || scenarios[i] == scenario_by_name(chosen))
+            tests[count++] = (struct CMUnitTest){.name = scenarios[i]->name,
+                                                 .test_func = test_scenario,
+                                                 .initial_state = (void *)(uintptr_t)scenarios[i]};
+    return _cmocka_run_group_tests("scenarios", tests, count, NULL, NULL);
 }

@@ -242,6 +242,25 @@ static void test_vm_clone_region_private_and_fork(void)
     SIM_CHECK();
 }
 
+/* What was promised to regions that shared memory doesn't stay with a private clone of it. */
+static void test_vm_clone_region_private_outlives_shared(void)
+{
+    int64_t committed = sim_committed();
+    addr_t a;
+    void *b = NULL, *c = NULL;
+    region_id source = new_region(&a, 2);
+    number_pages(a, 2, 1);
+    region_id shared = clone(program, &b, source, REGION_NO_PRIVATE_MAP, LOCK_RW);
+    assert_true(clone(program, &c, source, REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    OK(vm_delete_region(program, source));
+    OK(vm_delete_region(program, shared));
+    SIM_CHECK();
+    assert_int_equal(sim_committed(), committed + (int64_t)PAGES(2));
+    assert_numbered((addr_t)c, 2, 1);
+    OK(vm_unmap_range(program, (addr_t)c, PAGE));
+    assert_int_equal(sim_committed(), committed + (int64_t)PAGE);
+}
+
 UNIT_MAIN("clones", TEST(test_vm_clone_region_shared_sees_both_ways),
           TEST(test_vm_clone_region_private_is_no_snapshot),
           TEST(test_vm_clone_region_private_before_source_is_touched),
@@ -250,4 +269,5 @@ UNIT_MAIN("clones", TEST(test_vm_clone_region_shared_sees_both_ways),
           TEST(test_vm_clone_region_may_not_gain_writing),
           TEST(test_vm_clone_region_charges_private_only), TEST(test_vm_clone_region_errors),
           TEST(test_vm_clone_region_of_a_fork), TEST(test_vm_clone_region_of_a_clone),
-          TEST(test_vm_clone_region_private_and_fork))
+          TEST(test_vm_clone_region_private_and_fork),
+          TEST(test_vm_clone_region_private_outlives_shared))

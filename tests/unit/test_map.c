@@ -251,6 +251,25 @@ static void test_map_find_gap_alignment(void)
     end_map();
 }
 
+/* A guard below a stack takes nothing from a range that ends before it. */
+static void test_map_find_gap_below_a_guard(void)
+{
+    begin_map();
+    regions[1000].lock = REGION_GROWS_DOWN;
+    insert(1000, 1);
+    unsigned guard = 1000 - VM_STACK_GUARD_PAGES;
+    compare_gap(10, 5, 15, false);
+    compare_gap(10, 5, 15, true);
+    compare_gap(guard - 5, 5, guard, true);
+    struct map_wish wish = {.size = PAGES(guard - 4),
+                            .alignment = PAGE,
+                            .low = BASE + PAGES(5),
+                            .high = BASE + PAGES(1000) - 1};
+    addr_t found;
+    assert_int_equal(map_find_gap(&map, &wish, &found), ERR_VM_NO_REGION_SLOT);
+    end_map();
+}
+
 static void test_map_at_the_end_of_all_addresses(void)
 {
     vm_region last = {.base = UINTPTR_MAX - VM_PAGE_MASK, .size = PAGE};
@@ -291,4 +310,5 @@ static void test_map_reserve_without_memory(void)
 UNIT_MAIN("the range index", TEST(test_map_random_operations),
           TEST(test_map_ascending_and_descending), TEST(test_map_change),
           TEST(test_map_before_and_is_free), TEST(test_map_find_gap_alignment),
-          TEST(test_map_at_the_end_of_all_addresses), TEST(test_map_reserve_without_memory))
+          TEST(test_map_find_gap_below_a_guard), TEST(test_map_at_the_end_of_all_addresses),
+          TEST(test_map_reserve_without_memory))

@@ -97,6 +97,55 @@ static int replace_at(void *address)
     return id > 0 ? VM_OK : (int)id;
 }
 
+/* ---- wiring ---- */
+
+static int wire_three(void *address)
+{
+    return vm_wire_range(program, (addr_t)address, PAGES(3));
+}
+
+/* A page of the file's between two anonymous ones: somebody wires them, and waits for the file. */
+static sim_fiber *start_wiring(sim_file *file)
+{
+    void *at = PTR(SPOT + PAGE);
+    region_at(SPOT, 1, LOCK_RW);
+    region_at(SPOT + PAGES(2), 1, LOCK_RW);
+    assert_true(vm_map_vnode(program, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGE, LOCK_RO,
+                             REGION_NO_PRIVATE_MAP, file, 0) > 0);
+    sim_file_block_reads(file, true);
+    sim_fiber *wirer = sim_spawn("wirer", wire_three, PTR(SPOT));
+    sim_run_until_blocked();
+    assert_int_equal(sim_file_blocked(file), 1);
+    return wirer;
+}
+
+/* What is unmapped while it is brought in comes behind the wiring. */
+static void test_vm_wire_range_goes_on_behind_an_unmapping(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    sim_fiber *wirer = start_wiring(file);
+    OK(vm_unmap_range(program, SPOT + PAGE, PAGE));
+    sim_file_block_reads(file, false);
+    sim_run();
+    OK(sim_fiber_result(wirer));
+    assert_int_equal(region_info(find_region(SPOT)).wiring, REGION_WIRING_WIRED);
+    assert_int_equal(region_info(find_region(SPOT + PAGES(2))).wiring, REGION_WIRING_WIRED);
+}
+
+/* A wiring that has failed leaves nothing wired, though there is a hole by now. */
+static void test_vm_wire_range_fails_beside_an_unmapping(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    sim_file_fail_reads(file, 1, 1, ERR_IO);
+    sim_fiber *wirer = start_wiring(file);
+    OK(vm_unmap_range(program, SPOT + PAGES(2), PAGE));
+    sim_file_block_reads(file, false);
+    sim_run();
+    assert_int_equal(sim_fiber_result(wirer), ERR_IO);
+    assert_int_equal(region_info(find_region(SPOT)).wiring, REGION_WIRING_LAZY);
+    assert_int_equal(region_info(find_region(SPOT + PAGE)).wiring, REGION_WIRING_LAZY);
+}
+
 /* The region that the fault looked up is another one when its page comes. */
 static void test_fault_looks_again_after_sleeping(void)
 {
@@ -296,4 +345,6 @@ UNIT_MAIN("races", TEST(test_vm_delete_region_waits_for_fault),
           TEST(test_fault_sees_protection_taken_while_it_slept), TEST(test_fork_during_file_fault),
           TEST(test_fault_waiters_share_one_read), TEST(test_fault_waiters_all_hear_of_the_error),
           TEST(test_fault_waiter_is_killed), TEST(test_vm_cache_read_waits_for_a_read_under_way),
-          TEST(test_vm_cache_truncate_during_fault))
+          TEST(test_vm_cache_truncate_during_fault),
+          TEST(test_vm_wire_range_goes_on_behind_an_unmapping),
+          TEST(test_vm_wire_range_fails_beside_an_unmapping))

@@ -205,6 +205,23 @@ static void test_user_strncpy_stops_at_every_offset(void)
     }
 }
 
+static void test_user_strings_stop_at_the_end_of_user_space(void)
+{
+    addr_t end = SIM_USER_END;
+    char out[SIZE] = "", in[SIZE];
+    region_at(end - PAGE, 1, LOCK_RW);
+    OK(sim_fill(end - PAGE, 'u', PAGE));
+    assert_int_equal(user_strcpy(out, PTR(end - 7)), ERR_VM_BAD_USER_MEMORY);
+    assert_string_equal(out, "uuuuuuu");
+    assert_int_equal(user_strncpy(out, PTR(end - 7), SIZE), ERR_VM_BAD_USER_MEMORY);
+    OK(user_strncpy(out, PTR(end - 7), 7));
+    memset(in, 'i', SIZE);
+    in[SIZE - 1] = '\0';
+    assert_int_equal(user_strcpy(PTR(end - 7), in), ERR_VM_BAD_USER_MEMORY);
+    assert_true(sim_is_filled(end - 7, 'i', 7));
+    assert_true(sim_is_filled(end - PAGE, 'u', PAGE - 7));
+}
+
 /* ---- user_memset ---- */
 
 static void test_user_memset_stops_at_every_offset(void)
@@ -260,6 +277,7 @@ UNIT_MAIN("user copies", TEST(test_user_memcpy_both_ways),
           TEST(test_user_strcpy_stops_at_every_offset), TEST(test_user_strcpy_across_pages),
           TEST(test_user_strncpy_at_most_size), TEST(test_user_strncpy_limit_before_the_bad_page),
           TEST(test_user_strncpy_stops_at_every_offset),
+          TEST(test_user_strings_stop_at_the_end_of_user_space),
           TEST(test_user_memset_stops_at_every_offset), TEST(test_user_memset_long),
           TEST(test_user_memset_ranges_that_leave_user_space),
           TEST(test_user_copies_wait_for_file_pages))

@@ -145,16 +145,26 @@ static int set_option(struct boot_options *options, int option, const char *valu
     return STATUS_ERROR;
 }
 
+/* For a letter, argv[optind - 1] may be what comes before it: more letters may follow. */
+static int refuse(int result, const char *argument)
+{
+    if (result == ':')
+        return fail(STATUS_ERROR, "%s needs a value; see quire help boot", argument);
+    if (optopt >= OPTION_MEMORY)
+        return fail(STATUS_ERROR, "%s: this option takes no value", argument);
+    if (optopt != 0)
+        return fail(STATUS_ERROR, "-%c: no such option; see quire help boot", optopt);
+    return fail(STATUS_ERROR, "%s: no such option; see quire help boot", argument);
+}
+
 int options_parse(struct boot_options *options, int argc, char **argv)
 {
     *options = (struct boot_options){.memory = (uint64_t)64 << 20, .cpus = 1};
     opterr = 0;
     int option;
     while ((option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
-        if (option == ':')
-            return fail(STATUS_ERROR, "%s needs a value; see quire help boot", argv[optind - 1]);
-        if (option == '?')
-            return fail(STATUS_ERROR, "%s: no such option; see quire help boot", argv[optind - 1]);
+        if (option == ':' || option == '?')
+            return refuse(option, argv[optind - 1]);
         int status = set_option(options, option == 'h' ? OPTION_HELP : option, optarg);
         if (status != 0)
             return status;

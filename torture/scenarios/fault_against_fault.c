@@ -27,6 +27,6 @@ const struct scenario scenario_fault_against_fault = {
     .name = "fault-against-fault",
     .text = "two CPUs write to one fresh page for the first time: it is filled once",
     .begin = begin,
-    .actor = {{"first", write_first}, {"second", write_second}},
+    .actor = {{.name = "first", .run = write_first}, {.name = "second", .run = write_second}},
     .end = end,
 };

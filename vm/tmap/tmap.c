@@ -249,7 +249,9 @@ static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_
         if (!page || page->map_count > 0 || (map->kernel && depth == 2))
             return;
         unsigned level = map->format->levels - depth + 1;
-        tables[depth - 2][slot_of(map->format, address, level)] = 0;
+        /* Before the flush asks which CPUs use the map: who enters it later must not find the table. */
+        (void)vm_atomic_exchange(&tables[depth - 2][slot_of(map->format, address, level)], 0,
+                                 __ATOMIC_SEQ_CST);
         struct vm_page *parent = own_table(physical[depth - 2]);
         if (parent)
             parent->map_count--;
@@ -281,8 +283,7 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
 
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
 {
-    uint64_t cpus =
-        map->kernel ? vm_system.all_cpus : vm_atomic_load(&map->cpus, __ATOMIC_ACQUIRE);
+    uint64_t cpus = map->kernel ? vm_system.all_cpus : vm_atomic_load(&map->cpus, __ATOMIC_ACQUIRE);
     if (cpus && count > 0) {
         VM_COUNT(tlb_flushes);
         host_tlb_flush(map->root, cpus, address, count);

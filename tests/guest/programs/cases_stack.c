@@ -130,6 +130,26 @@ static void something_in_its_way(void)
     say("the mapping's first byte: %d", wall[0]);
 }
 
+static void *map_hinted(uint8_t *hint)
+{
+    return mmap(hint, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* A hint is taken, but not in the gap below something that grows down. */
+static void hints_below(void)
+{
+    uint8_t *stack = (uint8_t *)0x300000000;
+    void *there = mmap(stack, 4 * PAGE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+    say_whether("a stack", there == stack);
+    for (unsigned pages = 1; pages < 300; pages += 51) {
+        uint8_t *hint = stack - pages * PAGE;
+        say("%u pages below it: %s", pages, map_hinted(hint) == hint ? "there" : "elsewhere");
+    }
+    say_whether("behind it", map_hinted(stack + 4 * PAGE) == stack + 4 * PAGE);
+    WRITE("it grows", stack - 1);
+}
+
 static void facts(void)
 {
     say("page size %lu", getauxval(AT_PAGESZ));
@@ -152,6 +172,7 @@ const struct guest_case stack_cases[] = {
     {"stack.overflow_without_another_stack", overflow_without_another_stack},
     {"stack.in_a_child", in_a_child},
     {"stack.something_in_its_way", something_in_its_way},
+    {"stack.hints_below", hints_below},
     {"stack.facts", facts},
     {NULL, NULL},
 };
