@@ -46,7 +46,7 @@ static void test_vm_print_what_printf_does_not(void)
     vm_print(unknown, nothing, nothing);
     assert_string_equal(sim_log_text(), "(null)|q|  (null)|");
     sim_log_clear();
-    vm_print(unfinished);
+    vm_print(unfinished, 0);
     assert_string_equal(sim_log_text(), "ends in ");
 }
 
