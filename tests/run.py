@@ -56,7 +56,8 @@ def parse():
     other.add_argument("--coverage", action="store_true",
                        help="instead, a table of what the tests reach of vm/")
     other.add_argument("--mutants", metavar="N", type=int, nargs="?", const=600,
-                       help="instead, N changed cores (600), and which of them no test notices")
+                       help="instead, N changed cores (600), and which of them no test notices; "
+                       "QUIRE_SEED=M chooses others")
     return parser, parser.parse_args()
 
 

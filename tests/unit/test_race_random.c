@@ -48,10 +48,11 @@ static int map_and_unmap_file(void *file)
 static void repeat_with_seeds(unsigned times, void (*scenario)(void))
 {
     struct vm_leftovers left;
-    for (unsigned seed = 1; seed <= times; seed++) {
+    struct seeds seeds = seeds_or(1, times);
+    for (unsigned long seed = seeds.first; seed < seeds.first + seeds.count; seed++) {
         OK(sim_delete_aspace(program));
         if (sim_end_counting(&left) != 0)
-            fail_msg("seed %u: left over:\n%s", seed - 1, sim_log_text());
+            fail_msg("the seed before %lu: left over:\n%s", seed, sim_log_text());
         OK(sim_start(&(struct sim_config){.cpus = 3, .seed = seed * 7919}));
         program = sim_new_aspace();
         scenario();
