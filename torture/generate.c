@@ -37,10 +37,10 @@ static const uint8_t weights[][OPERATION_KINDS] = {
          [OPERATION_READ] = 30,       [OPERATION_EXECUTE] = 4,   [OPERATION_WRITE] = 40,
          [OPERATION_FORK] = 8,        [OPERATION_NEW_SPACE] = 1, [OPERATION_TRUNCATE] = 3,
          [OPERATION_FILE_READ] = 4,   [OPERATION_FILE_WRITE] = 4},
-    [GENERATE_POSIX] = {[OPERATION_CREATE] = 10,
-                        [OPERATION_MAP_FILE] = 10,
+    [GENERATE_POSIX] = {[OPERATION_CREATE] = 18,
+                        [OPERATION_MAP_FILE] = 16,
                         [OPERATION_DELETE_REGION] = 2,
-                        [OPERATION_UNMAP] = 6,
+                        [OPERATION_UNMAP] = 4,
                         [OPERATION_PROTECT] = 10,
                         [OPERATION_RESIZE] = 5,
                         [OPERATION_MOVE] = 6,
@@ -48,7 +48,7 @@ static const uint8_t weights[][OPERATION_KINDS] = {
                         [OPERATION_SYNC] = 2,
                         [OPERATION_INHERIT] = 3,
                         [OPERATION_READ] = 60,
-                        [OPERATION_EXECUTE] = 6,
+                        [OPERATION_EXECUTE] = 8,
                         [OPERATION_WRITE] = 70,
                         [OPERATION_FORK] = 2,
                         [OPERATION_NEW_SPACE] = 1,
@@ -222,10 +222,26 @@ static void pick_place(struct generator *g)
         g->cpu = (uint8_t)generate_pick(g, TRACE_CPUS);
 }
 
+/* Most of a window is mapped, most of that can be written, and most of a file is there. */
+static void favour_success(struct generator *g, struct operation *o)
+{
+    int32_t *a = o->argument, *lock = o->kind == OPERATION_PROTECT ? &a[2] : &a[3];
+    bool new_region = o->kind == OPERATION_CREATE || o->kind == OPERATION_MAP_FILE;
+    if (new_region)
+        a[1] += (int32_t)generate_pick(g, 8);
+    if (o->kind == OPERATION_MAP_FILE)
+        a[6] %= 8;
+    if (o->kind == OPERATION_TRUNCATE && generate_pick(g, 2) == 0)
+        a[1] = FILE_PAGES * 4096 - a[1] / 4;
+    if ((new_region || o->kind == OPERATION_PROTECT) && generate_pick(g, 2) == 0)
+        *lock = (*lock & ~(int32_t)LOCK_NO_READ) | (int32_t)LOCK_RW;
+}
+
 /* Linux has no window that ranges could leave, and all there is to execute is a page's first byte. */
 static void make_posix(struct generator *g, struct operation *o)
 {
     int32_t *a = o->argument;
+    favour_success(g, o);
     if (o->kind <= OPERATION_FIND_HOLE && a[1] > WINDOW - a[0])
         a[1] = WINDOW - a[0];
     if (o->kind == OPERATION_MOVE && a[4] > WINDOW - a[3])

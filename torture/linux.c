@@ -161,15 +161,14 @@ static bool do_step(const struct linux_step *step)
 /* Does this space's next steps, and gives the turn on. */
 static void take_turn(void)
 {
-    size_t i = control->next;
-    while (i < plan->count && plan->step[i].space == own_space)
-        if (!do_step(&plan->step[i++]))
+    size_t *next = &control->next;
+    for (; *next < plan->count && plan->step[*next].space == own_space; (*next)++)
+        if (!do_step(&plan->step[*next]))
             return;
-    control->next = i;
-    if (i == plan->count)
+    if (*next == plan->count)
         end_all();
     else
-        post(control->mailbox_of[plan->step[i].space], MAIL_TURN);
+        post(control->mailbox_of[plan->step[*next].space], MAIL_TURN);
 }
 
 static void be_space(void)
@@ -208,8 +207,8 @@ static void notice_end(int status)
         return;
     snprintf(text, sizeof(text), "a space's process ends: %s",
              WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it exits");
-    if (!atomic_load(&control->failed))
-        control->at = plan->step[control->next < plan->count ? control->next : 0].at;
+    if (!atomic_load(&control->failed) && control->next < plan->count)
+        control->at = plan->step[control->next].at;
     fail(text);
     end_all();
 }
@@ -285,19 +284,22 @@ bool linux_plan_run(const struct linux_plan *the_plan, struct trace_outcome *out
     return !outcome->failed;
 }
 
-bool linux_run(const struct trace *trace, struct trace_outcome *outcome)
+bool linux_run_way(const struct trace *trace, const struct trace_way *way,
+                   struct trace_outcome *outcome)
 {
     struct linux_plan made;
-    struct trace_outcome simulated;
-    struct trace_way way = {.check_every = LINUX_COMPARE_EVERY};
-    linux_plan_make(&made, trace);
-    bool same = trace_run(&made.kept, &way, &simulated);
-    *outcome = simulated;
+    linux_plan_make(&made, trace, way->check_every);
+    bool same = trace_run(&made.kept, way, outcome);
     if (same)
         same = linux_plan_run(&made, outcome);
-    else if (simulated.at < made.kept.count)
-        outcome->at = made.kept_at[simulated.at];
+    else if (outcome->at < made.kept.count)
+        outcome->at = made.kept_at[outcome->at];
     outcome->cut = made.cut;
     linux_plan_free(&made);
     return same;
+}
+
+bool linux_run(const struct trace *trace, struct trace_outcome *outcome)
+{
+    return linux_run_way(trace, &(struct trace_way){.check_every = LINUX_CHECK_EVERY}, outcome);
 }

@@ -35,8 +35,14 @@
 
 #include "trace.h"
 
+/* Operations between two comparisons of everything. */
+#define LINUX_CHECK_EVERY 1000
+
 /* Runs the trace, without what is left out, on the simulator and the model, then on Linux. False, with
  * outcome->text and the number of the operation in outcome->at, where one of them differs. */
 bool linux_run(const struct trace *trace, struct trace_outcome *outcome);
+/* The same, on a simulator that is told to do it this way; `check_every` is for Linux, too. */
+bool linux_run_way(const struct trace *trace, const struct trace_way *way,
+                   struct trace_outcome *outcome);
 
 #endif

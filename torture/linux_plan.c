@@ -64,8 +64,17 @@ static bool is_zero(const uint8_t *bytes)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, VM_PAGE_SIZE - 1) == 0;
 }
 
-static struct linux_page expect_page(struct linux_plan *plan, const struct place *place)
+/* Most pages are as they were at the last comparison. */
+static uint8_t *keep_page(struct linux_plan *plan, uint8_t **last, const uint8_t *shown)
 {
+    if (*last == NULL || memcmp(*last, shown, VM_PAGE_SIZE) != 0)
+        *last = keep(plan, shown, VM_PAGE_SIZE);
+    return *last;
+}
+
+static struct linux_page expect_page(struct linux_plan *plan, unsigned space, unsigned page)
+{
+    const struct place *place = &model.place[space][page];
     if (place->object == NULL)
         return (struct linux_page){.result = ERR_VM_PF_BAD_ADDRESS};
     if (place->lock & LOCK_NO_READ)
@@ -73,7 +82,9 @@ static struct linux_page expect_page(struct linux_plan *plan, const struct place
     const uint8_t *shown = model_shows(place);
     if (shown == NULL)
         return (struct linux_page){.result = ERR_VM_PF_PAST_END};
-    return (struct linux_page){VM_OK, is_zero(shown) ? NULL : keep(plan, shown, VM_PAGE_SIZE)};
+    if (is_zero(shown))
+        return (struct linux_page){VM_OK, NULL};
+    return (struct linux_page){VM_OK, keep_page(plan, &plan->last_page[space][page], shown)};
 }
 
 static void expect_window(struct linux_plan *plan, unsigned space, size_t at)
@@ -81,17 +92,25 @@ static void expect_window(struct linux_plan *plan, unsigned space, size_t at)
     struct linux_step *step = add_step(plan, STEP_WINDOW, space, at);
     step->page = take(plan, WINDOW * sizeof(step->page[0]));
     for (unsigned page = 0; page < WINDOW; page++)
-        step->page[page] = expect_page(plan, &model.place[space][page]);
+        step->page[page] = expect_page(plan, space, page);
+}
+
+static void expect_file(struct linux_plan *plan, unsigned file, unsigned space, size_t at)
+{
+    struct linux_step *step = add_step(plan, STEP_FILE, space, at);
+    const uint8_t *view = &model.file[file].view[0][0];
+    uint8_t **last = &plan->last_file[file];
+    step->operation.argument[0] = (int32_t)file;
+    step->length = model.file[file].size;
+    if (*last == NULL || memcmp(*last, view, step->length) != 0)
+        *last = keep(plan, view, FILE_PAGES * VM_PAGE_SIZE);
+    step->bytes = *last;
 }
 
 static void expect_everything(struct linux_plan *plan, unsigned first_space, size_t at)
 {
-    for (unsigned file = 0; file < FILES; file++) {
-        struct linux_step *step = add_step(plan, STEP_FILE, first_space, at);
-        step->operation.argument[0] = (int32_t)file;
-        step->length = model.file[file].size;
-        step->bytes = keep(plan, &model.file[file].view[0][0], step->length);
-    }
+    for (unsigned file = 0; file < FILES; file++)
+        expect_file(plan, file, first_space, at);
     for (unsigned i = 0; i < SPACES; i++) {
         unsigned space = (first_space + i) % SPACES;
         if (plan->used[space])
@@ -138,31 +157,29 @@ static bool plan_operation(struct linux_plan *plan, const struct operation *o, s
     return true;
 }
 
-static size_t room_for(const struct trace *trace)
+static void start_plan(struct linux_plan *plan, size_t operations, unsigned compare_every)
 {
-    return trace->count + (trace->count / LINUX_COMPARE_EVERY + 1) * (SPACES + FILES);
-}
-
-void linux_plan_make(struct linux_plan *plan, const struct trace *trace)
-{
-    *plan = (struct linux_plan){.room = room_for(trace)};
+    size_t comparisons = compare_every > 0 ? operations / compare_every + 1 : 1;
+    *plan = (struct linux_plan){.room = operations + comparisons * (SPACES + FILES)};
     plan->step = map_shared(plan->room * sizeof(plan->step[0]));
-    plan->kept_at = calloc(trace->count + 1, sizeof(plan->kept_at[0]));
+    plan->kept_at = calloc(operations + 1, sizeof(plan->kept_at[0]));
     if (plan->kept_at == NULL)
         abort();
     model_start(PROMISES * (int64_t)VM_PAGE_SIZE);
+}
+
+void linux_plan_make(struct linux_plan *plan, const struct trace *trace, unsigned compare_every)
+{
     unsigned space = 0;
-    size_t compared = 0;
+    start_plan(plan, trace->count, compare_every);
     for (size_t i = 0; i < trace->count && !plan->cut; i++) {
         const struct operation *o = &trace->operation[i];
         if (linux_omits(o))
             continue;
         space = o->space;
         plan->cut = !plan_operation(plan, o, i);
-        if (!plan->cut && plan->kept.count >= compared + LINUX_COMPARE_EVERY) {
+        if (!plan->cut && compare_every > 0 && plan->kept.count % compare_every == 0)
             expect_everything(plan, space, i);
-            compared = plan->kept.count;
-        }
     }
     if (!plan->cut)
         expect_everything(plan, space, trace->count);

@@ -7,9 +7,6 @@
 #include "model.h"
 #include "trace.h"
 
-/* Operations after which the contents of all windows and files are compared. */
-#define LINUX_COMPARE_EVERY 1000
-
 enum linux_step_kind { STEP_OPERATION, STEP_WINDOW, STEP_FILE };
 
 /* What a page shows to a read: `bytes`, or why it can't be read. */
@@ -38,10 +35,13 @@ struct linux_plan {
     size_t count, room;
     struct linux_chunk *chunks;
     bool used[SPACES];
-    bool cut; /* a promise was refused, or the model was lost */
+    uint8_t *last_page[SPACES][WINDOW]; /* that was kept of each; NULL: none */
+    uint8_t *last_file[FILES];          /* room for the largest */
+    bool cut;                           /* a promise was refused, or the model was lost */
 };
 
-void linux_plan_make(struct linux_plan *plan, const struct trace *trace);
+/* The contents of all windows and files are compared after so many operations, and at the end. */
+void linux_plan_make(struct linux_plan *plan, const struct trace *trace, unsigned compare_every);
 void linux_plan_free(struct linux_plan *plan);
 
 /* Runs the steps in processes of their own. False, with outcome->text, where Linux says something else. */
