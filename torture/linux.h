@@ -36,7 +36,7 @@
 #include "trace.h"
 
 /* Operations between two comparisons of everything. */
-#define LINUX_CHECK_EVERY 1000
+#define LINUX_CHECK_EVERY 400
 
 /* Runs the trace, without what is left out, on the simulator and the model, then on Linux. False, with
  * outcome->text and the number of the operation in outcome->at, where one of them differs. */
