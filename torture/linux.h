@@ -14,7 +14,7 @@
  * - spaces and regions that aren't there: a process can't name another.
  * - unknown bits, but for mprotect: mmap ignores them.
  * - LOCK_KERNEL, LOCK_NO_READ with rights: there are no such PROT_*. (Nor has the core PROT_EXEC alone.)
- * - shared stacks: MAP_GROWSDOWN is for private memory.
+ * - stacks that are shared or of a file: MAP_GROWSDOWN is for private memory.
  * - a page below a stack above another stack or a page that nobody may touch: only Linux grows there.
  * - mprotect that is denied behind the first page: Linux has changed what is before.
  * - a fork's treatment of a range with holes (Linux changes what is mapped), shared memory that is to be
