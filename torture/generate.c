@@ -103,8 +103,10 @@ static int32_t pick_addr_type(struct generator *g)
                                     REGION_ADDR_REPLACE,     REGION_ADDR_EXACT_ADDRESS,
                                     REGION_ADDR_ANY_ADDRESS, REGION_ADDR_HINT,
                                     REGION_ADDR_TOP};
+    static const int32_t posix[] = {REGION_ADDR_REPLACE, REGION_ADDR_REPLACE, REGION_ADDR_REPLACE,
+                                    REGION_ADDR_EXACT_ADDRESS, REGION_ADDR_HINT};
     if (is_posix(g))
-        return types[generate_pick(g, 4)];
+        return posix[generate_pick(g, 5)];
     return generate_pick(g, 60) == 0 ? 5 : types[generate_pick(g, 7)];
 }
 
