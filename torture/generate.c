@@ -37,14 +37,18 @@ static const uint8_t weights[][OPERATION_KINDS] = {
          [OPERATION_READ] = 30,       [OPERATION_EXECUTE] = 4,   [OPERATION_WRITE] = 40,
          [OPERATION_FORK] = 8,        [OPERATION_NEW_SPACE] = 1, [OPERATION_TRUNCATE] = 3,
          [OPERATION_FILE_READ] = 4,   [OPERATION_FILE_WRITE] = 4},
-    [GENERATE_POSIX] = {[OPERATION_CREATE] = 10,
-                        [OPERATION_MAP_FILE] = 10,
-                        [OPERATION_UNMAP] = 6,
+    [GENERATE_POSIX] = {[OPERATION_CREATE] = 18,
+                        [OPERATION_MAP_FILE] = 16,
+                        [OPERATION_DELETE_REGION] = 2,
+                        [OPERATION_UNMAP] = 4,
                         [OPERATION_PROTECT] = 10,
+                        [OPERATION_RESIZE] = 5,
+                        [OPERATION_MOVE] = 6,
                         [OPERATION_DISCARD] = 6,
                         [OPERATION_SYNC] = 2,
-                        [OPERATION_MOVE] = 4,
+                        [OPERATION_INHERIT] = 3,
                         [OPERATION_READ] = 60,
+                        [OPERATION_EXECUTE] = 8,
                         [OPERATION_WRITE] = 70,
                         [OPERATION_FORK] = 2,
                         [OPERATION_NEW_SPACE] = 1,
@@ -53,11 +57,17 @@ static const uint8_t weights[][OPERATION_KINDS] = {
                         [OPERATION_FILE_WRITE] = 4},
 };
 
+static bool is_posix(const struct generator *g)
+{
+    return g->profile == GENERATE_POSIX || g->profile == GENERATE_POSIX_ALONE;
+}
+
 static uint8_t pick_kind(struct generator *g)
 {
     static unsigned sums[sizeof(weights) / sizeof(weights[0])];
-    const uint8_t *weight = weights[g->profile];
-    unsigned *sum = &sums[g->profile], kind = 0;
+    enum generate_profile profile = is_posix(g) ? GENERATE_POSIX : g->profile;
+    const uint8_t *weight = weights[profile];
+    unsigned *sum = &sums[profile], kind = 0;
     if (*sum == 0)
         for (unsigned i = 0; i < OPERATION_KINDS; i++)
             *sum += weight[i];
@@ -79,7 +89,7 @@ static int32_t pick_lock(struct generator *g, unsigned flags)
         LOCK_RW,      LOCK_RW,     LOCK_RW, LOCK_RW, LOCK_RO, LOCK_RO, LOCK_RW | LOCK_EXECUTE,
         LOCK_EXECUTE, LOCK_NO_READ};
     unsigned lock = locks[generate_pick(g, sizeof(locks) / sizeof(locks[0]))];
-    if (generate_pick(g, 40) == 0)
+    if (!is_posix(g) && generate_pick(g, 40) == 0)
         return (int32_t)(generate_pick(g, 256) & (flags | LOCK_MASK));
     for (unsigned bit = 1; bit <= REGION_NO_WRITE; bit <<= 1)
         if ((flags & bit) && generate_pick(g, 5) == 0)
@@ -93,6 +103,10 @@ static int32_t pick_addr_type(struct generator *g)
                                     REGION_ADDR_REPLACE,     REGION_ADDR_EXACT_ADDRESS,
                                     REGION_ADDR_ANY_ADDRESS, REGION_ADDR_HINT,
                                     REGION_ADDR_TOP};
+    static const int32_t posix[] = {REGION_ADDR_REPLACE, REGION_ADDR_REPLACE, REGION_ADDR_REPLACE,
+                                    REGION_ADDR_EXACT_ADDRESS, REGION_ADDR_HINT};
+    if (is_posix(g))
+        return posix[generate_pick(g, 5)];
     return generate_pick(g, 60) == 0 ? 5 : types[generate_pick(g, 7)];
 }
 
@@ -108,8 +122,10 @@ static void pick_twist(struct generator *g, struct operation *o)
     static const uint8_t twists[] = {TWIST_UNALIGNED, TWIST_EMPTY,      TWIST_ODD_SIZE,
                                      TWIST_LONG,      TWIST_HUGE,       TWIST_NO_SPACE,
                                      TWIST_BAD_BITS,  TWIST_OTHER_SPACE};
-    if (g->profile != GENERATE_POSIX && generate_pick(g, 25) == 0)
-        o->twist = twists[generate_pick(g, 8)];
+    static const uint8_t posix[] = {TWIST_UNALIGNED, TWIST_EMPTY, TWIST_ODD_SIZE, TWIST_HUGE,
+                                    TWIST_BAD_BITS};
+    if (generate_pick(g, 25) == 0)
+        o->twist = is_posix(g) ? posix[generate_pick(g, 5)] : twists[generate_pick(g, 8)];
 }
 
 static void fill_region(struct generator *g, struct operation *o)
@@ -208,6 +224,43 @@ static void pick_place(struct generator *g)
         g->cpu = (uint8_t)generate_pick(g, TRACE_CPUS);
 }
 
+/* Most of a window is mapped, most of that can be written, and most of a file is there. */
+static void favour_success(struct generator *g, struct operation *o)
+{
+    int32_t *a = o->argument, *lock = o->kind == OPERATION_PROTECT ? &a[2] : &a[3];
+    bool new_region = o->kind == OPERATION_CREATE || o->kind == OPERATION_MAP_FILE;
+    if (new_region)
+        a[1] += (int32_t)generate_pick(g, 8);
+    if (o->kind == OPERATION_MAP_FILE)
+        a[6] %= 8;
+    if (o->kind == OPERATION_TRUNCATE && generate_pick(g, 2) == 0)
+        a[1] = FILE_PAGES * 4096 - a[1] / 4;
+    if ((new_region || o->kind == OPERATION_PROTECT) && generate_pick(g, 2) == 0)
+        *lock = (*lock & ~(int32_t)LOCK_NO_READ) | (int32_t)LOCK_RW;
+}
+
+/* Linux has no window that ranges could leave, and all there is to execute is a page's first byte. */
+static void make_posix(struct generator *g, struct operation *o)
+{
+    int32_t *a = o->argument;
+    favour_success(g, o);
+    if (o->kind <= OPERATION_FIND_HOLE && a[1] > WINDOW - a[0])
+        a[1] = WINDOW - a[0];
+    if (o->kind == OPERATION_MOVE && a[4] > WINDOW - a[3])
+        a[4] = WINDOW - a[3];
+    bool return_byte = o->kind == OPERATION_WRITE && generate_pick(g, 4) == 0;
+    if (g->profile == GENERATE_POSIX_ALONE && o->kind == OPERATION_FORK)
+        o->kind = OPERATION_EXECUTE;
+    if (o->kind == OPERATION_EXECUTE || return_byte)
+        a[1] = 0;
+    if (o->kind == OPERATION_EXECUTE)
+        a[2] = 1;
+    if (return_byte)
+        a[3] = RETURN_BYTE;
+    if (g->profile == GENERATE_POSIX_ALONE)
+        o->space = 0;
+}
+
 void generate_next(struct generator *g, struct operation *o)
 {
     pick_place(g);
@@ -220,5 +273,7 @@ void generate_next(struct generator *g, struct operation *o)
     else
         fill_other(g, o);
     pick_twist(g, o);
+    if (is_posix(g))
+        make_posix(g, o);
     operation_clamp(o);
 }

@@ -8,9 +8,13 @@
 
 enum generate_profile {
     GENERATE_ALL,
-    GENERATE_CALM, /* nothing whose documented partial effect depends on where memory runs out */
-    GENERATE_POSIX /* what Linux has, too: see linux.h */
+    GENERATE_CALM,  /* nothing whose documented partial effect depends on where memory runs out */
+    GENERATE_POSIX, /* what Linux has, too: see linux.h */
+    GENERATE_POSIX_ALONE /* the same in one space, without forks */
 };
+
+/* What an executed byte must be: x86's near return. */
+#define RETURN_BYTE 0xc3
 
 struct generator {
     uint64_t random;

@@ -32,9 +32,9 @@ static const char *class_name(unsigned class)
 static void save_trace(FILE *file, const struct record *record)
 {
     const struct trace_way *way = &record->way;
-    fprintf(file, "trace cpus=%u seed=%lu failing=%d n=%u forever=%d check=%u class=%s\n",
-            way->cpus, (unsigned long)way->seed, way->failing, way->n, way->forever,
-            way->check_every, class_name(way->class));
+    fprintf(file, "%s cpus=%u seed=%lu failing=%d n=%u forever=%d check=%u class=%s\n",
+            way->on_linux ? "linux" : "trace", way->cpus, (unsigned long)way->seed, way->failing,
+            way->n, way->forever, way->check_every, class_name(way->class));
     for (size_t i = 0; i < record->trace.count; i++)
         operation_print(&record->trace.operation[i], file);
 }
@@ -77,11 +77,14 @@ static bool parse_class(const char *text, enum sim_failure *class)
 static bool load_head(struct record *record, const char *line)
 {
     unsigned long seed;
-    char name[64], class[64];
+    char kind[8], name[64], class[64];
     int failing = 0, forever = 0;
     struct trace_way *way = &record->way;
-    if (sscanf(line, "trace cpus=%u seed=%lu failing=%d n=%u forever=%d check=%u class=%63[^\n]",
-               &way->cpus, &seed, &failing, &way->n, &forever, &way->check_every, class) == 7) {
+    if (sscanf(line, "%7[a-z] cpus=%u seed=%lu failing=%d n=%u forever=%d check=%u class=%63[^\n]",
+               kind, &way->cpus, &seed, &failing, &way->n, &forever, &way->check_every,
+               class) == 8 &&
+        (strcmp(kind, "trace") == 0 || strcmp(kind, "linux") == 0)) {
+        way->on_linux = strcmp(kind, "linux") == 0;
         way->seed = seed;
         way->failing = failing != 0;
         way->forever = forever != 0;

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "linux.h"
+
 #define SECONDS 20 /* for a short trace */
 
 /* ---- apart -------------------------------------------------------------------------------------- */
@@ -26,7 +28,7 @@ static void run_in_child(const struct trace *trace, const struct trace_way *way,
     apart_begin(seconds);
     /* What is known if it crashes. */
     *outcome = (struct trace_outcome){.failed = true, .text = "the run hasn't ended"};
-    (void)trace_run(trace, way, &own);
+    (void)(way->on_linux ? linux_run_way : trace_run)(trace, way, &own);
     *outcome = own;
     _exit(0);
 }

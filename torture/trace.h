@@ -27,6 +27,7 @@ struct trace_way {
     unsigned n;             /* the n-th request; 0: chosen by the seed */
     bool forever;           /* and all behind it */
     unsigned check_every;   /* operations; everything is compared then */
+    bool on_linux;          /* for runs apart and shrinking: on Linux, too (linux.h) */
 };
 
 struct trace_outcome {

@@ -79,7 +79,8 @@ static void test_record_save_and_load_a_trace(void **state)
                                    .class = SIM_FAIL_TABLE,
                                    .n = 4,
                                    .forever = true,
-                                   .check_every = 9}};
+                                   .check_every = 9,
+                                   .on_linux = true}};
     static struct record loaded;
     const char *problem;
     unsigned line;
@@ -96,6 +97,7 @@ static void test_record_save_and_load_a_trace(void **state)
     assert_int_equal(loaded.way.class, SIM_FAIL_TABLE);
     assert_int_equal(loaded.way.n, 4);
     assert_int_equal(loaded.way.check_every, 9);
+    assert_true(loaded.way.on_linux);
     record_free(&saved);
     record_free(&loaded);
 }
