@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "explore.h"
+#include "linux.h"
 #include "shrink.h"
 
 #define RUNS_OF_A_TURN 200
@@ -65,22 +66,28 @@ static _Noreturn void give_up(const char *text)
 }
 
 /* Every third trace has requests that fail, unless all have, or are to have none. */
+static void choose_way(uint64_t turn)
+{
+    struct trace_way *way = &self->record.way;
+    self->trace_seed = plan->seed + turn;
+    self->record.scenario = NULL;
+    *way = plan->way;
+    way->failing |= plan->strategy == CAMPAIGN_MIXED && !way->on_linux && turn % 3 == 2;
+    way->seed = turn % 2 == 0 && !way->failing ? 0 : self->trace_seed + 1;
+    self->profile = way->on_linux ? GENERATE_POSIX : way->failing ? GENERATE_CALM : GENERATE_ALL;
+}
+
 static void run_trace(uint64_t turn)
 {
     static struct trace trace;
     struct trace_outcome outcome;
     struct campaign_figures *figures = &self->figures;
-    struct record *record = &self->record;
+    const struct trace_way *way = &self->record.way;
     double start = now();
-    self->trace_seed = plan->seed + turn;
-    record->scenario = NULL;
-    record->way = plan->way;
-    record->way.failing |= plan->strategy == CAMPAIGN_MIXED && turn % 3 == 2;
-    record->way.seed = turn % 2 == 0 && !record->way.failing ? 0 : self->trace_seed + 1;
-    self->profile = record->way.failing ? GENERATE_CALM : GENERATE_ALL;
+    choose_way(turn);
     trace_generate(&trace, self->trace_seed, self->profile, CAMPAIGN_TRACE);
     alarm(HUNG_SECONDS);
-    if (!trace_run(&trace, &record->way, &outcome))
+    if (!(way->on_linux ? linux_run_way : trace_run)(&trace, way, &outcome))
         give_up(outcome.text);
     figures->traces++;
     figures->operations += outcome.operations;

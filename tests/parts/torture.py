@@ -59,7 +59,8 @@ def run(report):
     if figures:
         show(figures)
         check_figures(report, figures)
-    sim(report, "every second request fails", "--ops", "200000", "--fail", "any")
+    sim(report, "every operation meets a failure", "--ops", "200000", "--fail", "any")
+    sim(report, "against Linux", "--linux", "--seconds", str(SECONDS // 2))
 
 
 def run_long(report, seconds):
@@ -71,5 +72,7 @@ def run_long(report, seconds):
     if figures:
         print(f"   seed {figures['seed']}")
         show(figures)
+    sim(report, "against Linux for long", "--linux", "--seconds", str(seconds),
+        timeout=seconds + 600)
     sim(report, "two preemptions", "--schedule", "exhaustive", "--seconds", str(seconds),
         timeout=seconds + 600)

@@ -73,6 +73,8 @@ const char help_sim[] =
     "  --seed S               where the random numbers begin (1)\n"
     "  --jobs N               processes (one for each processor)\n"
     "  --ops N                traces only, N operations in all\n"
+    "  --linux                traces only, of what POSIX has, too: they are also run by\n"
+    "                         processes of this host, with real memory\n"
     "  --cpus N               of the simulated machine, in traces: 1 to 4 (2)\n"
     "  --check N              compare everything after each N operations (64)\n"
     "  --fail CLASS[:N[:forever]]\n"

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux.h>
+
 #include "error.h"
 
 #define DEFAULT_SECONDS 10
@@ -25,6 +27,7 @@ enum {
     OPTION_REPLAY,
     OPTION_SAVE,
     OPTION_JSON,
+    OPTION_LINUX,
     OPTION_LIST,
     OPTION_QUIET,
     OPTION_HELP
@@ -43,6 +46,7 @@ static const struct option long_options[] = {
     {"replay", required_argument, NULL, OPTION_REPLAY},
     {"save", required_argument, NULL, OPTION_SAVE},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"linux", no_argument, NULL, OPTION_LINUX},
     {"list", no_argument, NULL, OPTION_LIST},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -138,6 +142,11 @@ static int set_scenario(struct campaign_plan *plan, const char *text)
 static int set_plan(struct campaign_plan *plan, int option, const char *value)
 {
     switch (option) {
+    case OPTION_LINUX:
+        plan->schedules = false;
+        plan->way.on_linux = true;
+        plan->way.check_every = LINUX_CHECK_EVERY;
+        return 0;
     case OPTION_SEED:
         return set_number("seed", value, 0, UINT64_MAX / 2, &plan->seed);
     case OPTION_OPS:
