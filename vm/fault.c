@@ -157,7 +157,7 @@ static int zero_fill(struct fault *f)
         ref = f->top;
     else if (f->pull)
         ref = f->pull;
-    else if (f->skipping && f->at->temporary)
+    else if (f->hidden && f->at->temporary)
         ref = f->top;
     return new_page(f, ref, NULL, &f->page);
 }
