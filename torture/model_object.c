@@ -206,7 +206,7 @@ void object_truncate_all(struct object *file, unsigned first)
         if (object->kind != OBJECT_MEMORY || object_root_file(object) != file)
             continue;
         for (unsigned at = 0; at < CELLS; at++)
-            if (object->first + at >= first && object->cell[at].state == CELL_OWN)
+            if (object->first + at >= first)
                 clear_cell(&object->cell[at]);
     }
 }

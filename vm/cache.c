@@ -245,6 +245,16 @@ void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page)
     detach_page(ref->cache, page);
 }
 
+void cache_forget_hidden(vm_cache_ref *ref, off_t first)
+{
+    vm_cache *cache = ref->cache;
+    uint64_t key = key_of(first);
+    void *found;
+    for (; (found = radix_next(&cache->pages, &key)) != NULL; key++)
+        if (found == VM_CACHE_SKIP)
+            (void)radix_remove(&cache->pages, key);
+}
+
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last)
 {
     vm_cache *cache = ref->cache;

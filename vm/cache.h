@@ -95,6 +95,8 @@ void vm_cache_remove_region(vm_cache_ref *ref, vm_region *region);
 void cache_hide_key(vm_cache_ref *ref, uint64_t key);
 /* Drops the pages in [first, last], but for busy ones. */
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
+/* Takes out each VM_CACHE_SKIP from `first` on: no cache below has a page there any more. */
+void cache_forget_hidden(vm_cache_ref *ref, off_t first);
 /* Charges the store `bytes` more: ERR_VM_WOULD_OVERCOMMIT. */
 #define cache_charge(cache, bytes)                                                                 \
     (VM_INJECT(VM_INJECT_COMMIT) ? ERR_VM_WOULD_OVERCOMMIT : cache_charge_store((cache), (bytes)))

@@ -173,6 +173,7 @@ static void drop_behind(vm_cache_ref *ref, void *first)
     off_t from = *(off_t *)first;
     cache_unmap(ref, from, INT64_MAX);
     cache_remove_pages(ref, from, INT64_MAX);
+    cache_forget_hidden(ref, from);
 }
 
 /* => cache: locked. A page at or behind `offset` that the store reads or writes now, or NULL. */
