@@ -51,9 +51,60 @@ def check_figures(report, figures):
     report.check("traces run", rate >= LEAST_RATE, f"{rate} operations a second")
 
 
+def refuses(report, name, words, *options):
+    """One case: status 125, each of the words on standard error, and nothing on standard output."""
+    done = subprocess.run([QUIRE, "sim", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=60, check=False)
+    good = (done.returncode == 125 and not done.stdout
+            and all(word in done.stderr for word in words))
+    report.check(f"quire sim {name}", good, f"{done.returncode} {done.stdout}{done.stderr}")
+
+
+def check_usage(report):
+    for option, value, word in [
+            ("--seed", "x", "not a number"), ("--seed", "-1", "not a number"),
+            ("--ops", "0", "not a number"), ("--cpus", "5", "from 1 to 4"),
+            ("--seconds", "0", "not a number"), ("--jobs", "65", "not a number"),
+            ("--check", "0", "not a number"), ("--fail", "luck", "no such class"),
+            ("--fail", "frame:0", "CLASS:N"), ("--fail", "frame:1:often", "CLASS:N"),
+            ("--schedule", "fair", "exhaustive"), ("--scenario", "none", "--list"),
+            ("--replay", "/is/not/there", "No such file")]:
+        refuses(report, f"{option} {value}", [option, value, word], option, value)
+    refuses(report, "--seed alone", ["needs a value"], "--seed")
+    refuses(report, "--list=1", ["takes no value"], "--list=1")
+    refuses(report, "--bogus", ["no such option"], "--bogus")
+    refuses(report, "with a word", ["options only"], "word")
+
+
+def check_replay(report):
+    """A file that isn't one says where; a failure has a status of its own."""
+    path = "build/replay-test.trace"
+    head = "trace cpus=2 seed=0 failing=0 n=0 forever=0 check=1 class=any\n"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(head + "unmap page=1\nunmap page=77\n")
+    refuses(report, "--replay says the line", ["line 3", "page"], "--replay", path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(head.replace("cpus=2", "cpus=1000") + "unmap page=1\n")
+    done = subprocess.run([QUIRE, "sim", "--replay", path], stdout=subprocess.PIPE, text=True,
+                          timeout=60, check=False)
+    report.check("quire sim --replay of a failure", done.returncode == 1, done.stdout)
+
+
+def check_list(report):
+    done = subprocess.run([QUIRE, "sim", "--list"], stdout=subprocess.PIPE, text=True, timeout=60,
+                          check=False)
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    report.check("quire sim --list", done.returncode == 0 and len(names) == len(set(names)) >= 40)
+    sim(report, "one scenario", "--scenario", names[0], "--seconds", "1")
+    sim(report, "one class", "--ops", "5000", "--fail", "frame:1:forever")
+
+
 def run(report):
     if not unit.build_in(report, "build"):
         return
+    check_usage(report)
+    check_replay(report)
+    check_list(report)
     replay(report)
     figures = sim(report, "campaign", "--seconds", str(SECONDS))
     if figures:

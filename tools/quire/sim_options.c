@@ -212,6 +212,8 @@ int sim_options_parse(struct sim_options *options, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
         if (option == ':')
             return fail(STATUS_ERROR, "%s needs a value; see quire help sim", argv[optind - 1]);
+        if (option == '?' && optopt >= OPTION_SEED)
+            return fail(STATUS_ERROR, "%s: this option takes no value", argv[optind - 1]);
         if (option == '?')
             return fail(STATUS_ERROR, "%s: no such option; see quire help sim", argv[optind - 1]);
         int status = set_option(options, option == 'h' ? OPTION_HELP : option, optarg);
