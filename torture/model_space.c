@@ -386,6 +386,52 @@ int wire(const struct span *span, bool wired)
     return error;
 }
 
+/* ---- what operations share ---------------------------------------------------------------------- */
+
+void insert(const struct span *span, struct place place)
+{
+    place.serial = ++model.next_serial;
+    for (unsigned i = 0; i < span->count; i++) {
+        model.place[span->space][span->first + i] = place;
+        place.offset++;
+    }
+}
+
+/* What must be promised before others share the region's object. */
+int64_t promise_to_share(const struct span *region)
+{
+    const struct place *place = &model.place[region->space][region->first];
+    bool promised = place->charged || place->promised || (place->lock & REGION_OVERCOMMIT);
+    return place->object->kind != OBJECT_MEMORY || promised ? 0
+                                                            : (int64_t)region->count * PAGE_BYTES;
+}
+
+void share(const struct span *region)
+{
+    struct place *place = &model.place[region->space][region->first];
+    int64_t bytes = promise_to_share(region);
+    if (place->object->kind != OBJECT_MEMORY)
+        return;
+    if (bytes > 0)
+        (void)promise(place->object, bytes);
+    for (unsigned i = 0; i < region->count && bytes > 0; i++)
+        place[i].charged = place[i].charged_to_share = true;
+    place->object->shared = true;
+}
+
+void set_inherit(const struct span *region, int inherit)
+{
+    for (unsigned i = 0; i < region->count; i++)
+        model.place[region->space][region->first + i].inherit = (uint8_t)inherit;
+}
+
+int get_span(const struct operation *o, struct span *span)
+{
+    if (o->twist == TWIST_NO_SPACE)
+        return ERR_VM_INVALID_ASPACE;
+    return span_check(o->space, operation_address(o), operation_size(o), span);
+}
+
 const uint8_t *model_shows(const struct place *place)
 {
     return object_page(place->object, place->offset);

@@ -50,4 +50,18 @@ int model_fault(unsigned space, unsigned page, unsigned access);
 int bring_in(const struct span *span);
 int wire(const struct span *span, bool wired);
 
+/* A new region of pages like `place`, which is the first. */
+void insert(const struct span *span, struct place place);
+/* What must be promised before others share the region's object. */
+int64_t promise_to_share(const struct span *region);
+void share(const struct span *region);
+void set_inherit(const struct span *region, int inherit);
+/* The operation's range in its space. */
+int get_span(const struct operation *operation, struct span *span);
+
+/* The operations, by what they do. */
+void create_any(const struct operation *operation, struct answer *answer);    /* model_create.c */
+void do_with_range(const struct operation *operation, struct answer *answer); /* model_range.c */
+int do_delete_region(const struct operation *operation);
+
 #endif

@@ -58,7 +58,7 @@ static void end(void)
 static const struct scenario steps = {
     .name = "steps",
     .begin = begin,
-    .actor = {{"first", first}, {"second", second}},
+    .actor = {{.name = "first", .run = first}, {.name = "second", .run = second}},
     .end = end,
 };
 
