@@ -69,14 +69,15 @@ static int do_protect(const struct operation *o)
         return error;
     if (span.count == 0)
         return ERR_VM_PAGE_NOT_PRESENT;
+    if (charge_range(&span, lock) != VM_OK)
+        return ERR_VM_WOULD_OVERCOMMIT;
     span_isolate(&span);
-    error = charge_range(&span, lock);
-    for (unsigned i = 0; i < span.count && error == VM_OK; i++) {
+    for (unsigned i = 0; i < span.count; i++) {
         struct place *place = &model.place[span.space][span.first + i];
         place->lock = lock | (place->lock & (REGION_FLAGS_MASK | LOCK_KERNEL));
     }
     span_join(&span);
-    return error == VM_OK && hole ? ERR_VM_PAGE_NOT_PRESENT : error;
+    return hole ? ERR_VM_PAGE_NOT_PRESENT : VM_OK;
 }
 
 static int do_inherit(const struct operation *o)
@@ -209,12 +210,13 @@ static bool overlap(const struct span *a, const struct span *b)
     return a->first < b->first + b->count && b->first < a->first + a->count;
 }
 
-/* The two ranges are cut out and the growth, if any, is prepared; or, on an error, what can be one is
- * joined again. */
+/* The two ranges are cut out and the growth, if any, is prepared; or, on an error, nothing is cut. */
 static int prepare_move(const struct span *old, const struct span *kept, const struct span *to,
                         bool replace)
 {
+    struct place before[WINDOW];
     int error = VM_OK;
+    memcpy(before, model.place[old->space], sizeof(before));
     span_isolate(kept);
     if (kept->count < old->count)
         span_isolate(old);
@@ -222,10 +224,8 @@ static int prepare_move(const struct span *old, const struct span *kept, const s
         span_isolate(to);
     if (to->count > kept->count)
         error = prepare_growth(kept, region_end(kept), to->count - kept->count);
-    if (error == VM_OK)
-        return VM_OK;
-    span_join(old);
-    span_join(to);
+    if (error != VM_OK)
+        memcpy(model.place[old->space], before, sizeof(before));
     return error;
 }
 

@@ -32,28 +32,37 @@ static int survey(const vm_address_space *aspace, unsigned lock, struct plan *pl
     return VM_OK;
 }
 
-/* => map: write-locked. All of them are promised their memory from now on, or none. */
-static int charge_range(const vm_address_space *aspace, const struct plan *plan, unsigned lock)
+/* How many bytes of the region are in the plan. */
+static off_t part_of(const vm_region *region, const struct plan *plan)
+{
+    addr_t first = region->base > plan->first ? region->base : plan->first;
+    addr_t last = region_last(region) < plan->last ? region_last(region) : plan->last;
+    return (off_t)(last - first + 1);
+}
+
+/* => map: write-locked. Charges the ledger with what all of them will be promised, or nothing. */
+static int charge_range(const vm_address_space *aspace, const struct plan *plan, unsigned lock,
+                        off_t *total)
 {
     struct map_cursor cursor;
-    off_t total = 0;
+    *total = 0;
     vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
     for (; region && region->base <= plan->last; region = map_next(&cursor))
-        total += region_needs_promise(region, lock) ? (off_t)region->size : 0;
-    if (total == 0)
+        *total += region_needs_promise(region, lock) ? part_of(region, plan) : 0;
+    if (*total == 0)
         return VM_OK;
-    if (VM_INJECT(VM_INJECT_COMMIT) || vm_commit_charge(total) != VM_OK)
+    if (VM_INJECT(VM_INJECT_COMMIT) || vm_commit_charge(*total) != VM_OK)
         return ERR_VM_WOULD_OVERCOMMIT;
-    region = map_first(&aspace->virtual_map, plan->first, &cursor);
-    for (; region && region->base <= plan->last; region = map_next(&cursor)) {
-        if (!region_needs_promise(region, lock))
-            continue;
-        cache_lock(region->cache_ref);
-        region->cache_ref->cache->store->committed_size += (off_t)region->size;
-        region->charged = true;
-        cache_unlock(region->cache_ref);
-    }
     return VM_OK;
+}
+
+/* Its part of what charge_range has charged. */
+static void take_promise(vm_region *region)
+{
+    cache_lock(region->cache_ref);
+    region->cache_ref->cache->store->committed_size += (off_t)region->size;
+    region->charged = true;
+    cache_unlock(region->cache_ref);
 }
 
 static void set_lock(vm_region *region, unsigned lock)
@@ -68,23 +77,29 @@ static void set_lock(vm_region *region, unsigned lock)
     cache_unlock(region->cache_ref);
 }
 
-/* => map: write-locked */
+/* => map: write-locked. What can fail comes before the first change. */
 static int protect(vm_address_space *aspace, struct plan *plan, unsigned lock)
 {
     struct map_cursor cursor;
+    off_t charged = 0;
     int error = survey(aspace, lock, plan);
     if (error != VM_OK || plan->last < plan->first)
         return error;
-    error = range_isolate(aspace, plan->first, plan->last);
-    if (error == VM_OK)
-        error = charge_range(aspace, plan, lock);
-    if (error == VM_OK) {
-        vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
-        for (; region && region->base <= plan->last; region = map_next(&cursor))
-            set_lock(region, lock);
+    error = charge_range(aspace, plan, lock, &charged);
+    if (error != VM_OK)
+        return error;
+    if (range_isolate(aspace, plan->first, plan->last) != VM_OK) {
+        (void)vm_commit_charge(-charged);
+        return ERR_NO_MEMORY;
+    }
+    vm_region *region = map_first(&aspace->virtual_map, plan->first, &cursor);
+    for (; region && region->base <= plan->last; region = map_next(&cursor)) {
+        if (region_needs_promise(region, lock))
+            take_promise(region);
+        set_lock(region, lock);
     }
     range_join(aspace, plan->first, plan->last);
-    return error;
+    return VM_OK;
 }
 
 int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock)

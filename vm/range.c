@@ -126,6 +126,11 @@ static vm_region *straddles(vm_address_space *aspace, addr_t at)
     return region && region->base != at ? region : NULL;
 }
 
+bool range_is_whole_at(vm_address_space *aspace, addr_t at)
+{
+    return at <= aspace->virtual_map.last && straddles(aspace, at);
+}
+
 int range_isolate(vm_address_space *aspace, addr_t first, addr_t last)
 {
     vm_region *low = straddles(aspace, first);

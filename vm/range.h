@@ -24,6 +24,8 @@ int range_check(const vm_address_space *aspace, addr_t address, addr_t size, add
 /* Makes region boundaries at `first` and behind `last`, so that each region lies inside or outside.
  * ERR_NO_MEMORY: nothing has changed. */
 int range_isolate(vm_address_space *aspace, addr_t first, addr_t last);
+/* Whether a region goes over `at`, so that a boundary there would be a cut. */
+bool range_is_whole_at(vm_address_space *aspace, addr_t at);
 /* Takes out all regions inside, which must be isolated, and unmaps them. */
 void range_remove(vm_address_space *aspace, addr_t first, addr_t last,
                   struct range_removed *removed);

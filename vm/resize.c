@@ -309,6 +309,32 @@ static void carry(vm_address_space *aspace, vm_region *region, addr_t to)
     cache_unlock(region->cache_ref);
 }
 
+/* The places at which a move may cut regions, and whether it does: where it then fails, exactly these cuts
+ * are undone. */
+#define MOVE_CUTS 5
+struct move_cuts {
+    addr_t at[MOVE_CUTS];
+    bool whole[MOVE_CUTS];
+};
+
+/* => map: write-locked */
+static struct move_cuts find_cuts(vm_address_space *aspace, const struct move *m, addr_t kept)
+{
+    struct move_cuts cuts = {.at = {m->first, m->first + kept, m->last + 1, m->place.address,
+                                    m->place.address + m->new_size}};
+    for (unsigned i = 0; i < MOVE_CUTS; i++)
+        cuts.whole[i] = range_is_whole_at(aspace, cuts.at[i]);
+    return cuts;
+}
+
+/* => map: write-locked */
+static void undo_cuts(vm_address_space *aspace, const struct move_cuts *cuts)
+{
+    for (unsigned i = 0; i < MOVE_CUTS; i++)
+        if (cuts->whole[i])
+            range_join(aspace, cuts->at[i], cuts->at[i] - 1);
+}
+
 /* => map: write-locked. All that can fail: boundaries around what moves and around what it replaces,
  * a reserved place in the index, and the growth. */
 static int prepare_move(vm_address_space *aspace, const struct move *m, addr_t kept,
@@ -335,10 +361,10 @@ static int move_region(vm_address_space *aspace, struct move *m, struct range_re
     addr_t old_size = m->last - m->first + 1;
     addr_t kept = m->new_size < old_size ? m->new_size : old_size;
     addr_t to_last = m->place.address + (m->new_size - 1);
+    struct move_cuts cuts = find_cuts(aspace, m, kept);
     int error = prepare_move(aspace, m, kept, &g);
     if (error != VM_OK) {
-        range_join(aspace, m->first, m->last);
-        range_join(aspace, m->place.address, to_last);
+        undo_cuts(aspace, &cuts);
         return error;
     }
     vm_region *region = vm_virtual_map_lookup(&aspace->virtual_map, m->first);
