@@ -64,6 +64,12 @@ static inline void cache_lock(vm_cache_ref *ref)
     vm_mutex_lock(&ref->lock, VM_RANK_CACHE);
 }
 
+/* => ref: locked. Whether regions map it, or may be about to. */
+static inline bool cache_has_regions(const vm_cache_ref *ref)
+{
+    return ref->coming > 0 || !list_is_empty(&ref->regions);
+}
+
 static inline void cache_unlock(vm_cache_ref *ref)
 {
     vm_mutex_unlock(&ref->lock);

@@ -72,7 +72,7 @@ static bool stands_on_region(vm_cache_ref *ref)
 {
     bool found = false;
     for (vm_cache_ref *at = chain_step(ref, ref); at; at = chain_step(ref, at))
-        found |= at->temporary && !list_is_empty(&at->regions);
+        found |= at->temporary && cache_has_regions(at);
     return found;
 }
 

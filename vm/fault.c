@@ -92,7 +92,7 @@ static void step_down(struct fault *f)
     cache_lock(f->at);
     if (here == f->top)
         return;
-    if (!f->pull && !f->hidden && !list_is_empty(&here->regions))
+    if (!f->pull && !f->hidden && cache_has_regions(here))
         f->pull = here;
     else
         cache_unlock(here);
@@ -166,7 +166,7 @@ static int zero_fill(struct fault *f)
  * visible through the top alone. Siblings have no order among them: try, and leave it if one is busy. */
 static bool only_top_sees(const struct fault *f)
 {
-    if (!f->at->temporary || f->top->cache->source != f->at || !list_is_empty(&f->at->regions) ||
+    if (!f->at->temporary || f->top->cache->source != f->at || cache_has_regions(f->at) ||
         f->page->wire_count > 0)
         return false;
     list_for_each(link, &f->at->consumers)
