@@ -77,8 +77,10 @@ void region_free_struct(vm_region *region);
 
 /* Another region is to show the same memory. => cache: locked. ERR_VM_WOULD_OVERCOMMIT */
 int region_make_shared(vm_region *region);
-/* After region_make_shared has succeeded: it isn't, after all. => cache: locked */
+/* After region_make_shared has succeeded: it isn't, after all; or it has gone meanwhile. => map: locked,
+ * cache: locked */
 void region_unshare(vm_region *region);
+void region_unshare_gone(vm_cache_ref *ref);
 
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);

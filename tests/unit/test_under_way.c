@@ -147,6 +147,68 @@ static void test_private_clone_of_a_piece_that_goes(void)
     in_many_orders(300, private_clone_of_a_piece_that_goes);
 }
 
+/* ---- a clone that fails ---- */
+
+/* The other piece is nobody else's, as before. */
+static void test_failed_clone_of_a_piece_that_goes(void)
+{
+    region_id id = second_piece(LOCK_RW);
+    sim_fiber *clone = begin_clone(id, REGION_NO_PRIVATE_MAP, true);
+    now(delete_region, PTR(id));
+    assert_int_equal(end_clone(clone), ERR_VM_NO_REGION_SLOT);
+    assert_int_equal(sim_committed(), PAGES(2));
+    OK(vm_discard_range(program, SPOT, PAGES(2)));
+    assert_byte(SPOT, 0);
+    OK(vm_delete_aspace(target));
+}
+
+static int inherit_none(void *address)
+{
+    return vm_set_inheritance(program, (addr_t)address, PAGES(2), VM_INHERIT_NONE);
+}
+
+/* Cut in two meanwhile: neither half is charged. */
+static void test_failed_clone_of_a_guard_that_is_cut(void)
+{
+    sim_fiber *clone = begin_clone(region_at(SPOT, 4, LOCK_NO_READ), REGION_NO_PRIVATE_MAP, true);
+    now(inherit_none, PTR(SPOT + PAGES(2)));
+    assert_int_equal(end_clone(clone), ERR_VM_NO_REGION_SLOT);
+    assert_int_equal(sim_committed(), 0);
+    OK(vm_delete_aspace(target));
+}
+
+static int allow_writing(void *address)
+{
+    return vm_protect_range(program, (addr_t)address, PAGES(4), LOCK_RW);
+}
+
+/* What has become writable meanwhile keeps its promise. */
+static void test_failed_clone_of_a_guard_that_becomes_writable(void)
+{
+    sim_fiber *clone = begin_clone(region_at(SPOT, 4, LOCK_NO_READ), REGION_NO_PRIVATE_MAP, true);
+    now(allow_writing, PTR(SPOT));
+    assert_int_equal(end_clone(clone), ERR_VM_NO_REGION_SLOT);
+    assert_int_equal(sim_committed(), PAGES(4));
+    OK(vm_delete_aspace(target));
+}
+
+/* What was said of the source meanwhile holds. */
+static void test_failed_clone_leaves_inheritance(void)
+{
+    for (int how = REGION_NO_PRIVATE_MAP; how <= REGION_PRIVATE_MAP; how++) {
+        region_id id = region_at(SPOT + PAGES(4 * how), 2, LOCK_RW);
+        sim_fiber *clone = begin_clone(id, how, true);
+        now(inherit_none, PTR(SPOT + PAGES(4 * how)));
+        assert_int_equal(end_clone(clone), ERR_VM_NO_REGION_SLOT);
+        assert_int_equal(region_info(id).inherit, VM_INHERIT_NONE);
+        OK(vm_delete_aspace(target));
+    }
+}
+
 UNIT_MAIN("under way", TEST(test_page_stays_for_a_clone_that_comes),
           TEST(test_private_clone_sees_what_a_clone_that_comes_writes),
-          TEST(test_private_clone_of_a_piece_that_goes))
+          TEST(test_private_clone_of_a_piece_that_goes),
+          TEST(test_failed_clone_of_a_piece_that_goes),
+          TEST(test_failed_clone_of_a_guard_that_is_cut),
+          TEST(test_failed_clone_of_a_guard_that_becomes_writable),
+          TEST(test_failed_clone_leaves_inheritance))
