@@ -300,21 +300,21 @@ static int read_page(struct fault *f)
     return error == VM_OK ? TRY_AGAIN : error;
 }
 
-/* Whether private clones of the top may still show the page that a write is to hide from them. */
-static bool must_settle(const struct fault *f)
+/* The cache in which a page is about to hide one from private clones that may still show it; or NULL. */
+static vm_cache_ref *unsettled(const struct fault *f)
 {
-    return (f->access & VM_ACCESS_WRITE) && f->page && f->at != f->top &&
-           f->top->settled != f->top->forks;
+    vm_cache_ref *ref = f->access & VM_ACCESS_WRITE ? f->top : f->pull;
+    bool hides = ref && f->page && f->at != f->top;
+    return hides && ref->settled != ref->forks ? ref : NULL;
 }
 
-static int settle(struct fault *f)
+static int settle(struct fault *f, vm_cache_ref *ref)
 {
-    vm_cache_ref *top = f->top;
-    uint64_t forks = top->forks;
-    vm_cache_acquire_ref(top);
+    uint64_t forks = ref->forks;
+    vm_cache_acquire_ref(ref);
     unlock_all(f);
-    chain_settle(top, forks);
-    vm_cache_release_ref(top);
+    chain_settle(ref, forks);
+    vm_cache_release_ref(ref);
     return TRY_AGAIN;
 }
 
@@ -352,8 +352,9 @@ static int try_fault(struct fault *f)
         return wait_for_page(f);
     if (f->in_store)
         return read_page(f);
-    if (must_settle(f))
-        return settle(f);
+    vm_cache_ref *hiding = unsettled(f);
+    if (hiding)
+        return settle(f, hiding);
     error = resolve(f);
     unlock_all(f);
     return error;

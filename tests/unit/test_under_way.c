@@ -205,10 +205,58 @@ static void test_failed_clone_leaves_inheritance(void)
     }
 }
 
+/* ---- a fork ---- */
+
+static int fork_it(void *child)
+{
+    *(aspace_id *)child = vm_copy_aspace(program, "child");
+    return VM_OK;
+}
+
+/* The fork has not yet made private clones look again: what one of them brings up, another must not go
+ * on showing from below. */
+static void test_reads_of_clones_before_a_fork_has_settled(void)
+{
+    aspace_id child = 0;
+    void *at = PTR(SPOT * 3);
+    region_id id = region_at(SPOT, 1, LOCK_RW);
+    number_pages(SPOT, 1, 7);
+    private_clone(id);
+    assert_true(vm_clone_region(program, "second", &at, REGION_ADDR_EXACT_ADDRESS, id,
+                                REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    aspace_id reader = sim_new_aspace();
+    at = PTR(SPOT);
+    assert_true(vm_clone_region(reader, "third", &at, REGION_ADDR_EXACT_ADDRESS, id,
+                                REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    assert_byte(SPOT, 7);
+    sim_set_aspace(program);
+    vm_read_lock(&vm_system.walk_lock, VM_RANK_WALK);
+    sim_fiber *fork = sim_spawn_on(0, program, "fork", fork_it, &child);
+    sim_run_until_blocked();
+    assert_false(sim_fiber_ended(fork));
+    sim_spawn_on(0, program, "read", read_there, PTR(OTHER));
+    sim_run_until_blocked();
+    sim_fiber *write = sim_spawn_on(0, program, "write", write_there, PTR(SPOT));
+    sim_run_until_blocked();
+    bool written = sim_fiber_ended(write);
+    sim_fiber *third = sim_spawn_on(0, reader, "third", read_there, PTR(SPOT));
+    sim_run_until_blocked();
+    if (written)
+        assert_int_equal(sim_fiber_result(third), 0x99);
+    vm_read_unlock(&vm_system.walk_lock);
+    sim_run();
+    sim_set_aspace(reader);
+    assert_byte(SPOT, 0x99);
+    OK(sim_delete_aspace(reader));
+    OK(sim_delete_aspace(child));
+    sim_set_aspace(program);
+}
+
 UNIT_MAIN("under way", TEST(test_page_stays_for_a_clone_that_comes),
           TEST(test_private_clone_sees_what_a_clone_that_comes_writes),
           TEST(test_private_clone_of_a_piece_that_goes),
           TEST(test_failed_clone_of_a_piece_that_goes),
           TEST(test_failed_clone_of_a_guard_that_is_cut),
           TEST(test_failed_clone_of_a_guard_that_becomes_writable),
-          TEST(test_failed_clone_leaves_inheritance))
+          TEST(test_failed_clone_leaves_inheritance),
+          TEST(test_reads_of_clones_before_a_fork_has_settled))
