@@ -252,6 +252,45 @@ static void test_reads_of_clones_before_a_fork_has_settled(void)
     sim_set_aspace(program);
 }
 
+/* ---- a wiring ---- */
+
+struct wish {
+    addr_t base;
+    addr_t size;
+};
+
+static int wire(void *argument)
+{
+    const struct wish *wish = argument;
+    return vm_wire_range(program, wish->base, wish->size);
+}
+
+/* One thread's wiring fails, and undoes what another is about to end. */
+static void test_wiring_beside_one_that_fails(void)
+{
+    sim_file *bad = sim_file_create_numbered("/bad", 1), *slow = sim_file_create_numbered("/f", 1);
+    void *at = PTR(SPOT);
+    assert_true(vm_map_vnode(program, "bad", &at, REGION_ADDR_EXACT_ADDRESS, PAGE, LOCK_RO,
+                             REGION_NO_PRIVATE_MAP, bad, 0) > 0);
+    at = PTR(SPOT + PAGE);
+    region_id id = vm_map_vnode(program, "slow", &at, REGION_ADDR_EXACT_ADDRESS, PAGE, LOCK_RO,
+                                REGION_NO_PRIVATE_MAP, slow, 0);
+    struct wish second = {SPOT + PAGE, PAGE}, both = {SPOT, PAGES(2)};
+    sim_file_fail_reads(bad, 1, 1, ERR_IO);
+    sim_file_block_reads(slow, true);
+    sim_fiber *one = sim_spawn_on(0, program, "one", wire, &second);
+    sim_run_until_blocked();
+    sim_fiber *two = sim_spawn_on(0, program, "two", wire, &both);
+    sim_run_until_blocked();
+    assert_int_equal(sim_fiber_result(two), ERR_IO);
+    sim_file_block_reads(slow, false);
+    sim_run();
+    OK(sim_fiber_result(one));
+    assert_int_equal(region_info(id).wiring, REGION_WIRING_WIRED);
+    assert_int_equal(vm_discard_range(program, SPOT + PAGE, PAGE), ERR_INVALID_ARGS);
+    OK(vm_unwire_range(program, SPOT + PAGE, PAGE));
+}
+
 UNIT_MAIN("under way", TEST(test_page_stays_for_a_clone_that_comes),
           TEST(test_private_clone_sees_what_a_clone_that_comes_writes),
           TEST(test_private_clone_of_a_piece_that_goes),
@@ -259,4 +298,5 @@ UNIT_MAIN("under way", TEST(test_page_stays_for_a_clone_that_comes),
           TEST(test_failed_clone_of_a_guard_that_is_cut),
           TEST(test_failed_clone_of_a_guard_that_becomes_writable),
           TEST(test_failed_clone_leaves_inheritance),
-          TEST(test_reads_of_clones_before_a_fork_has_settled))
+          TEST(test_reads_of_clones_before_a_fork_has_settled),
+          TEST(test_wiring_beside_one_that_fails))
