@@ -239,7 +239,7 @@ static void put_clone(const struct operation *o, const struct span *source, stru
         set_inherit(source, VM_INHERIT_SHARE);
     }
     put_region(r, span, answer);
-    if (answer->result == VM_OK || private || before.object->kind != OBJECT_MEMORY)
+    if (answer->result == VM_OK || private)
         return;
     /* Nobody shares it after all. */
     struct place *now = &model.place[source->space][source->first];
