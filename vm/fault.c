@@ -12,7 +12,8 @@
  *     |                                                  write: copy it into the top, map that
  *   nothing, anywhere .......... a cleared page, in the top for a write, in the bottom for a read
  *
- * The top stays locked all the way, the others only while they are looked at. */
+ * The top stays locked all the way, and so does the first below it that regions map (`pull`); the others
+ * only while they are looked at. */
 #include "fault.h"
 
 #include <quire/host.h>
