@@ -304,7 +304,7 @@ void cache_uncharge(vm_cache *cache, int64_t bytes)
 
 void cache_settle_shared(vm_cache_ref *ref)
 {
-    if (ref->temporary && ref->sharers > 0 && ref->coming == 0 && list_is_empty(&ref->regions))
+    if (ref->temporary && ref->sharers > 0 && !cache_has_regions(ref))
         cache_uncharge(ref->cache, ref->cache->store->committed_size);
 }
 

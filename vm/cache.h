@@ -64,6 +64,12 @@ static inline void cache_lock(vm_cache_ref *ref)
     vm_mutex_lock(&ref->lock, VM_RANK_CACHE);
 }
 
+/* => ref: locked. Whether regions map it, or may be about to. */
+static inline bool cache_has_regions(const vm_cache_ref *ref)
+{
+    return ref->coming > 0 || !list_is_empty(&ref->regions);
+}
+
 static inline void cache_unlock(vm_cache_ref *ref)
 {
     vm_mutex_unlock(&ref->lock);
@@ -113,8 +119,8 @@ void cache_unhold_page(struct vm_page *page);
 
 /* => source: locked; the cache is nobody else's yet. Takes a reference on the source. */
 void chain_link(vm_cache *cache, vm_cache_ref *source);
-/* A private copy of what `ref` shows, now or (if `snapshot`) as it is: a new reference on a new
- * cache. With `snapshot` the writable mappings of `ref` lose that right. => nothing locked.
+/* A private copy of what `ref` shows from now on, or, as a snapshot, now: a new reference on a new cache.
+ * For a snapshot the writable mappings of `ref` lose that right. => nothing locked but maps.
  * ERR_NO_MEMORY. */
 int chain_private(vm_cache_ref *ref, vm_cache_ref **copy);
 int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy);

@@ -72,7 +72,7 @@ static bool stands_on_region(vm_cache_ref *ref)
 {
     bool found = false;
     for (vm_cache_ref *at = chain_step(ref, ref); at; at = chain_step(ref, at))
-        found |= at->temporary && !list_is_empty(&at->regions);
+        found |= at->temporary && cache_has_regions(at);
     return found;
 }
 
@@ -217,8 +217,8 @@ static const struct rewire end_wire = {REGION_WIRING_UNDER_WAY, REGION_WIRING_UN
                                        REGION_WIRING_WIRED};
 static const struct rewire undo_wire = {REGION_WIRING_UNDER_WAY, REGION_WIRING_UNDER_WAY,
                                         REGION_WIRING_LAZY};
-static const struct rewire unwire = {REGION_WIRING_WIRED, REGION_WIRING_UNDER_WAY,
-                                     REGION_WIRING_LAZY};
+static const struct rewire end_all_wiring = {REGION_WIRING_WIRED, REGION_WIRING_UNDER_WAY,
+                                             REGION_WIRING_LAZY};
 
 static int rewire_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
@@ -252,12 +252,29 @@ static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, str
     return error;
 }
 
-/* The boundaries are still there: nothing joins a region whose wiring is under way. */
-static void end_wiring(vm_address_space *aspace, addr_t address, addr_t last, struct rewire rewire)
+static void undo_wiring(vm_address_space *aspace, addr_t address, addr_t last)
 {
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    rewire_parts(aspace, address, last, rewire);
+    rewire_parts(aspace, address, last, undo_wire);
     aspace_write_unlock(aspace);
+}
+
+static int find_lazy(vm_region *region, addr_t first, addr_t last, void *unused)
+{
+    (void)first, (void)last, (void)unused;
+    return !region->is_device && region->wiring == REGION_WIRING_LAZY ? FOUND : VM_OK;
+}
+
+/* The boundaries are still there: nothing joins a region whose wiring is under way. False: a part's is no
+ * longer, since another thread has undone it. */
+static bool end_wiring(vm_address_space *aspace, addr_t address, addr_t last)
+{
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    bool whole = for_each_part(aspace, address, last, find_lazy, NULL) != FOUND;
+    if (whole)
+        rewire_parts(aspace, address, last, end_wire);
+    aspace_write_unlock(aspace);
+    return whole;
 }
 
 /* => map: read-locked for the look. How to touch the page at `address`. 0: there is nothing to touch,
@@ -302,7 +319,29 @@ int contents_bring_in(vm_address_space *aspace, addr_t address, addr_t last)
     }
 }
 
-static int change_wiring(aspace_id aid, addr_t address, addr_t size, bool wire)
+static int wire(vm_address_space *aspace, addr_t address, addr_t last)
+{
+    int error = set_wiring(aspace, address, last, begin_wire);
+    if (error != VM_OK)
+        return error;
+    while ((error = contents_bring_in(aspace, address, last)) == VM_OK) {
+        if (end_wiring(aspace, address, last))
+            return VM_OK;
+        error = set_wiring(aspace, address, last, begin_wire);
+        if (error != VM_OK)
+            break;
+    }
+    undo_wiring(aspace, address, last);
+    return error;
+}
+
+static int unwire(vm_address_space *aspace, addr_t address, addr_t last)
+{
+    return set_wiring(aspace, address, last, end_all_wiring);
+}
+
+static int change_wiring(aspace_id aid, addr_t address, addr_t size,
+                         int (*change)(vm_address_space *aspace, addr_t address, addr_t last))
 {
     addr_t last;
     vm_address_space *aspace = vm_get_aspace_by_id(aid);
@@ -310,21 +349,17 @@ static int change_wiring(aspace_id aid, addr_t address, addr_t size, bool wire)
         return ERR_VM_INVALID_ASPACE;
     int error = range_check(aspace, address, size, &last);
     if (error == VM_OK)
-        error = set_wiring(aspace, address, last, wire ? begin_wire : unwire);
-    if (error == VM_OK && wire) {
-        error = contents_bring_in(aspace, address, last);
-        end_wiring(aspace, address, last, error == VM_OK ? end_wire : undo_wire);
-    }
+        error = change(aspace, address, last);
     vm_put_aspace(aspace);
     return error;
 }
 
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size)
 {
-    return change_wiring(aid, address, size, true);
+    return change_wiring(aid, address, size, wire);
 }
 
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size)
 {
-    return change_wiring(aid, address, size, false);
+    return change_wiring(aid, address, size, unwire);
 }

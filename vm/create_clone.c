@@ -4,17 +4,17 @@
 #include "create.h"
 #include "region.h"
 
-/* How a source was before its clone made it a shared one. */
+/* What is cloned, and how it was before. */
 struct clone_source {
-    vm_region *region; /* with a reference */
-    aspace_id clone_in;
-    uint32_t sharers; /* of its cache */
-    bool share;
+    vm_region *region;        /* with a reference */
+    vm_address_space *aspace; /* with a reference; NULL: the region is deleted */
+    vm_cache_ref *ref;        /* its cache, once that is taken, with a reference */
+    uint32_t sharers;         /* of that */
     uint8_t inherit;
 };
 
 /* => the source's map: write-locked. Fills in what the clone takes from its source. */
-static int take_source(struct clone_source *source, struct create_request *r, vm_cache_ref **ref)
+static int take_source(struct clone_source *source, struct create_request *r)
 {
     vm_region *region = source->region;
     vm_cache_ref *of = region->cache_ref;
@@ -26,14 +26,13 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
         return ERR_UNSUPPORTED;
     cache_lock(of);
     source->sharers = of->sharers;
-    source->share = shared;
     source->inherit = region->inherit;
     if (shared)
         error = region_make_shared(region);
     if (error == VM_OK) {
         vm_cache_acquire_ref(of);
         of->coming++;
-        *ref = of;
+        source->ref = of;
         r->size = region->size;
         r->offset = region->cache_offset;
         r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
@@ -44,43 +43,55 @@ static int take_source(struct clone_source *source, struct create_request *r, vm
     return error;
 }
 
-/* => the source's map: write-locked. There is no clone after all. */
-static void restore_source(struct clone_source *source)
+/* It may go until its clone has come. => the source's map: locked */
+static bool is_mapped(const struct clone_source *source)
+{
+    return source->region->aspace == source->aspace;
+}
+
+static int find_source(struct clone_source *source, struct create_request *r)
+{
+    source->aspace = source->region ? region_get_aspace(source->region) : NULL;
+    if (!source->aspace)
+        return ERR_VM_INVALID_REGION;
+    vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
+    int error = is_mapped(source) ? take_source(source, r) : ERR_VM_INVALID_REGION;
+    aspace_write_unlock(source->aspace);
+    return error;
+}
+
+/* There is no shared clone after all. */
+static void restore_source(const struct clone_source *source, aspace_id clone_in)
 {
     vm_region *region = source->region;
-    vm_cache_ref *ref = region->cache_ref;
-    cache_lock(ref);
-    if (source->share)
+    vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
+    cache_lock(source->ref);
+    if (is_mapped(source))
         region_unshare(region);
-    if (ref->sharers == source->sharers) /* else somebody else shares it by now */
+    else
+        region_unshare_gone(source->ref);
+    /* Else nobody has changed it, or it is somebody else's by now. */
+    if (is_mapped(source) && source->aspace->id == clone_in &&
+        region->inherit == VM_INHERIT_SHARE && source->ref->sharers == source->sharers)
         region->inherit = source->inherit;
-    cache_unlock(ref);
+    cache_unlock(source->ref);
+    aspace_write_unlock(source->aspace);
 }
 
-/* => the source's map: write-locked. Its clone is in another space: forks share what the two show. */
-static void share_source(struct clone_source *source)
+/* Where the clone is in another space: forks share what the two show. */
+static void share_source(const struct clone_source *source, aspace_id clone_in)
 {
-    if (source->region->aspace->id != source->clone_in)
+    vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
+    if (is_mapped(source) && source->aspace->id != clone_in)
         source->region->inherit = VM_INHERIT_SHARE;
+    aspace_write_unlock(source->aspace);
 }
 
-/* Takes from (into *ref), or else does `visit` to, the source, which must still be mapped. */
-static int with_source(struct clone_source *source, struct create_request *r, vm_cache_ref **ref,
-                       void (*visit)(struct clone_source *source))
+static void put_source(const struct clone_source *source)
 {
-    vm_address_space *aspace = region_get_aspace(source->region);
-    int error = ERR_VM_INVALID_REGION;
-    if (!aspace)
-        return error;
-    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    if (source->region->aspace == aspace) {
-        error = ref ? take_source(source, r, ref) : VM_OK;
-        if (!ref)
-            visit(source);
-    }
-    aspace_write_unlock(aspace);
-    vm_put_aspace(aspace);
-    return error;
+    if (source->aspace)
+        vm_put_aspace(source->aspace);
+    vm_put_region(source->region);
 }
 
 /* Gives the reference back, too. => nothing locked */
@@ -97,7 +108,6 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
                           region_id source_region, int mapping, unsigned lock)
 {
     vm_address_space *aspace;
-    vm_cache_ref *ref = NULL;
     struct create_request r = {.aid = aid,
                                .name = name,
                                .address = address,
@@ -109,20 +119,20 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     int error = create_begin(&r, &aspace);
     if (error != VM_OK)
         return error;
-    struct clone_source source = {.region = vm_get_region_by_id(source_region), .clone_in = aid};
-    error = source.region ? with_source(&source, &r, &ref, NULL) : ERR_VM_INVALID_REGION;
-    if (error == VM_OK) {
-        bool shared = mapping == REGION_NO_PRIVATE_MAP;
-        vm_cache_acquire_ref(ref);
-        r.shares = shared ? source.region : NULL;
-        region_id id = create_finish(&r, aspace, ref);
-        if (id < 0 || shared)
-            (void)with_source(&source, &r, NULL, id < 0 ? restore_source : share_source);
-        has_come(ref);
-        vm_put_region(source.region);
-        return id;
+    struct clone_source source = {.region = vm_get_region_by_id(source_region)};
+    error = find_source(&source, &r);
+    if (error != VM_OK) {
+        put_source(&source);
+        vm_put_aspace(aspace);
+        return error;
     }
-    vm_put_region(source.region);
-    vm_put_aspace(aspace);
-    return error;
+    bool shared = mapping == REGION_NO_PRIVATE_MAP;
+    vm_cache_acquire_ref(source.ref);
+    r.shares = shared ? source.region : NULL;
+    region_id id = create_finish(&r, aspace, source.ref);
+    if (shared)
+        (id < 0 ? restore_source : share_source)(&source, aid);
+    has_come(source.ref);
+    put_source(&source);
+    return id;
 }

@@ -12,7 +12,8 @@
  *     |                                                  write: copy it into the top, map that
  *   nothing, anywhere .......... a cleared page, in the top for a write, in the bottom for a read
  *
- * The top stays locked all the way, the others only while they are looked at. */
+ * The top stays locked all the way, and so does the first below it that regions map (`pull`); the others
+ * only while they are looked at. */
 #include "fault.h"
 
 #include <quire/host.h>
@@ -92,7 +93,7 @@ static void step_down(struct fault *f)
     cache_lock(f->at);
     if (here == f->top)
         return;
-    if (!f->pull && !f->hidden && !list_is_empty(&here->regions))
+    if (!f->pull && !f->hidden && cache_has_regions(here))
         f->pull = here;
     else
         cache_unlock(here);
@@ -166,7 +167,7 @@ static int zero_fill(struct fault *f)
  * visible through the top alone. Siblings have no order among them: try, and leave it if one is busy. */
 static bool only_top_sees(const struct fault *f)
 {
-    if (!f->at->temporary || f->top->cache->source != f->at || !list_is_empty(&f->at->regions) ||
+    if (!f->at->temporary || f->top->cache->source != f->at || cache_has_regions(f->at) ||
         f->page->wire_count > 0)
         return false;
     list_for_each(link, &f->at->consumers)
@@ -300,21 +301,21 @@ static int read_page(struct fault *f)
     return error == VM_OK ? TRY_AGAIN : error;
 }
 
-/* Whether private clones of the top may still show the page that a write is to hide from them. */
-static bool must_settle(const struct fault *f)
+/* The cache in which a page is about to hide one from private clones that may still show it; or NULL. */
+static vm_cache_ref *unsettled(const struct fault *f)
 {
-    return (f->access & VM_ACCESS_WRITE) && f->page && f->at != f->top &&
-           f->top->settled != f->top->forks;
+    vm_cache_ref *ref = f->access & VM_ACCESS_WRITE ? f->top : f->pull;
+    bool hides = ref && f->page && f->at != f->top;
+    return hides && ref->settled != ref->forks ? ref : NULL;
 }
 
-static int settle(struct fault *f)
+static int settle(struct fault *f, vm_cache_ref *ref)
 {
-    vm_cache_ref *top = f->top;
-    uint64_t forks = top->forks;
-    vm_cache_acquire_ref(top);
+    uint64_t forks = ref->forks;
+    vm_cache_acquire_ref(ref);
     unlock_all(f);
-    chain_settle(top, forks);
-    vm_cache_release_ref(top);
+    chain_settle(ref, forks);
+    vm_cache_release_ref(ref);
     return TRY_AGAIN;
 }
 
@@ -352,8 +353,9 @@ static int try_fault(struct fault *f)
         return wait_for_page(f);
     if (f->in_store)
         return read_page(f);
-    if (must_settle(f))
-        return settle(f);
+    vm_cache_ref *hiding = unsettled(f);
+    if (hiding)
+        return settle(f, hiding);
     error = resolve(f);
     unlock_all(f);
     return error;

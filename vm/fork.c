@@ -29,7 +29,7 @@ static int copy_cache(vm_region *source, vm_cache_ref **ref, bool *charged)
     }
     error = chain_snapshot(of, ref);
     /* What was promised to several as a whole is promised to the copy for itself. */
-    *charged = source->charged || (of->sharers > 0 && !(source->lock & REGION_OVERCOMMIT) &&
+    *charged = source->charged || (source->promised && !(source->lock & REGION_OVERCOMMIT) &&
                                    region_fills_frames(source, source->lock));
     if (error != VM_OK || !*charged)
         return error;

@@ -178,8 +178,8 @@ static void shrink_cache(vm_region *region)
         return;
     if (region->charged)
         cache_uncharge(cache, (int64_t)region->size);
-    /* With its last region the cache goes as a whole, unless something stands on it. */
-    if (list_is_empty(&ref->consumers) && !list_is_empty(&ref->regions))
+    /* With its last region the cache goes as a whole, unless something stands on it, or is about to. */
+    if (list_is_empty(&ref->consumers) && ref->coming == 0 && !list_is_empty(&ref->regions))
         cache_remove_pages(ref, region->cache_offset,
                            region->cache_offset + (off_t)(region->size - 1));
 }

@@ -70,31 +70,44 @@ int region_make_shared(vm_region *region)
     return error;
 }
 
-/* What was unmapped meanwhile has left its promise with the cache. => cache: locked, shared by nobody */
+/* => cache: locked. It was charged to be shared, and isn't shared: what it may fill by now stays promised. */
+static void end_charge_to_share(vm_region *region)
+{
+    region->charged = region_fills_frames(region, region->lock);
+    region->charged_to_share = false;
+}
+
+/* => cache: locked, shared by nobody. What was unmapped meanwhile has left its promise with the cache, and
+ * what was cut meanwhile has several regions that were charged to be shared. */
 static void give_back_excess(vm_cache_ref *ref)
 {
     off_t charged = 0;
     list_for_each(link, &ref->regions)
     {
-        const vm_region *region = list_member(link, vm_region, cache_link);
+        vm_region *region = list_member(link, vm_region, cache_link);
+        region->shares = 0;
+        if (region->charged_to_share)
+            end_charge_to_share(region);
         charged += region->charged ? (off_t)region->size : 0;
     }
     cache_uncharge(ref->cache, ref->cache->store->committed_size - charged);
 }
 
+void region_unshare_gone(vm_cache_ref *ref)
+{
+    if (ref->temporary && --ref->sharers == 0)
+        give_back_excess(ref);
+}
+
 void region_unshare(vm_region *region)
 {
     vm_cache_ref *ref = region->cache_ref;
-    if (!ref->temporary)
-        return;
-    ref->sharers--;
-    if (--region->shares == 0 && region->charged_to_share) {
-        region->charged = region->charged_to_share = false;
-        if (ref->sharers > 0)
+    if (ref->temporary && --region->shares == 0 && region->charged_to_share && ref->sharers > 1) {
+        end_charge_to_share(region);
+        if (!region->charged)
             cache_uncharge(ref->cache, (int64_t)region->size);
     }
-    if (ref->sharers == 0)
-        give_back_excess(ref);
+    region_unshare_gone(ref);
 }
 
 /* ---- the table of ids --------------------------------------------------------------------------- */

@@ -11,7 +11,8 @@
 
 /* base, size, cache_offset and cache_ref change only with both the map write-locked and the cache
  * locked, so either lock is enough to read them. The rest is the map's, but for the reference count,
- * which is atomic, and cache_link, which is the cache's. */
+ * which is atomic, and cache_link, which is the cache's. Forks, which hold the map for reading, change
+ * what is about sharing (charged, shares, charged_to_share) with the cache locked. */
 struct vm_region {
     uint32_t magic;
     uint32_t ref_count; /* one of the map's, while it is mapped, and those of vm_get_region_by_id */
@@ -28,7 +29,7 @@ struct vm_region {
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
     bool charged;    /* its size is part of what its cache's store has committed */
-    uint32_t shares; /* how often it was made shared, and is; the cache's */
+    uint32_t shares; /* how often it was made shared, and is */
     bool promised;   /* what it shares is part of what others have been charged for */
     bool charged_to_share; /* and wasn't before it was shared */
     char name[VM_NAME_LENGTH];
@@ -77,8 +78,10 @@ void region_free_struct(vm_region *region);
 
 /* Another region is to show the same memory. => cache: locked. ERR_VM_WOULD_OVERCOMMIT */
 int region_make_shared(vm_region *region);
-/* After region_make_shared has succeeded: it isn't, after all. => cache: locked */
+/* After region_make_shared has succeeded: it isn't, after all; or it has gone meanwhile. => map: locked,
+ * cache: locked */
 void region_unshare(vm_region *region);
+void region_unshare_gone(vm_cache_ref *ref);
 
 /* Gives it an id and puts it into the table of ids. ERR_NO_MEMORY. */
 int region_register(vm_region *region);

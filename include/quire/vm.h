@@ -234,7 +234,8 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
 
 /* ---- ranges ------------------------------------------------------------------------------------- */
 /* `address` must be page aligned (ERR_VM_BAD_ADDRESS); sizes are rounded up; 0 is ERR_INVALID_ARGS;
- * a range that leaves the address space is ERR_VM_BAD_ADDRESS. Regions are split as needed. */
+ * a range that leaves the address space is ERR_VM_BAD_ADDRESS. Regions are split as needed, which can
+ * be ERR_NO_MEMORY. No such address space: ERR_VM_INVALID_ASPACE. */
 
 /* Unmaps whatever is there; holes are fine. ERR_NO_MEMORY: a split found none. */
 int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
@@ -244,7 +245,7 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size);
 int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock);
 /* Grows or shrinks a region at its end, in place. ERR_VM_NO_REGION_SLOT: no room. A wired region that
  * has grown but finds no memory for its new pages stays grown: ERR_NO_MEMORY. Device memory can't
- * grow: ERR_UNSUPPORTED. */
+ * grow: ERR_UNSUPPORTED. ERR_VM_INVALID_REGION, ERR_VM_WOULD_OVERCOMMIT. */
 int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size);
 /* Moves the pages at [address, address + size), which must be part of one region, to *new_address
  * (by addr_type, as for new regions) with new_size; what is left of the old range is unmapped.
@@ -257,8 +258,9 @@ int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, v
  * none; ERR_INVALID_ARGS: another alignment, or low isn't below high. */
 int vm_find_hole(aspace_id aid, addr_t size, addr_t alignment, addr_t low, addr_t high,
                  addr_t *address);
-/* Forgets private pages: the next access sees the object below, or zeros. MADV_DONTNEED: mapped
- * parts are done before a hole gives ERR_VM_PAGE_NOT_PRESENT. Wired pages: ERR_INVALID_ARGS. */
+/* Forgets private pages: the next access sees the object below, or zeros. What others share or have
+ * cloned stays. MADV_DONTNEED: mapped parts are done before a hole gives ERR_VM_PAGE_NOT_PRESENT. Wired
+ * pages: ERR_INVALID_ARGS. */
 int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
 /* Writes modified pages of shared file mappings back. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
