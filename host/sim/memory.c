@@ -11,9 +11,16 @@
 #define DEVICE_SIZE (SIM_DEVICE_PAGES * VM_PAGE_SIZE)
 #define LONGEST_LOW_RANGE ((size_t)512 << 20)
 
-static uint8_t *arena;
-static size_t arena_size, memory_size;
+static uint8_t *arena; /* the running machine's */
 static struct vm_range ram[2];
+
+/* Arenas outlive their machines: the next one is often as large as one of the last two. */
+#define KEPT 2
+static struct kept {
+    uint8_t *arena;
+    size_t memory, size;
+} kept[KEPT];
+static unsigned next_kept;
 static uint8_t device[2][DEVICE_SIZE];
 
 static const addr_t device_base[2] = {SIM_DEVICE_LOW, SIM_DEVICE_HIGH};
@@ -29,31 +36,47 @@ static void allow_range(const struct vm_range *range)
         abort();
 }
 
-static void map_arena(size_t size)
+static void place_ranges(size_t size)
 {
     size_t low = size * 3 / 8 & ~VM_PAGE_MASK;
     if (low > LONGEST_LOW_RANGE)
         low = LONGEST_LOW_RANGE;
     ram[0] = (struct vm_range){SIM_RAM_LOW, low};
     ram[1] = (struct vm_range){SIM_RAM_HIGH, (size - low) & ~VM_PAGE_MASK};
-    arena_size = ram[1].base + ram[1].size;
-    arena = mmap(NULL, arena_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (arena == MAP_FAILED)
-        abort();
-    allow_range(&ram[0]);
-    allow_range(&ram[1]);
-    memory_size = size;
 }
 
-/* The arena outlives its machine: the next one is often as large. */
+static void map_arena(struct kept *into, size_t size)
+{
+    if (into->arena != NULL)
+        munmap(into->arena, into->size);
+    into->memory = size;
+    into->size = ram[1].base + ram[1].size;
+    into->arena =
+        mmap(NULL, into->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (into->arena == MAP_FAILED)
+        abort();
+    arena = into->arena;
+    allow_range(&ram[0]);
+    allow_range(&ram[1]);
+}
+
+static struct kept *find_kept(size_t size)
+{
+    for (unsigned i = 0; i < KEPT; i++)
+        if (kept[i].arena != NULL && kept[i].memory == size)
+            return &kept[i];
+    return NULL;
+}
+
 void memory_start(size_t size, bool keep)
 {
-    bool same = arena != NULL && memory_size == size;
-    if (arena != NULL && !same)
-        munmap(arena, arena_size);
-    if (!same)
-        map_arena(size);
-    if (!same || !keep) {
+    struct kept *old = find_kept(size);
+    place_ranges(size);
+    if (old != NULL)
+        arena = old->arena;
+    else
+        map_arena(&kept[next_kept++ % KEPT], size);
+    if (old == NULL || !keep) {
         fill_range(&ram[0]);
         fill_range(&ram[1]);
     }
