@@ -192,6 +192,24 @@ static void test_failed_clone_of_a_guard_that_becomes_writable(void)
     OK(vm_delete_aspace(target));
 }
 
+/* So does one of two pieces, of which the other is shared for good. */
+static void test_failed_clone_of_a_piece_that_becomes_writable(void)
+{
+    void *at = PTR(OTHER);
+    region_id id = second_piece(LOCK_NO_READ), first = find_region(SPOT);
+    assert_true(vm_clone_region(program, "clone", &at, REGION_ADDR_EXACT_ADDRESS, first,
+                                REGION_NO_PRIVATE_MAP, LOCK_NO_READ) > 0);
+    sim_fiber *clone = begin_clone(id, REGION_NO_PRIVATE_MAP, true);
+    assert_int_equal(end_clone(clone), ERR_VM_NO_REGION_SLOT);
+    assert_int_equal(sim_committed(), PAGES(2));
+    OK(vm_delete_aspace(target));
+    clone = begin_clone(id, REGION_NO_PRIVATE_MAP, true);
+    now(allow_writing, PTR(SPOT));
+    assert_int_equal(end_clone(clone), ERR_VM_NO_REGION_SLOT);
+    assert_int_equal(sim_committed(), PAGES(4));
+    OK(vm_delete_aspace(target));
+}
+
 /* What was said of the source meanwhile holds. */
 static void test_failed_clone_leaves_inheritance(void)
 {
@@ -291,12 +309,39 @@ static void test_wiring_beside_one_that_fails(void)
     OK(vm_unwire_range(program, SPOT + PAGE, PAGE));
 }
 
+static int unwire_and_unmap(void *address)
+{
+    OK(vm_unwire_range(program, (addr_t)address, PAGE));
+    return vm_unmap_range(program, (addr_t)address + PAGE, PAGE);
+}
+
+/* Begun again, it finds a hole. */
+static void test_wiring_undone_beside_a_hole(void)
+{
+    void *at = PTR(SPOT);
+    sim_file *slow = sim_file_create_numbered("/f", 1);
+    region_id id = vm_map_vnode(program, "slow", &at, REGION_ADDR_EXACT_ADDRESS, PAGE, LOCK_RO,
+                                REGION_NO_PRIVATE_MAP, slow, 0);
+    region_at(SPOT + PAGE, 2, LOCK_RW);
+    struct wish all = {SPOT, PAGES(3)};
+    sim_file_block_reads(slow, true);
+    sim_fiber *one = sim_spawn_on(0, program, "one", wire, &all);
+    sim_run_until_blocked();
+    now(unwire_and_unmap, PTR(SPOT + PAGE));
+    sim_file_block_reads(slow, false);
+    sim_run();
+    assert_int_equal(sim_fiber_result(one), ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(region_info(id).wiring, REGION_WIRING_LAZY);
+    assert_int_equal(region_info(find_region(SPOT + PAGE)).wiring, REGION_WIRING_LAZY);
+}
+
 UNIT_MAIN("under way", TEST(test_page_stays_for_a_clone_that_comes),
           TEST(test_private_clone_sees_what_a_clone_that_comes_writes),
           TEST(test_private_clone_of_a_piece_that_goes),
           TEST(test_failed_clone_of_a_piece_that_goes),
           TEST(test_failed_clone_of_a_guard_that_is_cut),
           TEST(test_failed_clone_of_a_guard_that_becomes_writable),
+          TEST(test_failed_clone_of_a_piece_that_becomes_writable),
           TEST(test_failed_clone_leaves_inheritance),
           TEST(test_reads_of_clones_before_a_fork_has_settled),
-          TEST(test_wiring_beside_one_that_fails))
+          TEST(test_wiring_beside_one_that_fails), TEST(test_wiring_undone_beside_a_hole))
