@@ -251,6 +251,16 @@ static void separate(const struct span *region, int64_t grown)
         place[i].object = own;
 }
 
+/* What is missing for `more` pages beside all that show the object now: at most those pages. */
+static int64_t promise_for_all(const struct object *object, unsigned more)
+{
+    static const struct span nobody;
+    int64_t all = (int64_t)more * PAGE_BYTES;
+    int64_t missing =
+        ((int64_t)other_places(object, &nobody) + more) * PAGE_BYTES - object->committed;
+    return missing < 0 ? 0 : missing < all ? missing : all;
+}
+
 int prepare_growth(const struct span *region, unsigned from, unsigned more)
 {
     struct place *place = &model.place[region->space][region->first];
@@ -260,7 +270,9 @@ int prepare_growth(const struct span *region, unsigned from, unsigned more)
         return ERR_UNSUPPORTED;
     if (object->kind != OBJECT_MEMORY)
         return VM_OK;
-    if (place->charged || (object->shared && !(place->lock & REGION_OVERCOMMIT)))
+    if (object->shared && !(place->lock & REGION_OVERCOMMIT))
+        bytes = promise_for_all(object, more);
+    else if (place->charged)
         bytes = (int64_t)more * PAGE_BYTES;
     if (!promise(object, bytes))
         return ERR_VM_WOULD_OVERCOMMIT;

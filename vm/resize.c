@@ -108,15 +108,29 @@ static int separate(vm_region *region, struct growth *g)
     return VM_OK;
 }
 
+/* => cache: locked. What a growth must be promised. What is shared gives nothing back when a region gets
+ * smaller, so the next growth may need nothing: no more frames can be shown than its regions have. */
+static off_t promise_for_growth(const vm_region *region, off_t more)
+{
+    const vm_cache_ref *ref = region->cache_ref;
+    if (!ref->temporary || (region->lock & REGION_OVERCOMMIT))
+        return 0;
+    if (ref->sharers == 0)
+        return region->charged ? more : 0;
+    off_t missing = more - ref->cache->store->committed_size;
+    list_for_each(link, &ref->regions) missing +=
+        (off_t)list_member(link, const vm_region, cache_link)->size;
+    return missing < 0 ? 0 : missing < more ? missing : more;
+}
+
 /* => cache: locked */
 static int charge_growth(const vm_region *region, struct growth *g)
 {
-    vm_cache *cache = region->cache_ref->cache;
-    bool as_a_whole = cache->ref->sharers > 0 && !(region->lock & REGION_OVERCOMMIT);
-    if (!cache->ref->temporary || (!region->charged && !as_a_whole))
+    off_t bytes = promise_for_growth(region, (off_t)g->more);
+    if (bytes == 0)
         return VM_OK;
-    int error = cache_charge(cache, (int64_t)g->more);
-    g->promise = error == VM_OK ? (off_t)g->more : 0;
+    int error = cache_charge(region->cache_ref->cache, bytes);
+    g->promise = error == VM_OK ? bytes : 0;
     return error;
 }
 

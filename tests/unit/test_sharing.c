@@ -75,6 +75,19 @@ static void test_regions_of_clone_and_source_are_not_joined(void)
     assert_numbered(SPOT, 4, 1);
 }
 
+/* Nothing is given back while memory is shared, so what grows again is promised already. */
+static void test_vm_resize_region_of_shared_memory_keeps_one_promise(void)
+{
+    region_id id = region_at(SPOT, 4, LOCK_RW | REGION_SHARED);
+    for (unsigned i = 0; i < 100; i++) {
+        OK(vm_resize_region(program, id, PAGES(2)));
+        OK(vm_resize_region(program, id, PAGES(4)));
+    }
+    assert_int_equal(sim_committed(), PAGES(4));
+    OK(vm_resize_region(program, id, PAGES(7)));
+    assert_int_equal(sim_committed(), PAGES(7));
+}
+
 static void test_cache_forget_hidden_leaves_pages(void)
 {
     region_at(SPOT, 3, LOCK_RW);
@@ -102,4 +115,5 @@ UNIT_MAIN("sharing", TEST(test_vm_clone_region_promises_each_piece),
           TEST(test_vm_clone_region_failed_takes_its_promise_back),
           TEST(test_vm_copy_aspace_promises_each_piece),
           TEST(test_regions_of_clone_and_source_are_not_joined),
+          TEST(test_vm_resize_region_of_shared_memory_keeps_one_promise),
           TEST(test_cache_forget_hidden_leaves_pages))
