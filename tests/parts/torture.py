@@ -110,6 +110,12 @@ def run(report):
     if figures:
         show(figures)
         check_figures(report, figures)
+    all_schedules = sim(report, "two preemptions", "--schedule", "exhaustive")
+    if all_schedules:
+        print(f"   {all_schedules['schedules']:,} schedules: all with at most two preemptions")
+        report.check("each scenario is complete with two preemptions",
+                     all_schedules["complete"] == all_schedules["scenarios"],
+                     f"{all_schedules['complete']} of {all_schedules['scenarios']}")
     sim(report, "every operation meets a failure", "--ops", "200000", "--fail", "any")
     sim(report, "against Linux", "--linux", "--seconds", str(SECONDS // 2))
 
@@ -124,6 +130,4 @@ def run_long(report, seconds):
         print(f"   seed {figures['seed']}")
         show(figures)
     sim(report, "against Linux for long", "--linux", "--seconds", str(seconds),
-        timeout=seconds + 600)
-    sim(report, "two preemptions", "--schedule", "exhaustive", "--seconds", str(seconds),
         timeout=seconds + 600)
