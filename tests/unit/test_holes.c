@@ -117,6 +117,22 @@ static void test_the_index_of_nothing(void)
     vm_virtual_map_destroy(&map);
 }
 
+/* A hint that leaves exactly the gap below a stack is taken; one page higher it isn't. */
+static void test_hint_at_the_edge_of_a_stack_s_gap(void)
+{
+    addr_t stack = SPOT + PAGES(1000), edge = stack - PAGES(VM_STACK_GUARD_PAGES + 2);
+    region_at(stack, 1, LOCK_RW | REGION_GROWS_DOWN);
+    void *at = PTR(edge + PAGE);
+    assert_true(vm_create_anonymous_region(program, "high", &at, REGION_ADDR_HINT, PAGES(2),
+                                           REGION_WIRING_LAZY, LOCK_RW) > 0);
+    assert_ptr_not_equal(at, PTR(edge + PAGE));
+    at = PTR(edge);
+    assert_true(vm_create_anonymous_region(program, "edge", &at, REGION_ADDR_HINT, PAGES(2),
+                                           REGION_WIRING_LAZY, LOCK_RW) > 0);
+    assert_ptr_equal(at, PTR(edge));
+}
+
 UNIT_MAIN("holes", TEST(test_guards_below_stacks), TEST(test_alignments_that_lie_elsewhere),
           TEST(test_alignments_behind_the_last_address), TEST(test_bounds_of_the_wish),
-          TEST(test_the_highest_hole), TEST(test_no_hole_at_all), TEST(test_the_index_of_nothing))
+          TEST(test_the_highest_hole), TEST(test_no_hole_at_all), TEST(test_the_index_of_nothing),
+          TEST(test_hint_at_the_edge_of_a_stack_s_gap))

@@ -44,6 +44,17 @@ static void test_vm_clone_region_failed_takes_its_promise_back(void)
     assert_int_equal(sim_committed(), PAGES(3));
 }
 
+/* A piece of what is shared is shared itself: one clone more that fails takes nothing from it. */
+static void test_vm_clone_region_failed_leaves_a_piece_shared(void)
+{
+    region_at(SPOT, 4, LOCK_NO_READ);
+    assert_true(share(SPOT, SPOT * 2) > 0);
+    assert_int_equal(sim_committed(), PAGES(4));
+    OK(vm_set_inheritance(program, SPOT + PAGES(2), PAGES(2), VM_INHERIT_NONE));
+    REFUSED(ERR_VM_NO_REGION_SLOT, share(SPOT + PAGES(2), SPOT));
+    assert_int_equal(sim_committed(), PAGES(4));
+}
+
 static void test_vm_copy_aspace_promises_each_piece(void)
 {
     region_at(SPOT, 6, LOCK_NO_READ);
@@ -113,6 +124,7 @@ static void test_cache_forget_hidden_leaves_pages(void)
 
 UNIT_MAIN("sharing", TEST(test_vm_clone_region_promises_each_piece),
           TEST(test_vm_clone_region_failed_takes_its_promise_back),
+          TEST(test_vm_clone_region_failed_leaves_a_piece_shared),
           TEST(test_vm_copy_aspace_promises_each_piece),
           TEST(test_regions_of_clone_and_source_are_not_joined),
           TEST(test_vm_resize_region_of_shared_memory_keeps_one_promise),

@@ -140,7 +140,31 @@ static void test_executable_files(void)
     assert_true(user_vm_map_file(name, at, 0, PAGE, LOCK_EXECUTE, REGION_PRIVATE_MAP, path, 0) > 0);
 }
 
+static bool is_resident(addr_t address)
+{
+    uint8_t page;
+    OK(vm_get_residency(program, address, PAGE, &page));
+    return page != 0;
+}
+
+/* A wired region that grows, or moves, brings in its own pages and not its neighbour's. */
+static void test_wired_growth_and_moves_stop_at_their_end(void)
+{
+    void *to = PTR(SPOT * 2);
+    region_at(SPOT, 2, LOCK_RW);
+    region_at(SPOT + PAGES(4), 1, LOCK_RW);
+    region_at(SPOT * 2 + PAGES(4), 1, LOCK_RW);
+    OK(vm_wire_range(program, SPOT, PAGES(2)));
+    OK(vm_resize_region(program, find_region(SPOT), PAGES(4)));
+    assert_true(is_resident(SPOT + PAGES(3)));
+    assert_false(is_resident(SPOT + PAGES(4)));
+    OK(vm_move_range(program, SPOT, PAGES(4), PAGES(4), &to, REGION_ADDR_EXACT_ADDRESS));
+    assert_true(is_resident(SPOT * 2 + PAGES(3)));
+    assert_false(is_resident(SPOT * 2 + PAGES(4)));
+}
+
 UNIT_MAIN("kinds of regions", TEST(test_protecting_a_device), TEST(test_a_device_faults_again),
           TEST(test_wiring_passes_over_devices_and_guards),
           TEST_ON(test_wiring_what_is_being_protected, .seed = 1), TEST(test_wiring_of_a_run_stays),
-          TEST(test_wired_for_reading), TEST(test_fetches), TEST(test_executable_files))
+          TEST(test_wired_for_reading), TEST(test_fetches), TEST(test_executable_files),
+          TEST(test_wired_growth_and_moves_stop_at_their_end))
