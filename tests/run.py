@@ -45,17 +45,25 @@ def function_of(place):
     return getattr(importlib.import_module(f"parts.{module}"), function)
 
 
+def positive(text):
+    """An argument that counts something."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 1 on")
+    return number
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="./dev test", description=__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*", help="only these (see --list)")
     parser.add_argument("--list", action="store_true", help="say which parts there are")
     other = parser.add_mutually_exclusive_group()
-    other.add_argument("--long", metavar="SECONDS", type=int, nargs="?", const=600,
+    other.add_argument("--long", metavar="SECONDS", type=positive, nargs="?", const=600,
                        help="instead, what needs hours: about so many seconds for each of "
                        + ", ".join(LONG) + " (600)")
     other.add_argument("--coverage", action="store_true",
                        help="instead, a table of what the tests reach of vm/")
-    other.add_argument("--mutants", metavar="N", type=int, nargs="?", const=600,
+    other.add_argument("--mutants", metavar="N", type=positive, nargs="?", const=600,
                        help="instead, N changed cores (600), and which of them no test notices; "
                        "QUIRE_SEED=M chooses others")
     return parser, parser.parse_args()
