@@ -59,8 +59,9 @@ def parse():
     parser.add_argument("--list", action="store_true", help="say which parts there are")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--long", metavar="SECONDS", type=positive, nargs="?", const=600,
-                       help="instead, what needs hours: about so many seconds for each of "
-                       + ", ".join(LONG) + " (600)")
+                       help="instead, longer searches: about so many seconds (600) for torture's "
+                       "and fuzz's, and spin, which is complete after some 7 minutes "
+                       "(./dev test --long --list)")
     other.add_argument("--coverage", action="store_true",
                        help="instead, a table of what the tests reach of vm/")
     other.add_argument("--mutants", metavar="N", type=positive, nargs="?", const=600,

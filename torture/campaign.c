@@ -221,16 +221,18 @@ static _Noreturn void work(void)
     uint64_t operations = plan->operations / plan->jobs + 1;
     bool traces = plan->traces, schedules = plan->schedules;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGINT, SIG_IGN); /* who watches ends the work */
+    (void)signal(SIGTERM, SIG_DFL);
     apart_begin(HUNG_SECONDS);
     for (uint64_t turn = number; (traces || schedules) && !time_is_over(); turn += plan->jobs) {
         if (traces)
             run_trace(turn);
         if (schedules)
             schedules = run_schedules(turn);
+        note_sites();
         if (plan->operations > 0 && self->figures.operations >= operations)
             traces = false;
     }
-    note_sites();
     self->ended = true;
     _exit(0);
 }
@@ -291,6 +293,13 @@ static void take_failure(const struct worker *worker, int status, struct campaig
                  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "a process ended by itself");
 }
 
+static volatile sig_atomic_t stopped_by;
+
+static void stop(int number_of_signal)
+{
+    stopped_by = number_of_signal;
+}
+
 static void watch(struct worker *workers, const pid_t *processes, struct campaign_result *result,
                   void (*progress)(const struct campaign_figures *figures))
 {
@@ -301,6 +310,8 @@ static void watch(struct worker *workers, const pid_t *processes, struct campaig
         pid_t process = waitpid(-1, &status, WNOHANG);
         if (process == 0) {
             nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+            for (unsigned i = 0; i < plan->jobs && stopped_by != 0; i++)
+                kill(processes[i], SIGKILL);
             sum_up(workers, started, &result->figures);
             if (progress != NULL)
                 progress(&result->figures);
@@ -310,12 +321,13 @@ static void watch(struct worker *workers, const pid_t *processes, struct campaig
             if (processes[i] != process)
                 continue;
             running--;
-            if (!workers[i].ended && !result->failed)
+            if (!workers[i].ended && !result->failed && stopped_by == 0)
                 take_failure(&workers[i], status, result);
         }
         for (unsigned i = 0; i < plan->jobs && result->failed; i++)
             kill(processes[i], SIGKILL);
     }
+    result->signal = stopped_by;
     sum_up(workers, started, &result->figures);
 }
 
@@ -332,6 +344,9 @@ bool campaign_run(const struct campaign_plan *wanted, struct campaign_result *re
     plan = wanted;
     deadline = plan->seconds > 0 ? now() + plan->seconds : 0;
     fflush(NULL);
+    stopped_by = 0;
+    (void)signal(SIGINT, stop);
+    (void)signal(SIGTERM, stop);
     for (number = 0; number < plan->jobs; number++) {
         self = &workers[number];
         processes[number] = fork();
@@ -341,6 +356,8 @@ bool campaign_run(const struct campaign_plan *wanted, struct campaign_result *re
             return false;
     }
     watch(workers, processes, result, progress);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
     munmap(workers, size);
     return true;
 }

@@ -48,6 +48,7 @@ struct campaign_figures {
 
 struct campaign_result {
     struct campaign_figures figures;
+    int signal; /* that ended it before its time; 0: none */
     bool failed;
     char text[1024];
     struct record record; /* of the failure */

@@ -50,16 +50,21 @@ static void save_schedule(FILE *file, const struct record *record)
                 schedule->decisions[i].fiber);
 }
 
-bool record_save(const char *path, const struct record *record, const char *comment)
+void record_print(FILE *file, const struct record *record, const char *comment)
 {
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        return false;
     save_comment(file, comment);
     if (record->scenario != NULL)
         save_schedule(file, record);
     else
         save_trace(file, record);
+}
+
+bool record_save(const char *path, const struct record *record, const char *comment)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return false;
+    record_print(file, record, comment);
     bool good = !ferror(file);
     return fclose(file) == 0 && good;
 }
@@ -113,13 +118,19 @@ static bool load_decision(struct schedule *schedule, const char *line)
 
 static bool load_line(struct record *record, const char *line, const char **problem)
 {
+    static char message[200];
     struct operation operation;
+    const char *word;
     if (record->scenario != NULL) {
         *problem = "that is no decision";
         return load_decision(&record->schedule, line);
     }
-    if (!operation_parse(line, &operation, problem))
+    if (!operation_parse(line, &operation, &word)) {
+        snprintf(message, sizeof(message),
+                 "%s: no such operation or argument, or its value is out of range", word);
+        *problem = message;
         return false;
+    }
     trace_add(&record->trace, &operation);
     return true;
 }
@@ -137,9 +148,16 @@ static bool load(FILE *file, struct record *record, const char **problem, unsign
         good = head ? load_line(record, line, problem) : load_head(record, line);
         head = true;
     }
-    if (good && !head)
-        *problem = "there is nothing in it";
-    return good && head;
+    if (good && ferror(file)) {
+        *problem = strerror(errno);
+        *number = 0;
+        return false;
+    }
+    if (good && (!head || (record->scenario == NULL && record->trace.count == 0))) {
+        *problem = "there is nothing in it to run";
+        return false;
+    }
+    return good;
 }
 
 bool record_load(const char *path, struct record *record, const char **problem, unsigned *line)

@@ -15,7 +15,9 @@ struct record {
     struct scenario_failure failure;
 };
 
-/* `comment`: what went wrong, any number of lines. False: errno says why. */
+/* The record as text; `comment`: what went wrong, any number of lines. */
+void record_print(FILE *file, const struct record *record, const char *comment);
+/* False: errno says why. */
 bool record_save(const char *path, const struct record *record, const char *comment);
 /* False: *problem says why, *line where (0: the file itself, see errno). */
 bool record_load(const char *path, struct record *record, const char **problem, unsigned *line);

@@ -3,7 +3,9 @@
 import glob
 import json
 import os
+import signal
 import subprocess
+import time
 
 from parts import unit
 
@@ -74,6 +76,29 @@ def check_usage(report):
     refuses(report, "--list=1", ["takes no value"], "--list=1")
     refuses(report, "--bogus", ["no such option"], "--bogus")
     refuses(report, "with a word", ["options only"], "word")
+    # What would run nothing, and find nothing.
+    for options in (["--scenario", "fault-against-fault", "--ops", "10"],
+                    ["--schedule", "pct", "--linux"], ["--schedule", "random", "--check", "1"],
+                    ["--cpus", "2", "--schedule", "exhaustive"]):
+        refuses(report, " ".join(options), ["is for traces"], *options)
+    refuses(report, "--fail thread", ["no operation of a trace"], "--fail", "thread")
+    refuses(report, "--fail and --linux", ["on Linux"], "--fail", "frame", "--linux")
+
+
+def check_end(report):
+    """An interrupted run says what it has done; output that is lost is an error."""
+    with subprocess.Popen([QUIRE, "sim", "--seconds", "60", "--quiet"], stdout=subprocess.PIPE,
+                          text=True) as run_on:
+        time.sleep(1.5)
+        run_on.send_signal(signal.SIGINT)
+        said = run_on.communicate(timeout=30)[0]
+    report.check("quire sim says what it has done", run_on.returncode == 128 + signal.SIGINT
+                 and "violations" in said, f"{run_on.returncode} {said}")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([QUIRE, "sim", "--list"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=60, check=False)
+    report.check("quire sim to a full disk", done.returncode == 125 and "No space" in done.stderr,
+                 f"{done.returncode} {done.stderr}")
 
 
 def check_replay(report):
@@ -83,6 +108,9 @@ def check_replay(report):
     with open(path, "w", encoding="utf-8") as file:
         file.write(head + "unmap page=1\nunmap page=77\n")
     refuses(report, "--replay says the line", ["line 3", "page"], "--replay", path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(head)
+    refuses(report, "--replay of nothing", ["nothing in it to run"], "--replay", path)
     with open(path, "w", encoding="utf-8") as file:
         file.write(head.replace("cpus=2", "cpus=1000") + "unmap page=1\n")
     done = subprocess.run([QUIRE, "sim", "--replay", path], stdout=subprocess.PIPE, text=True,
@@ -105,6 +133,7 @@ def run(report):
     check_usage(report)
     check_replay(report)
     check_list(report)
+    check_end(report)
     replay(report)
     figures = sim(report, "campaign", "--seconds", str(SECONDS))
     if figures:

@@ -90,12 +90,50 @@ static void shrink_schedule(struct campaign_result *result, FILE *out)
             before);
 }
 
-static int say_failure(const struct sim_options *options, struct campaign_result *result)
+/* A name as a shell takes it. */
+static void print_quoted(FILE *out, const char *name)
+{
+    bool plain = name[strcspn(name, " \t\n'\"\\$`*?[]{}()<>|&;#~!")] == '\0';
+    fputs(plain ? "" : "'", out);
+    for (; *name != '\0'; name++)
+        if (*name == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*name, out);
+    fputs(plain ? "" : "'", out);
+}
+
+/* A name that no file has: an older failure isn't lost for a newer one of the same seed. */
+static void choose_name(char *path, size_t room, uint64_t seed)
+{
+    snprintf(path, room, "quire-sim-%lu.trace", (unsigned long)seed);
+    for (unsigned i = 2; access(path, F_OK) == 0 && i < 1000; i++)
+        snprintf(path, room, "quire-sim-%lu-%u.trace", (unsigned long)seed, i);
+}
+
+static void save_failure(const struct sim_options *options, const struct campaign_result *result,
+                         FILE *out)
 {
     char path[64];
-    FILE *out = options->json ? stderr : stdout;
-    snprintf(path, sizeof(path), "quire-sim-%lu.trace", (unsigned long)options->plan.seed);
+    choose_name(path, sizeof(path), options->plan.seed);
     const char *save = options->save != NULL ? options->save : path;
+    if (!record_save(save, &result->record, result->text)) {
+        fail(STATUS_ERROR,
+             "the failure can't be saved in %s: %s; this is what it would have in it:", save,
+             strerror(errno));
+        record_print(stderr, &result->record, result->text);
+        return;
+    }
+    fputs("  run it again:  ", out);
+    print_quoted(out, program_invocation_name);
+    fputs(" sim --replay ", out);
+    print_quoted(out, save);
+    fputc('\n', out);
+}
+
+static void say_failure(const struct sim_options *options, struct campaign_result *result)
+{
+    FILE *out = options->json ? stderr : stdout;
     fprintf(out, "VIOLATION%s%s: %s\n", result->record.scenario != NULL ? " in " : "",
             result->record.scenario != NULL ? result->record.scenario->name : "", result->text);
     if (result->record.scenario != NULL)
@@ -103,10 +141,7 @@ static int say_failure(const struct sim_options *options, struct campaign_result
     else
         shrink_trace(result, out);
     fprintf(out, "  what it comes to: %s\n", result->text);
-    if (!record_save(save, &result->record, result->text))
-        return fail(STATUS_ERROR, "%s: %s", save, strerror(errno));
-    fprintf(out, "  run it again:  quire sim --replay %s\n", save);
-    return STATUS_VIOLATION;
+    save_failure(options, result, out);
 }
 
 /* ---- all ---------------------------------------------------------------------------------------- */
@@ -118,12 +153,23 @@ static int run(const struct sim_options *options)
         return fail(STATUS_ERROR, "no process for the work: %s", strerror(errno));
     if (!options->quiet)
         sim_report_end_progress();
-    int status = result.failed ? say_failure(options, &result) : 0;
+    if (result.failed)
+        say_failure(options, &result);
     if (options->json)
         sim_report_json(&options->plan, &result);
     else
         sim_report_show(&options->plan, &result);
     record_free(&result.record);
+    if (result.signal != 0 && !result.failed)
+        return 128 + result.signal;
+    return result.failed ? STATUS_VIOLATION : 0;
+}
+
+/* What could not be written was not said. */
+static int check_output(int status)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
+        return fail(STATUS_ERROR, "standard output: %s", strerror(errno));
     return status;
 }
 
@@ -135,9 +181,9 @@ int command_sim(int argc, char **argv)
         return status;
     if (options.help) {
         fputs(help_sim, stdout);
-        return 0;
+        return check_output(0);
     }
     if (options.list)
-        return show_list();
-    return options.replay != NULL ? replay(options.replay) : run(&options);
+        return check_output(show_list());
+    return check_output(options.replay != NULL ? replay(options.replay) : run(&options));
 }

@@ -13,6 +13,7 @@
 #include "error.h"
 
 #define DEFAULT_SECONDS 10
+#define MAX_FAIL_N 1000000
 
 enum {
     OPTION_SEED = 256,
@@ -103,11 +104,12 @@ static int set_failure(struct trace_way *way, const char *text)
     if (way->class == SIM_FAILURES && (length != 3 || strncmp(text, "any", 3) != 0))
         return fail(STATUS_ERROR,
                     "--fail %s: no such class; there are any, metadata, frame, table, commitment, "
-                    "store-read, short-read, store-write, user-copy and thread",
+                    "store-read and store-write",
                     text);
     if (*rest == ':') {
         char *end;
-        way->n = (unsigned)strtoul(rest + 1, &end, 10);
+        unsigned long n = strtoul(rest + 1, &end, 10);
+        way->n = n <= MAX_FAIL_N ? (unsigned)n : 0;
         rest = end;
         way->forever = strcmp(rest, ":forever") == 0;
         if (way->n == 0 || (*rest != '\0' && !way->forever))
@@ -201,6 +203,30 @@ static unsigned processors(void)
     return count < 1 ? 1 : count > CAMPAIGN_JOBS ? CAMPAIGN_JOBS : (unsigned)count;
 }
 
+static bool is_for_traces(int option)
+{
+    return option == OPTION_OPS || option == OPTION_LINUX || option == OPTION_CPUS ||
+           option == OPTION_FAIL || option == OPTION_CHECK;
+}
+
+/* Options that contradict each other would run nothing, and find nothing. */
+static int check_together(const struct sim_options *options, const char *for_traces)
+{
+    const struct campaign_plan *plan = &options->plan;
+    enum sim_failure class = plan->way.class;
+    if (!plan->traces && for_traces != NULL)
+        return fail(STATUS_ERROR, "%s is for traces, --schedule and --scenario run none",
+                    for_traces);
+    if (plan->way.failing &&
+        (class == SIM_FAIL_THREAD || class == SIM_FAIL_USER_COPY || class == SIM_FAIL_SHORT_READ))
+        return fail(STATUS_ERROR,
+                    "--fail %s: no operation of a trace asks for that; scenarios do, in every run",
+                    sim_failure_name(class));
+    if (plan->way.failing && plan->way.on_linux)
+        return fail(STATUS_ERROR, "--fail and --linux: nothing fails on request on Linux");
+    return 0;
+}
+
 int sim_options_parse(struct sim_options *options, int argc, char **argv)
 {
     memset(options, 0, sizeof(*options));
@@ -208,7 +234,8 @@ int sim_options_parse(struct sim_options *options, int argc, char **argv)
         (struct campaign_plan){.seed = 1, .jobs = processors(), .traces = true, .schedules = true};
     options->plan.way = (struct trace_way){.class = SIM_FAILURES, .check_every = 64};
     opterr = 0;
-    int option;
+    const char *for_traces = NULL;
+    int option, status;
     while ((option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
         if (option == ':')
             return fail(STATUS_ERROR, "%s needs a value; see quire help sim", argv[optind - 1]);
@@ -216,12 +243,17 @@ int sim_options_parse(struct sim_options *options, int argc, char **argv)
             return fail(STATUS_ERROR, "%s: this option takes no value", argv[optind - 1]);
         if (option == '?')
             return fail(STATUS_ERROR, "%s: no such option; see quire help sim", argv[optind - 1]);
-        int status = set_option(options, option == 'h' ? OPTION_HELP : option, optarg);
+        if (is_for_traces(option))
+            for_traces = argv[optind - (optarg != NULL && optarg == argv[optind - 1] ? 2 : 1)];
+        status = set_option(options, option == 'h' ? OPTION_HELP : option, optarg);
         if (status != 0)
             return status;
     }
     if (optind < argc)
         return fail(STATUS_ERROR, "%s: sim takes options only; see quire help sim", argv[optind]);
+    status = check_together(options, for_traces);
+    if (status != 0)
+        return status;
     if (options->plan.seconds == 0 && options->plan.operations == 0 &&
         options->plan.strategy != CAMPAIGN_EXHAUSTIVE)
         options->plan.seconds = DEFAULT_SECONDS;

@@ -80,7 +80,7 @@ static struct sums sum_up(const struct campaign_figures *f)
 
 static void line(const char *name, uint64_t value, const char *rest)
 {
-    printf("  %-30s %14s  %s\n", name, grouped(value), rest);
+    printf("  %-30s %14s%s%s\n", name, grouped(value), rest[0] != '\0' ? "  " : "", rest);
 }
 
 static void show_traces(const struct campaign_figures *f)
@@ -106,8 +106,8 @@ static void show_schedules(const struct campaign_plan *plan, const struct campai
     snprintf(rest, sizeof(rest), "a bug of depth %d is missed with p <= %.3g (%s)", CAMPAIGN_DEPTH,
              sums->worst_miss, sums->worst != NULL ? sums->worst : "");
     line("  PCT", sums->pct, sums->pct > 0 ? rest : "");
-    snprintf(rest, sizeof(rest), "%u complete with %d preemption%s", sums->complete,
-             plan->strategy == CAMPAIGN_EXHAUSTIVE ? 2 : 1,
+    snprintf(rest, sizeof(rest), "%u of %zu complete with %d preemption%s", sums->complete,
+             plan->only != NULL ? 1 : scenario_count, plan->strategy == CAMPAIGN_EXHAUSTIVE ? 2 : 1,
              plan->strategy == CAMPAIGN_EXHAUSTIVE ? "s" : "");
     line("  exhaustive", sums->exhaustive, sums->exhaustive > 0 ? rest : "");
     line("  with failures, in turn", sums->failures, "");
@@ -163,7 +163,8 @@ void sim_report_json(const struct campaign_plan *plan, const struct campaign_res
            sums.scenarios, (unsigned long)f->schedules, (unsigned long)f->steps,
            (unsigned long)sums.random, (unsigned long)sums.pct, (unsigned long)sums.exhaustive,
            sums.complete, (unsigned long)sums.failures);
-    printf("  \"pct_depth\": %d, \"pct_worst_miss\": %g,\n", CAMPAIGN_DEPTH, sums.worst_miss);
+    if (sums.pct > 0)
+        printf("  \"pct_depth\": %d, \"pct_worst_miss\": %g,\n", CAMPAIGN_DEPTH, sums.worst_miss);
     printf("  \"injected\": %lu, \"sites\": %u, \"sites_hit\": %u,\n", (unsigned long)f->injected,
            sums.sites, sums.hit);
     json_sites(f);
