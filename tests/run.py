@@ -60,7 +60,7 @@ def parse():
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--long", metavar="SECONDS", type=positive, nargs="?", const=600,
                        help="instead, longer searches: about so many seconds (600) for torture's "
-                       "and fuzz's, and spin, which is complete after some 7 minutes "
+                       "and fuzz's, and spin, which is complete after some minutes "
                        "(./dev test --long --list)")
     other.add_argument("--coverage", action="store_true",
                        help="instead, a table of what the tests reach of vm/")
