@@ -22,33 +22,6 @@ void in_many_orders(unsigned times, void (*scenario)(void))
     }
 }
 
-static jmp_buf after_panic;
-static char panic_text[512];
-
-static void note_panic(const char *text)
-{
-    strncpy(panic_text, text, sizeof(panic_text) - 1);
-    longjmp(after_panic, 1);
-}
-
-static void fail_test(const char *text)
-{
-    fail_msg("%s", text);
-}
-
-void assert_panics(void (*misuse)(void), const char *words)
-{
-    panic_text[0] = '\0';
-    sim_set_failure_handler(note_panic);
-    if (setjmp(after_panic) == 0)
-        misuse();
-    sim_set_failure_handler(fail_test);
-    if (strstr(panic_text, words) == NULL)
-        fail_msg("\"%s\" isn't in: %s", words, panic_text);
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
-}
-
 int read_there(void *address)
 {
     return sim_read_byte((addr_t)address);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the list of classic bugs share: many orders, and misuse that must be noticed. */
+/* What the tests of the list of classic bugs share. */
 #ifndef QUIRE_TESTS_BUGS_H
 #define QUIRE_TESTS_BUGS_H
 
@@ -11,8 +11,6 @@
 /* Runs `scenario` on a fresh machine with one program, again and again, each time in another order,
  * and every other time with hostile TLBs. */
 void in_many_orders(unsigned times, void (*scenario)(void));
-/* The core must notice the misuse, and say these words. The test goes on on a fresh machine. */
-void assert_panics(void (*misuse)(void), const char *words);
 
 /* Threads of many tests. The argument is an address. */
 int read_there(void *address);

@@ -6,7 +6,7 @@
 
 aspace_id program;
 
-static void fail_test(const char *text)
+void fail_test(const char *text)
 {
     fail_msg("%s", text);
 }
@@ -49,6 +49,28 @@ int unit_main(const char *name, const struct CMUnitTest *tests, size_t count)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     return _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+}
+
+static jmp_buf after_panic;
+static char panic_text[512];
+
+static void note_panic(const char *text)
+{
+    strncpy(panic_text, text, sizeof(panic_text) - 1);
+    longjmp(after_panic, 1);
+}
+
+void assert_panics(void (*misuse)(void), const char *words)
+{
+    panic_text[0] = '\0';
+    sim_set_failure_handler(note_panic);
+    if (setjmp(after_panic) == 0)
+        misuse();
+    sim_set_failure_handler(fail_test);
+    if (strstr(panic_text, words) == NULL)
+        fail_msg("\"%s\" isn't in: %s", words, panic_text);
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
 }
 
 void take_picture(struct picture *picture, aspace_id aid)
@@ -199,4 +221,29 @@ aspace_id fork_program(void)
     assert_true(child > 0);
     sim_set_aspace(child);
     return child;
+}
+
+int fork_once(void *unused)
+{
+    (void)unused;
+    return (int)vm_copy_aspace(program, "child");
+}
+
+int fork_often(void *times)
+{
+    for (uintptr_t i = 0; i < (uintptr_t)times; i++) {
+        aspace_id child = vm_copy_aspace(program, "child");
+        if (child < 0)
+            return (int)child;
+        int error = vm_delete_aspace(child);
+        if (error != VM_OK)
+            return error;
+    }
+    return VM_OK;
+}
+
+int look_at_region(void *id)
+{
+    vm_region_info info;
+    return vm_get_region_info((region_id)(uintptr_t)id, &info);
 }

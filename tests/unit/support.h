@@ -55,6 +55,12 @@ size_t free_frames(void);
 
 #define OK(call) assert_int_equal((call), VM_OK)
 
+/* The misuse ends the machine with a text that has these words in it; then there is a new machine, with a
+ * new `program`. */
+void assert_panics(void (*misuse)(void), const char *words);
+/* Outside of that, what ends the machine fails the test. */
+void fail_test(const char *text);
+
 /* A picture of an address space and of the ledger. */
 struct picture {
     aspace_id aid;
@@ -103,5 +109,13 @@ struct seeds seeds_or(unsigned long first, unsigned long count);
 
 /* A copy of the running program's space, made current. */
 aspace_id fork_program(void);
+
+/* ---- for fibers ---- */
+
+/* Copies `program`: the copy's id. */
+int fork_once(void *unused);
+/* Copies `program` and deletes the copy, so many times. */
+int fork_often(void *times);
+int look_at_region(void *id);
 
 #endif

@@ -11,11 +11,6 @@
 
 static kernel_args ka;
 
-static void fail_test(const char *text)
-{
-    fail_msg("%s", text);
-}
-
 static void begin(void)
 {
     sim_power_on(NULL, &ka);

@@ -216,27 +216,13 @@ static int set_inheritance_often(void *unused)
     return vm_set_inheritance(program, SPOT, PAGES(4), VM_INHERIT_COPY);
 }
 
-static int fork_often(void *unused)
-{
-    (void)unused;
-    for (unsigned i = 0; i < 3; i++) {
-        aspace_id child = vm_copy_aspace(program, "child");
-        if (child < 0)
-            return (int)child;
-        int error = vm_delete_aspace(child);
-        if (error != VM_OK)
-            return error;
-    }
-    return VM_OK;
-}
-
 static void inheritance_changes_under_forks(void)
 {
     region_at(SPOT, 4, LOCK_RW);
     number_pages(SPOT, 4, 1);
     sim_fiber *set = sim_spawn_on(0, program, "set", set_inheritance_often, NULL);
-    sim_fiber *one = sim_spawn_on(1, program, "fork", fork_often, NULL);
-    sim_fiber *two = sim_spawn_on(2, program, "fork", fork_often, NULL);
+    sim_fiber *one = sim_spawn_on(1, program, "fork", fork_often, PTR(3));
+    sim_fiber *two = sim_spawn_on(2, program, "fork", fork_often, PTR(3));
     sim_run();
     OK(sim_fiber_result(set));
     OK(sim_fiber_result(one));
@@ -251,18 +237,6 @@ static void test_bug_22_policy_changes_while_others_use_it(void)
 
 /* ---- 23: what a failed operation leaves behind ----------------------------------------------------------------------- */
 
-static int fork_it(void *unused)
-{
-    (void)unused;
-    return (int)vm_copy_aspace(program, "child");
-}
-
-static int look_at(void *id)
-{
-    vm_region_info info;
-    return vm_get_region_info((region_id)(uintptr_t)id, &info);
-}
-
 /* The fork has given its second copy an id, and waits; then it fails, as somebody looks at that copy. */
 static void test_bug_23_a_failed_fork_while_its_copy_is_looked_at(void)
 {
@@ -270,9 +244,9 @@ static void test_bug_23_a_failed_fork_while_its_copy_is_looked_at(void)
     region_id last = region_at(2 * SPOT, 1, LOCK_RW);
     vm_region *second = vm_get_region_by_id(last);
     cache_lock(second->cache_ref);
-    sim_fiber *fork = sim_spawn("fork", fork_it, NULL);
+    sim_fiber *fork = sim_spawn("fork", fork_once, NULL);
     sim_run_until_blocked();
-    sim_fiber *look = sim_spawn("look", look_at, PTR(last + 2));
+    sim_fiber *look = sim_spawn("look", look_at_region, PTR(last + 2));
     sim_run_until_blocked();
     assert_false(sim_fiber_ended(look));
     sim_fail_at(SIM_FAIL_METADATA, 1, true);

@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-static void fail_test(const char *text)
-{
-    fail_msg("%s", text);
-}
-
 static int try_init(kernel_args *ka)
 {
     int error = vm_init(ka);

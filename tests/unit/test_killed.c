@@ -2,8 +2,6 @@
 /* Waits that a kill doesn't end: for a lock, and for what the store reads of a file that gets shorter. */
 #include "support.h"
 
-#include <setjmp.h>
-
 #include "lock.h"
 #include "radix.h"
 
@@ -64,84 +62,59 @@ static void test_killed_while_truncating(void)
 
 /* ---- the order of locks ---- */
 
-static jmp_buf after_failure;
-static char failure_text[200];
-
-static void note_failure(const char *text)
-{
-    strncpy(failure_text, text, sizeof(failure_text) - 1);
-    longjmp(after_failure, 1);
-}
-
-static void fail_test(const char *text)
-{
-    fail_msg("%s", text);
-}
-
 /* The highest lock that is held decides, wherever it stands among them. */
-static void test_lock_order_with_several_held(void)
+static void take_below_several(void)
 {
     static struct vm_mutex map, page, tmap;
-    sim_set_failure_handler(note_failure);
-    if (setjmp(after_failure) == 0) {
-        vm_mutex_lock(&map, VM_RANK_MAP);
-        vm_mutex_lock(&page, VM_RANK_PAGE);
-        vm_mutex_lock(&tmap, VM_RANK_TMAP);
-    }
-    sim_set_failure_handler(fail_test);
-    assert_non_null(strstr(failure_text, "under one of rank"));
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
+    vm_mutex_lock(&map, VM_RANK_MAP);
+    vm_mutex_lock(&page, VM_RANK_PAGE);
+    vm_mutex_lock(&tmap, VM_RANK_TMAP);
 }
 
-static void test_lock_order_among_equals(void)
+static void test_lock_order_with_several_held(void)
+{
+    assert_panics(take_below_several, "under one of rank");
+}
+
+static void take_an_equal(void)
 {
     static struct vm_mutex one, other, table;
     vm_mutex_lock(&one, VM_RANK_CACHE);
     vm_mutex_lock(&other, VM_RANK_CACHE);
     vm_mutex_unlock(&one);
     vm_mutex_unlock(&other);
-    failure_text[0] = '\0';
-    sim_set_failure_handler(note_failure);
-    if (setjmp(after_failure) == 0) {
-        vm_mutex_lock(&one, VM_RANK_TABLE);
-        vm_mutex_lock(&table, VM_RANK_TABLE);
-    }
-    sim_set_failure_handler(fail_test);
-    assert_non_null(strstr(failure_text, "under one of rank"));
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
+    vm_mutex_lock(&one, VM_RANK_TABLE);
+    vm_mutex_lock(&table, VM_RANK_TABLE);
+}
+
+static void test_lock_order_among_equals(void)
+{
+    assert_panics(take_an_equal, "under one of rank");
+}
+
+static void take_again_under_another(void)
+{
+    static struct vm_mutex map, cache_lock;
+    vm_mutex_lock(&map, VM_RANK_MAP);
+    vm_mutex_lock(&cache_lock, VM_RANK_CACHE);
+    vm_mutex_lock(&cache_lock, VM_RANK_CACHE);
 }
 
 static void test_taking_again_what_is_held_under_another(void)
 {
-    static struct vm_mutex map, cache_lock;
-    failure_text[0] = '\0';
-    sim_set_failure_handler(note_failure);
-    if (setjmp(after_failure) == 0) {
-        vm_mutex_lock(&map, VM_RANK_MAP);
-        vm_mutex_lock(&cache_lock, VM_RANK_CACHE);
-        vm_mutex_lock(&cache_lock, VM_RANK_CACHE);
-    }
-    sim_set_failure_handler(fail_test);
-    assert_non_null(strstr(failure_text, "taken twice"));
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
+    assert_panics(take_again_under_another, "taken twice");
+}
+
+static void give_back_what_is_not_held(void)
+{
+    static struct vm_mutex one, other;
+    vm_mutex_lock(&one, VM_RANK_TABLE);
+    vm_mutex_unlock(&other);
 }
 
 static void test_giving_back_what_is_not_held(void)
 {
-    static struct vm_mutex one, other;
-    failure_text[0] = '\0';
-    sim_set_failure_handler(note_failure);
-    if (setjmp(after_failure) == 0) {
-        vm_mutex_lock(&one, VM_RANK_TABLE);
-        vm_mutex_unlock(&other);
-    }
-    sim_set_failure_handler(fail_test);
-    assert_true(failure_text[0] != '\0');
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
+    assert_panics(give_back_what_is_not_held, "at > 0");
 }
 
 /* ---- trees without memory ---- */

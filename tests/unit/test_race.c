@@ -186,20 +186,6 @@ static void test_fault_sees_protection_taken_while_it_slept(void)
     assert_byte(a, 1);
 }
 
-static int fork_twice(void *unused)
-{
-    (void)unused;
-    for (unsigned i = 0; i < 2; i++) {
-        aspace_id child = vm_copy_aspace(program, "child");
-        if (child < 0)
-            return (int)child;
-        int error = vm_delete_aspace(child);
-        if (error != VM_OK)
-            return error;
-    }
-    return VM_OK;
-}
-
 static void test_fork_during_file_fault(void)
 {
     sim_file *file = sim_file_create_numbered("/f", 1);
@@ -208,7 +194,7 @@ static void test_fork_during_file_fault(void)
     sim_file_block_reads(file, true);
     sim_fiber *writer = sim_spawn("writer", write_at, PTR(a));
     sim_run_until_blocked();
-    sim_fiber *forker = sim_spawn("forker", fork_twice, NULL);
+    sim_fiber *forker = sim_spawn("forker", fork_often, PTR(2));
     sim_run_until_blocked();
     sim_file_block_reads(file, false);
     sim_run();

@@ -4,20 +4,6 @@
 
 #include <quire/host.h>
 
-static int fork_twice(void *unused)
-{
-    (void)unused;
-    for (unsigned i = 0; i < 2; i++) {
-        aspace_id child = vm_copy_aspace(program, "child");
-        if (child < 0)
-            return (int)child;
-        int error = vm_delete_aspace(child);
-        if (error != VM_OK)
-            return error;
-    }
-    return VM_OK;
-}
-
 /* ---- one cache for each file ---- */
 
 static int map_file(void *file)
@@ -120,7 +106,7 @@ static void writers_and_forks(void)
     number_pages(SPOT, 24, 1);
     for (unsigned i = 0; i < 3; i++)
         fiber[i] = sim_spawn_on(i, program, "writer", write_many, PTR(SPOT + PAGES(8 * i)));
-    fiber[3] = sim_spawn_on(1, program, "forker", fork_twice, NULL);
+    fiber[3] = sim_spawn_on(1, program, "forker", fork_often, PTR(2));
     sim_run();
     for (unsigned i = 0; i < 4; i++)
         OK(sim_fiber_result(fiber[i]));

@@ -225,18 +225,6 @@ static void test_two_last_references(void)
 
 /* ---- a fork that fails while somebody looks at it ---- */
 
-static int fork_it(void *unused)
-{
-    (void)unused;
-    return (int)vm_copy_aspace(program, "child");
-}
-
-static int look_at(void *id)
-{
-    vm_region_info info;
-    return vm_get_region_info((region_id)(uintptr_t)id, &info);
-}
-
 static void test_failed_fork_is_looked_at(void)
 {
     region_id id = region_at(SPOT, 1, LOCK_RW);
@@ -244,9 +232,9 @@ static void test_failed_fork_is_looked_at(void)
     assert_true(last > id);
     vm_region *second = vm_get_region_by_id(last);
     cache_lock(second->cache_ref);
-    sim_fiber *fork = sim_spawn("fork", fork_it, NULL);
+    sim_fiber *fork = sim_spawn("fork", fork_once, NULL);
     sim_run_until_blocked();
-    sim_fiber *look = sim_spawn("look", look_at, PTR(last + 1));
+    sim_fiber *look = sim_spawn("look", look_at_region, PTR(last + 1));
     sim_run_until_blocked();
     assert_false(sim_fiber_ended(look));
     sim_fail_at(SIM_FAIL_METADATA, 1, true);

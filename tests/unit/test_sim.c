@@ -179,33 +179,6 @@ static void test_sim_tlb_remembers_dirty(void)
     forget_tables();
 }
 
-static jmp_buf after_failure;
-static char failure_text[512];
-
-static void note_failure(const char *text)
-{
-    strncpy(failure_text, text, sizeof(failure_text) - 1);
-    longjmp(after_failure, 1);
-}
-
-static void fail_test(const char *text)
-{
-    fail_msg("%s", text);
-}
-
-static void assert_fails(void (*misuse)(void), const char *words)
-{
-    failure_text[0] = '\0';
-    sim_set_failure_handler(note_failure);
-    if (setjmp(after_failure) == 0)
-        misuse();
-    sim_set_failure_handler(fail_test);
-    if (strstr(failure_text, words) == NULL)
-        fail_msg("\"%s\" is not in: %s", words, failure_text);
-    OK(sim_start(NULL));
-    program = sim_new_aspace();
-}
-
 static void write_to_a_free_frame(void)
 {
     addr_t frame;
@@ -257,11 +230,11 @@ static void release_a_file_twice(void)
 
 static void test_sim_reports(void)
 {
-    assert_fails(write_to_a_free_frame, "stale TLB entry");
-    assert_fails(leave_a_region, "left over");
-    assert_fails(deadlock, "deadlock");
-    assert_fails(panic_elsewhere, "from a fiber");
-    assert_fails(release_a_file_twice, "more often");
+    assert_panics(write_to_a_free_frame, "stale TLB entry");
+    assert_panics(leave_a_region, "left over");
+    assert_panics(deadlock, "deadlock");
+    assert_panics(panic_elsewhere, "from a fiber");
+    assert_panics(release_a_file_twice, "more often");
 }
 
 /* ---- fibers ---- */
