@@ -66,6 +66,27 @@ def check_places(report, names):
     report.check("no paths of one machine", not found, "\n".join(found))
 
 
+def check_named_tests(report):
+    """What the papers say notices a bug is there, and what is there for one stands in them."""
+    names = glob.glob("tests/**/*.c", recursive=True)
+    sources = "\n".join(line for name in names for line in lines_of(name))
+    tests = set(re.findall(r"\bvoid (test_\w+)\(void\)", sources))
+    paper = "\n".join(lines_of("docs/testing.md"))
+    named = set(re.findall(r"`(test_\w+[a-z0-9])`", paper))
+    bugs = {name for name in tests if re.match("test_(bug|defect|barrelfish)_", name)}
+    wrong = sorted(f"no such test: {name}" for name in named - tests)
+    wrong += sorted(f"not in the paper: {name}" for name in bugs - named)
+    report.check("docs/testing.md names the tests of known bugs", len(named) > 100 and not wrong,
+                 "\n".join(wrong))
+    broken = re.findall(r"^\| .* \| ([a-z-]+) \| [\d-]+ \| [\d-]+ \| [\d-]+ \| \d+ \|$",
+                        "\n".join(lines_of("torture/scenarios/README.md")), re.M)
+    wrong = [name for name in broken
+             if not os.path.isfile(f"torture/scenarios/{name.replace('-', '_')}.c")]
+    report.check("the table of breaks names scenarios, as many as the papers say",
+                 not wrong and f" {len(broken)} deliberate breaks" in paper,
+                 f"{len(broken)} breaks; no such scenario: {wrong}")
+
+
 def complaints(commands):
     """The output of those that fail, two at a time."""
     def run(command):
@@ -100,6 +121,7 @@ def run(report):
     check_licences(report, names)
     check_lengths(report, [name for name in sources if name.endswith(".c")])
     check_places(report, [name for name in names if name != "tests/parts/style.py"])
+    check_named_tests(report)
     check_format(report, sources)
     report.command("dev is a shell script", ["sh", "-n", "dev"])
     check_core(report)
