@@ -22,11 +22,27 @@
 
 #define POOL (&vm_system.pages)
 
-static void queue_remove(struct vm_page *page)
+void page_queue_remove(struct vm_page_pool *pool, struct vm_page *page)
 {
     page->prev->next = page->next;
     page->next->prev = page->prev;
-    POOL->count[page->state]--;
+    pool->count[page->state]--;
+}
+
+void page_queue_append(struct vm_page_pool *pool, struct vm_page *page, int state)
+{
+    struct vm_page *head = &pool->queue[state];
+    page->state = (uint8_t)state;
+    page->next = head;
+    page->prev = head->prev;
+    head->prev->next = page;
+    head->prev = page;
+    pool->count[state]++;
+}
+
+static void queue_remove(struct vm_page *page)
+{
+    page_queue_remove(POOL, page);
 }
 
 static void queue_insert(struct vm_page *page, enum vm_page_state state)

@@ -8,6 +8,7 @@
 
 #include "inject.h"
 #include "lock.h"
+#include "policy.h"
 
 enum vm_page_state {
     VM_PAGE_FREE,
@@ -22,8 +23,10 @@ enum vm_page_state {
 };
 
 /* One for each frame, for ever: a pointer to one never dangles, though the frame may get another use.
- * Guarded by: `page lock` next, prev, state; by the cache's lock cache, offset, modified (setting it
- * needs none), busy; map_count and wire_count are atomic. */
+ * Guarded by: `page lock` next, prev, state, born; by the cache's lock cache, offset, modified and
+ * referenced (setting these two needs none), busy, swap, fate, discardable; map_count and wire_count are
+ * atomic. `cache` changes to NULL before the cache goes, and who holds the page lock may look meanwhile
+ * (reclaim.c). */
 struct vm_page {
     struct vm_page *next, *prev;
     vm_cache *cache; /* NULL: free, a table, metadata or the host's */
@@ -33,8 +36,14 @@ struct vm_page {
     uint32_t wire_count; /* translations among them by wired regions, and the host's own wiring */
     uint32_t number;     /* physical address / VM_PAGE_SIZE */
     uint8_t state;
-    uint8_t modified; /* since it was read; the hardware's dirty bits are harvested into it */
-    uint32_t checked; /* the checker's own count of mappings */
+    uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it */
+    uint8_t referenced;  /* since a policy's hand has passed; likewise, of accessed bits */
+    uint8_t born;        /* the pool's generation when it came: see page_note_access */
+    uint32_t swap;       /* the slot that has its bytes, if it isn't modified; 0: none */
+    uint8_t is_file;     /* of a file's cache, or of memory's */
+    uint8_t fate;        /* of a busy page: what becomes of it when it is no longer busy */
+    uint8_t discardable; /* its bytes may be forgotten instead of written */
+    uint32_t checked;    /* the checker's own count of mappings */
 };
 
 struct vm_page_range {
@@ -49,8 +58,19 @@ struct vm_page_pool {
     struct vm_page queue[VM_PAGE_STATES]; /* heads; only next and prev are used */
     size_t count[VM_PAGE_STATES];
     size_t total;
-    size_t array_frames; /* that hold the vm_page structures */
+    size_t array_frames; /* that hold the vm_page structures, and the ghosts */
+    const struct vm_policy *policy;
+    size_t target;      /* the policy's own: CAR's p, how many pages INACTIVE should have */
+    uint8_t generation; /* how often accessed bits were collected */
+    bool can_swap;      /* pages of memory, too, have a place to go */
+    struct vm_ghosts ghosts;
 };
+
+/* Whether a policy may choose the page. => page lock */
+static inline bool policy_may_go(const struct vm_page_pool *pool, const struct vm_page *page)
+{
+    return page->is_file || pool->can_swap || page->swap != 0 || page->discardable;
+}
 
 /* Sets up one vm_page for each frame; those taken are UNUSED, the rest free. Single-threaded. */
 int vm_page_init(const kernel_args *ka);
