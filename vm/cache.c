@@ -7,6 +7,7 @@
 #include "mapping.h"
 #include "meta.h"
 #include "print.h"
+#include "swap.h"
 #include "system.h"
 #include "writeback.h"
 
@@ -19,6 +20,7 @@ vm_cache *vm_cache_create(vm_store *store)
         return NULL;
     cache->magic = VM_CACHE_MAGIC;
     cache->store = store;
+    cache->serial = vm_atomic_fetch_add(&vm_system.next_cache_serial, 1, __ATOMIC_RELAXED);
     list_init(&cache->consumer_link);
     store->cache = cache;
     vm_atomic_count(&vm_system.caches, 1);
@@ -35,6 +37,7 @@ vm_cache_ref *vm_cache_ref_create(vm_cache *cache)
     ref->cache = cache;
     list_init(&ref->regions);
     list_init(&ref->consumers);
+    list_init(&ref->vnode_link);
     cache->ref = ref;
     return ref;
 }
@@ -90,25 +93,33 @@ bool cache_try_acquire_ref(vm_cache_ref *ref)
     return true;
 }
 
-/* The frames of a cache that nobody sees any more. */
+static void free_value(vm_cache *cache, struct vm_page *value)
+{
+    if (!cache_is_page(value)) {
+        cache_forget_value(cache, value);
+        return;
+    }
+    VM_ASSERT(value->busy == 0);
+    cache->page_count--;
+    vm_page_orphan(value);
+}
+
+/* The frames and slots of a cache that nobody sees any more. Who had found it from one of its pages, under
+ * the page lock, has a reference by now, or will get none. */
 static void free_pages(vm_cache *cache)
 {
     uint64_t key = 0;
-    while (cache->page_count > 0) {
+    while (cache->page_count + cache->swapped_count > 0) {
         void *found = radix_next(&cache->pages, &key);
         void **leaf = radix_leaf(&cache->pages, key);
         VM_ASSERT(found != NULL);
-        for (unsigned i = key & (RADIX_SLOTS - 1); i < RADIX_SLOTS; i++) {
-            struct vm_page *page = leaf[i];
-            if (!page || page == VM_CACHE_SKIP)
-                continue;
-            VM_ASSERT(page->busy == 0);
-            cache->page_count--;
-            vm_page_orphan(page);
-        }
+        for (unsigned i = key & (RADIX_SLOTS - 1); i < RADIX_SLOTS; i++)
+            if (leaf[i])
+                free_value(cache, leaf[i]);
         key = (key | (RADIX_SLOTS - 1)) + 1;
     }
     radix_clear(&cache->pages);
+    page_lock_barrier();
 }
 
 /* Takes the cache off its source, whose reference is then the caller's to release. */
@@ -154,6 +165,15 @@ static void write_before_last(vm_cache_ref *ref)
     }
 }
 
+/* => vnode lock held. A reference that lost the race for its vnode was never on the list. */
+static void forget_file(vm_cache_ref *ref)
+{
+    if (list_is_empty(&ref->vnode_link))
+        return;
+    list_remove(&ref->vnode_link);
+    vm_system.vnode_cache_count--;
+}
+
 /* A vnode's references are given back under the vnode lock, so that nobody finds the cache through
  * the vnode as the last one goes. Returns the source to release. */
 static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
@@ -163,8 +183,10 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     write_before_last(ref);
     bool last = vm_atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
-    if (last)
+    if (last) {
         host_vnode_clear_cache(store.data, ref);
+        forget_file(ref);
+    }
     vm_mutex_unlock(&vm_system.vnode_lock);
     vm_cache_ref *source = last ? destroy(ref) : NULL;
     store.ops->release_ref(&store);
@@ -210,6 +232,17 @@ struct vm_page *vm_cache_lookup_page(vm_cache_ref *ref, off_t offset)
     return radix_lookup(&ref->cache->pages, key_of(offset));
 }
 
+/* The page comes in place of something that is none. */
+static void replace_value(vm_cache *cache, uint64_t key, struct vm_page *page)
+{
+    const void *old = radix_replace(&cache->pages, key, page);
+    VM_ASSERT(!cache_is_page(old));
+    if (cache_is_swapped(old)) {
+        cache->swapped_count--;
+        page->swap = cache_slot_of(old);
+    }
+}
+
 int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset)
 {
     vm_cache *cache = ref->cache;
@@ -219,14 +252,19 @@ int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset)
         if (radix_insert(&cache->pages, key, page) != VM_OK)
             return ERR_NO_MEMORY;
     } else if (leaf[key & (RADIX_SLOTS - 1)]) {
-        void *old = radix_replace(&cache->pages, key, page);
-        VM_ASSERT(old == VM_CACHE_SKIP);
+        replace_value(cache, key, page);
     } else {
         radix_set(leaf, key, page);
     }
-    page->cache = cache;
+    bool is_new = page->cache == NULL;
+    page_set_cache(page, cache);
     page->offset = key;
     cache->page_count++;
+    if (is_new) {
+        page->is_file = !ref->temporary;
+        if (page->state == VM_PAGE_ACTIVE && page_enqueue(page, vm_ghost_key(cache->serial, key)))
+            VM_COUNT(refaults);
+    }
     return VM_OK;
 }
 
@@ -237,12 +275,27 @@ static void detach_page(vm_cache *cache, struct vm_page *page)
     vm_page_orphan(page);
 }
 
+void cache_replace_page(vm_cache *cache, struct vm_page *page, void *value)
+{
+    void *old = value ? radix_replace(&cache->pages, page->offset, value)
+                      : radix_remove(&cache->pages, page->offset);
+    VM_ASSERT(old == page);
+    cache->swapped_count += cache_is_swapped(value);
+    detach_page(cache, page);
+}
+
+void cache_forget_value(vm_cache *cache, const void *value)
+{
+    if (cache_is_swapped(value)) {
+        cache->swapped_count--;
+        swap_free(cache_slot_of(value));
+    }
+}
+
 /* busy.pml: remove_page */
 void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page)
 {
-    void *removed = radix_remove(&ref->cache->pages, page->offset);
-    VM_ASSERT(removed == page);
-    detach_page(ref->cache, page);
+    cache_replace_page(ref->cache, page, NULL);
 }
 
 void cache_forget_hidden(vm_cache_ref *ref, off_t first)
@@ -251,8 +304,16 @@ void cache_forget_hidden(vm_cache_ref *ref, off_t first)
     uint64_t key = key_of(first);
     void *found;
     for (; (found = radix_next(&cache->pages, &key)) != NULL; key++)
-        if (found == VM_CACHE_SKIP)
+        if (cache_is_skip(found))
             (void)radix_remove(&cache->pages, key);
+}
+
+static void drop_page(vm_cache *cache, struct vm_page *page, enum cache_fate fate)
+{
+    if (page->busy == 0)
+        cache_replace_page(cache, page, fate == CACHE_FATE_HIDE ? VM_CACHE_SKIP : NULL);
+    else if (page->fate < fate)
+        page->fate = (uint8_t)fate;
 }
 
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last)
@@ -261,8 +322,10 @@ void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last)
     uint64_t key = key_of(first), end = key_of(last);
     struct vm_page *page;
     while ((page = radix_next(&cache->pages, &key)) != NULL && key <= end) {
-        if (page != VM_CACHE_SKIP && page->busy == 0)
-            vm_cache_remove_page(ref, page);
+        if (cache_is_page(page))
+            drop_page(cache, page, CACHE_FATE_GO);
+        else if (cache_is_swapped(page))
+            cache_forget_value(cache, radix_remove(&cache->pages, key));
         if (key++ == end)
             break;
     }
@@ -272,12 +335,55 @@ void cache_hide_key(vm_cache_ref *ref, uint64_t key)
 {
     vm_cache *cache = ref->cache;
     struct vm_page *page = radix_lookup(&cache->pages, key);
-    if (!page) {
+    if (cache_is_page(page))
+        drop_page(cache, page, CACHE_FATE_HIDE);
+    else if (page)
+        cache_forget_value(cache, radix_replace(&cache->pages, key, VM_CACHE_SKIP));
+    else
         (void)radix_insert(&cache->pages, key, VM_CACHE_SKIP);
-    } else if (page != VM_CACHE_SKIP) {
-        (void)radix_replace(&cache->pages, key, VM_CACHE_SKIP);
-        detach_page(cache, page);
+}
+
+/* ---- busy pages --------------------------------------------------------------------------------- */
+
+void cache_begin_busy(vm_cache *cache, struct vm_page *page)
+{
+    vm_page_set_busy(page);
+    cache->busy_count++;
+}
+
+void cache_end_busy(vm_cache *cache, struct vm_page *page)
+{
+    enum cache_fate fate = page->fate;
+    page->fate = CACHE_FATE_STAY;
+    cache->busy_count--;
+    vm_page_clear_busy(page);
+    if (fate != CACHE_FATE_STAY)
+        drop_page(cache, page, fate);
+}
+
+vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache)
+{
+    vm_cache_ref *at = ref;
+    cache_lock(at);
+    while (at->cache != cache) {
+        vm_cache_ref *below = at->cache->source;
+        VM_ASSERT(below != NULL);
+        cache_lock(below);
+        cache_unlock(at);
+        at = below;
     }
+    return at;
+}
+
+void cache_put_holder(vm_cache_ref *ref, vm_cache_ref *holder)
+{
+    bool again = holder->temporary && !list_is_empty(&holder->consumers);
+    if (again)
+        vm_cache_acquire_ref(holder);
+    cache_unlock(holder);
+    if (again)
+        vm_cache_release_ref(holder);
+    vm_cache_release_ref(ref);
 }
 
 void cache_unhold_page(struct vm_page *page)
@@ -326,11 +432,8 @@ void cache_unmap(vm_cache_ref *ref, off_t first, off_t last)
     list_for_each(link, &ref->regions)
     {
         vm_region *region = list_member(link, vm_region, cache_link);
-        off_t region_end = region->cache_offset + (off_t)(region->size - 1);
-        off_t from = first > region->cache_offset ? first : region->cache_offset;
-        off_t to = last < region_end ? last : region_end;
-        if (from <= to)
-            mapping_remove(region, region->base + (addr_t)(from - region->cache_offset),
-                           region->base + (addr_t)(to - region->cache_offset));
+        addr_t from, to;
+        if (region_clip(region, first, last, &from, &to))
+            mapping_remove(region, from, to);
     }
 }

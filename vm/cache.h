@@ -37,6 +37,9 @@ struct vm_cache_ref {
      * that is over: until then no write may hide such a page. */
     uint64_t forks, settled;
     bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
+    uint32_t write_errors; /* that write-back has met; and the last of them */
+    int write_error;
+    struct list_link vnode_link; /* on the list of vnodes' caches; guarded by the vnode lock */
     vm_cache *cache;
     struct list_link regions;   /* that map this cache */
     struct list_link consumers; /* caches whose source this is */
@@ -50,14 +53,50 @@ struct vm_cache {
     vm_cache_ref *source; /* what shows through where this one has no page; a reference */
     struct list_link consumer_link;
     vm_store *store;
-    struct radix pages; /* by offset / VM_PAGE_SIZE: vm_page, or VM_CACHE_SKIP */
-    size_t page_count;
+    struct radix pages; /* by offset / VM_PAGE_SIZE: vm_page, or one of the following */
+    size_t page_count, swapped_count;
+    uint64_t serial; /* a name for the ghosts of its pages: no other cache has it */
     off_t virtual_size;
 };
 
 /* In `pages`: here is no page, and no temporary cache below may show through, either. What discarding
  * a page leaves where a source still has one. */
 #define VM_CACHE_SKIP ((struct vm_page *)1)
+/* The same, where a discardable page was forgotten. */
+#define VM_CACHE_LOST ((struct vm_page *)5)
+
+static inline bool cache_is_page(const void *value)
+{
+    return value && ((uintptr_t)value & 7) == 0;
+}
+
+static inline bool cache_is_skip(const void *value)
+{
+    return ((uintptr_t)value & 3) == 1;
+}
+
+/* The page is at a slot of swap. */
+static inline bool cache_is_swapped(const void *value)
+{
+    return ((uintptr_t)value & 7) == 2;
+}
+
+static inline void *cache_swapped(uint32_t slot)
+{
+    return (void *)((uintptr_t)slot << 3 | 2);
+}
+
+static inline uint32_t cache_slot_of(const void *value)
+{
+    return (uint32_t)((uintptr_t)value >> 3);
+}
+
+/* What becomes of a page that is busy, when it no longer is; the later the stronger. */
+enum cache_fate {
+    CACHE_FATE_STAY,
+    CACHE_FATE_GO,   /* it was dropped meanwhile */
+    CACHE_FATE_HIDE, /* and leaves VM_CACHE_SKIP */
+};
 
 static inline void cache_lock(vm_cache_ref *ref)
 {
@@ -90,8 +129,9 @@ bool cache_try_acquire_ref(vm_cache_ref *ref);
 void vm_cache_release_ref(vm_cache_ref *ref);
 
 /* => cache: locked, all of the following */
-struct vm_page *vm_cache_lookup_page(vm_cache_ref *ref, off_t offset); /* may be VM_CACHE_SKIP */
-/* Nothing, or VM_CACHE_SKIP, is there. ERR_NO_MEMORY. */
+/* May be none: see cache_is_page. */
+struct vm_page *vm_cache_lookup_page(vm_cache_ref *ref, off_t offset);
+/* No page is there; a slot becomes the page's. ERR_NO_MEMORY: not where there was something. */
 int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset);
 /* It isn't busy. Its frame is freed now, or by its last user. */
 void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page);
@@ -99,8 +139,21 @@ void vm_cache_insert_region(vm_cache_ref *ref, vm_region *region);
 void vm_cache_remove_region(vm_cache_ref *ref, vm_region *region);
 /* Puts VM_CACHE_SKIP at a key that was reserved, in place of a page if there is one. */
 void cache_hide_key(vm_cache_ref *ref, uint64_t key);
-/* Drops the pages in [first, last], but for busy ones. */
+/* Drops the pages in [first, last], those in swap, too; busy ones as soon as they no longer are. */
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
+/* Puts `value`, which is no page, in place of a page, whose frame is freed now or by its last user. */
+void cache_replace_page(vm_cache *cache, struct vm_page *page, void *value);
+/* A value that is no page leaves `pages`: its slot is free again. */
+void cache_forget_value(vm_cache *cache, const void *value);
+/* A page is busy, and no longer. The second applies its fate. */
+void cache_begin_busy(vm_cache *cache, struct vm_page *page);
+void cache_end_busy(vm_cache *cache, struct vm_page *page);
+/* => nothing locked, with a reference on `ref`, which had `cache`, some of whose pages the caller has made
+ * busy. Locks the reference that has it now: forks may have put it below. */
+vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache);
+/* => `holder` of cache_lock_holder locked, and let go, with the reference on `ref`. A merge that could not
+ * be because something was busy is tried again. */
+void cache_put_holder(vm_cache_ref *ref, vm_cache_ref *holder);
 /* Takes out each VM_CACHE_SKIP from `first` on: no cache below has a page there any more. */
 void cache_forget_hidden(vm_cache_ref *ref, off_t first);
 /* Charges the store `bytes` more: ERR_VM_WOULD_OVERCOMMIT. */

@@ -118,7 +118,7 @@ static int push_new_top(vm_cache_ref *ref, vm_cache_ref **middle)
         return VM_OK;
     }
     if (top) {
-        vm_meta_free(top, sizeof *top);
+        vm_meta_free(top, sizeof *top); /* no page was ever its */
         vm_atomic_count(&vm_system.caches, (size_t)-1);
     }
     if (store)
@@ -193,7 +193,32 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy)
 /* A hidden page that is still mapped, through a consumer of the top, keeps the two apart. */
 static bool is_mapped(const struct vm_page *page)
 {
-    return page && page != VM_CACHE_SKIP && vm_atomic_load(&page->map_count, __ATOMIC_ACQUIRE) > 0;
+    return cache_is_page(page) && vm_atomic_load(&page->map_count, __ATOMIC_ACQUIRE) > 0;
+}
+
+/* => both locked. What is at one place of `from` is now at the same of `to`. */
+static void move_value(vm_cache *from, vm_cache *to, struct vm_page *value)
+{
+    if (cache_is_page(value)) {
+        from->page_count--;
+        to->page_count++;
+        page_set_cache(value, to);
+    } else if (cache_is_swapped(value)) {
+        from->swapped_count--;
+        to->swapped_count++;
+    }
+}
+
+/* => source: locked. What nobody can see, and nobody maps, has left its place. */
+static void free_hidden(vm_cache *source, struct vm_page *value)
+{
+    if (!cache_is_page(value)) {
+        cache_forget_value(source, value);
+        return;
+    }
+    source->page_count--;
+    page_set_cache(value, NULL);
+    vm_page_free(value, false);
 }
 
 /* => both locked. Moves what only the source has into the top. Stops where memory ends: each page
@@ -207,14 +232,10 @@ static bool move_up(vm_cache *top, vm_cache *source)
         if (hidden ? is_mapped(page) : radix_insert(&top->pages, key, page) != VM_OK)
             return false;
         (void)radix_remove(&source->pages, key);
-        if (page == VM_CACHE_SKIP)
-            continue;
-        source->page_count--;
-        page->cache = hidden ? NULL : top;
-        if (!hidden)
-            top->page_count++;
+        if (hidden)
+            free_hidden(source, page);
         else
-            vm_page_free(page, false);
+            move_value(source, top, page);
     }
     return true;
 }
@@ -235,18 +256,11 @@ static bool move_down(vm_cache *top, vm_cache *source)
             (void)radix_replace(&source->pages, key, page);
         else
             (void)radix_insert(&source->pages, key, page);
-        if (old && old != VM_CACHE_SKIP) {
-            old->cache = NULL;
-            source->page_count--;
-            vm_page_free(old, false);
-        }
-        if (page != VM_CACHE_SKIP) {
-            page->cache = source;
-            source->page_count++;
-        }
+        if (old)
+            free_hidden(source, old);
+        move_value(top, source, page);
     }
     radix_clear(&top->pages);
-    top->page_count = 0;
     return true;
 }
 
@@ -255,7 +269,7 @@ static bool move_down(vm_cache *top, vm_cache *source)
 static bool merge(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache_ref *below)
 {
     vm_cache *top = ref->cache, *source = middle->cache;
-    bool down = top->page_count < source->page_count;
+    bool down = top->page_count + top->swapped_count < source->page_count + source->swapped_count;
     if (!(down ? move_down(top, source) : move_up(top, source)))
         return false;
     vm_cache *kept = down ? source : top, *left = down ? top : source;

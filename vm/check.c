@@ -22,10 +22,11 @@ static unsigned wrong;
 static void check_pages(const vm_cache *cache)
 {
     uint64_t key = 0;
-    size_t count = 0, busy = 0;
+    size_t count = 0, busy = 0, swapped = 0;
     const struct vm_page *page;
     for (; (page = radix_next(&cache->pages, &key)) != NULL; key++) {
-        if (page == VM_CACHE_SKIP)
+        swapped += cache_is_swapped(page);
+        if (!cache_is_page(page))
             continue;
         CHECK(page->cache == cache, "page %x: its cache is %p, not %p\n", page->number,
               (void *)page->cache, (const void *)cache);
@@ -38,6 +39,8 @@ static void check_pages(const vm_cache *cache)
     }
     CHECK(count == cache->page_count, "cache %p: %zu pages, counts %zu\n", (const void *)cache,
           count, cache->page_count);
+    CHECK(swapped == cache->swapped_count, "cache %p: %zu pages in swap, counts %zu\n",
+          (const void *)cache, swapped, cache->swapped_count);
     CHECK(busy == cache->busy_count, "cache %p: %zu busy pages, counts %u\n", (const void *)cache,
           busy, cache->busy_count);
 }
@@ -187,6 +190,7 @@ static void for_each_cache(void (*visit)(vm_cache_ref *ref))
 }
 
 static int64_t promised;
+static size_t slots;
 
 static void forget_visit(vm_cache_ref *ref)
 {
@@ -195,9 +199,18 @@ static void forget_visit(vm_cache_ref *ref)
 
 static void add_promise(vm_cache_ref *ref)
 {
-    if (!ref->visited)
+    if (!ref->visited) {
         promised += ref->cache->store->committed_size;
+        slots += ref->cache->swapped_count;
+    }
     ref->visited = true;
+}
+
+static void add_slot(struct vm_page *page)
+{
+    CHECK(page->swap == 0 || page->cache, "page %x: has slot %x, but no cache\n", page->number,
+          page->swap);
+    slots += page->swap != 0;
 }
 
 /* The promises of all caches, and the host's, are the ledger's. */
@@ -205,7 +218,12 @@ static void check_ledger(void)
 {
     promised = vm_system.host_committed;
     for_each_cache(forget_visit);
+    slots = 0;
     for_each_cache(add_promise);
+    for_each_page(add_slot);
+    CHECK(slots == vm_system.swap.slots - vm_system.swap.free,
+          "%zu slots of swap are known, %zu are in use\n", slots,
+          vm_system.swap.slots - vm_system.swap.free);
     CHECK(promised == vm_system.commitment.committed,
           "%ld bytes are promised, the ledger has %ld\n", (long)promised,
           (long)vm_system.commitment.committed);

@@ -122,6 +122,7 @@ struct sync {
     bool at_end; /* behind the last address */
     vm_cache_ref *ref;
     off_t first, last;
+    int earlier; /* an error of a write that nobody waited for */
 };
 
 /* Finds the first part that has to be written, from sync->at on, and stops there. */
@@ -135,6 +136,7 @@ static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *ar
         first = sync->at;
     vm_cache_acquire_ref(region->cache_ref);
     sync->ref = region->cache_ref;
+    sync->earlier = vm_cache_take_error(region->cache_ref, &region->errors_seen);
     sync->first = region_offset(region, first);
     sync->last = region_offset(region, last);
     sync->at = last + 1;
@@ -150,6 +152,8 @@ int vm_sync_range(aspace_id aid, addr_t address, addr_t size)
     while ((result = visit_range(aid, address, size, find_sync_part, &sync)) == FOUND) {
         int error = writeback_range(sync.ref, sync.first, sync.last);
         vm_cache_release_ref(sync.ref);
+        if (error == VM_OK)
+            error = sync.earlier;
         if (error != VM_OK)
             return error;
     }
@@ -167,11 +171,13 @@ struct residency {
 static bool is_resident(vm_region *region, off_t offset)
 {
     vm_cache_ref *top = region->cache_ref;
-    bool found = false, skipping = false;
+    bool found = false, skipping = false, ended = false;
     for (vm_cache_ref *at = top; at; at = chain_step(top, at)) {
-        struct vm_page *page = skipping && at->temporary ? NULL : vm_cache_lookup_page(at, offset);
-        skipping |= page == VM_CACHE_SKIP;
-        found |= page && page != VM_CACHE_SKIP && page->busy == 0;
+        bool hidden = ended || (skipping && at->temporary);
+        const struct vm_page *page = hidden ? NULL : vm_cache_lookup_page(at, offset);
+        skipping |= cache_is_skip(page);
+        found |= cache_is_page(page) && page->busy == 0;
+        ended |= cache_is_page(page) || cache_is_swapped(page);
     }
     return found;
 }

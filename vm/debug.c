@@ -180,8 +180,11 @@ static void dump_pages(const vm_cache *cache)
     uint64_t key = 0;
     const struct vm_page *page;
     for (; (page = radix_next(&cache->pages, &key)) != NULL; key++) {
-        if (page == VM_CACHE_SKIP)
+        if (cache_is_skip(page))
             vm_print("  offset 0x%lx: hides what is below\n", (unsigned long)key << VM_PAGE_SHIFT);
+        else if (cache_is_swapped(page))
+            vm_print("  offset 0x%lx: in swap, slot 0x%x\n", (unsigned long)key << VM_PAGE_SHIFT,
+                     cache_slot_of(page));
         else
             vm_print("  offset 0x%lx: page 0x%x, %s%s%s, mapped %u times, wired %u\n",
                      (unsigned long)key << VM_PAGE_SHIFT, page->number,

@@ -23,6 +23,7 @@
 #include "mapping.h"
 #include "pagein.h"
 #include "print.h"
+#include "reclaim.h"
 #include "resize.h"
 #include "system.h"
 
@@ -42,7 +43,7 @@ struct fault {
     vm_cache_ref *pull;
     struct vm_page *page; /* found at `at`, or NULL */
     bool found;           /* it was there already */
-    bool in_store;        /* the store of `at` has it */
+    bool in_store;        /* the store of `at`, or swap, has it */
     bool skipping;        /* temporary caches don't show through any more */
     bool hidden;          /* nor does `at` */
     bool paged_in;        /* a try before this one has read from the store */
@@ -101,13 +102,14 @@ static void step_down(struct fault *f)
 
 static struct vm_page *look(struct fault *f)
 {
+    f->in_store = false;
     if (f->skipping && f->at->temporary)
         return NULL;
     struct vm_page *page = vm_cache_lookup_page(f->at, f->offset);
-    if (page != VM_CACHE_SKIP)
-        return page;
-    f->skipping = true;
-    return NULL;
+    f->in_store = cache_is_swapped(page);
+    if (cache_is_skip(page))
+        f->skipping = true;
+    return cache_is_page(page) ? page : NULL;
 }
 
 /* Down the chain to a page, to a store that has it, or to the bottom. => map: read-locked.
@@ -118,7 +120,8 @@ static void walk_chain(struct fault *f)
     for (;; step_down(f)) {
         f->hidden = f->skipping;
         f->page = look(f);
-        f->in_store = !f->page && cache_store_has_page(f->at, f->offset);
+        if (!f->page && !f->in_store)
+            f->in_store = cache_store_has_page(f->at, f->offset);
         if (f->page || f->in_store || !f->at->cache->source)
             return;
     }
@@ -140,7 +143,7 @@ static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *or
     if (original) {
         vm_frame_copy(host_frame_ptr(vm_page_physical(page)),
                       host_frame_ptr(vm_page_physical(original)));
-        page->modified = 1;
+        page_set_modified(page);
         VM_COUNT(copies);
     } else {
         VM_COUNT(zero_fills);
@@ -238,7 +241,7 @@ static void map_around(struct fault *f)
     for (size_t i = 0; i < count; i++) {
         off_t offset = region_offset(f->region, first + i * VM_PAGE_SIZE);
         struct vm_page *page = vm_cache_lookup_page(f->at, offset);
-        bool usable = page && page != VM_CACHE_SKIP && page->busy == 0 && offset < end &&
+        bool usable = cache_is_page(page) && page->busy == 0 && offset < end &&
                       (f->at == f->top || !vm_cache_lookup_page(f->top, offset));
         around[i] = usable ? page : NULL;
         present += usable;
@@ -253,6 +256,7 @@ static int map_page(struct fault *f)
     bool found = f->found && f->page->cache == f->at->cache;
     if (found && f->at->is_vnode && !f->paged_in)
         VM_COUNT(file_pages_shared);
+    vm_atomic_count(&f->region->faults, 1);
     int error = mapping_install(f->region, f->address, f->page, f->page->cache == f->top->cache);
     if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) && f->at->cache->page_count > 1 &&
         shows_through(f))
@@ -293,7 +297,9 @@ static int wait_for_page(struct fault *f)
 static int read_page(struct fault *f)
 {
     struct vm_pagein in;
-    int error = pagein_begin(&in, f->at, f->offset);
+    int error = pagein_begin(&in, f->at, f->offset, f->region->advice == VM_ADVICE_RANDOM);
+    if (error == VM_OK && in.swap != 0)
+        vm_atomic_count(&f->region->refaults, 1);
     unlock_all(f);
     if (error == VM_OK)
         error = pagein_finish(&in);
@@ -378,9 +384,13 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
         .aspace = aspace, .address = address & ~VM_PAGE_MASK, .access = access, .paged_in = false};
     int result;
     bool grown = false;
+    struct reclaim_attempt attempt = {0};
     count_fault(access);
     do {
+        reclaim_note_shortage(&attempt);
         result = try_fault(&f);
+        if (result == ERR_NO_MEMORY)
+            result = reclaim_for(&attempt, TRY_AGAIN);
         if (result == ERR_VM_PF_BAD_ADDRESS && !grown) {
             grown = true;
             result = region_grow_stack(aspace, f.address);

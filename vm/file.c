@@ -9,8 +9,10 @@
 #include "mapping.h"
 #include "pagein.h"
 #include "print.h"
+#include "reclaim.h"
 #include "system.h"
 #include "user.h"
+#include "writeback.h"
 
 /* ---- the one cache of a vnode ------------------------------------------------------------------- */
 
@@ -26,6 +28,24 @@ static vm_cache_ref *find_cache(void *vnode)
     return ref;
 }
 
+/* => vnode lock held */
+static void note_file(vm_cache_ref *ref)
+{
+    list_add_head(&vm_system.vnode_caches, &ref->vnode_link);
+    vm_system.vnode_cache_count++;
+}
+
+/* A vnode's cache is on the list from when others can find it until its last reference goes. */
+static bool install_cache(void *vnode, vm_cache_ref *made)
+{
+    vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
+    bool installed = host_vnode_set_cache(vnode, made);
+    if (installed)
+        note_file(made);
+    vm_mutex_unlock(&vm_system.vnode_lock);
+    return installed;
+}
+
 int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache)
 {
     vm_cache_ref *made = NULL;
@@ -35,7 +55,7 @@ int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache)
             return ERR_NO_MEMORY;
         host_vnode_acquire(vnode); /* what the first reference stands for */
         made->is_vnode = true;
-        if (host_vnode_set_cache(vnode, made)) {
+        if (install_cache(vnode, made)) {
             *cache = made;
             return VM_OK;
         }
@@ -78,7 +98,7 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
         return error == VM_OK ? TRY_AGAIN : error;
     }
     if (!*page && cache_store_has_page(ref, offset)) {
-        error = pagein_begin(&in, ref, offset);
+        error = pagein_begin(&in, ref, offset, false);
         cache_unlock(ref);
         if (error == VM_OK)
             error = pagein_finish(&in);
@@ -86,8 +106,10 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
     }
     if (!*page)
         error = add_clear_page(ref, offset, page);
-    if (error == VM_OK)
+    if (error == VM_OK) {
         vm_page_use(*page);
+        page_note_access(*page);
+    }
     cache_unlock(ref);
     return error;
 }
@@ -96,9 +118,13 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
 static int hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
 {
     int result;
-    do
+    struct reclaim_attempt attempt = {0};
+    do {
+        reclaim_note_shortage(&attempt);
         result = try_hold_page(ref, offset, page);
-    while (result == TRY_AGAIN);
+        if (result == ERR_NO_MEMORY)
+            result = reclaim_for(&attempt, TRY_AGAIN);
+    } while (result == TRY_AGAIN);
     return result;
 }
 
@@ -106,7 +132,7 @@ static void unhold_page(vm_cache_ref *ref, struct vm_page *page, bool modified)
 {
     cache_lock(ref);
     if (modified)
-        page->modified = 1;
+        page_set_modified(page);
     cache_unhold_page(page);
     cache_unlock(ref);
 }
@@ -126,6 +152,8 @@ static int copy_through(vm_cache_ref *ref, off_t position, char *buffer, size_t 
 {
     int error = VM_OK;
     *done = 0;
+    if (write)
+        writeback_limit(ref);
     if (position < 0 || length > (size_t)INT64_MAX - (size_t)position)
         return ERR_INVALID_ARGS;
     if (user && !user_is_range(buffer, length))
@@ -213,7 +241,7 @@ static void clear_tail(vm_cache_ref *ref, off_t size)
     char *frame = host_frame_ptr(vm_page_physical(page));
     for (size_t i = within; i < VM_PAGE_SIZE; i++)
         frame[i] = 0;
-    page->modified = 1;
+    page_set_modified(page);
 }
 
 int vm_cache_truncate(vm_cache_ref *cache, off_t size)

@@ -62,6 +62,8 @@ static int copy_region(vm_region *source, vm_address_space *to)
     region->max_lock = source->max_lock;
     region->mapping = source->mapping;
     region->inherit = source->inherit;
+    region->advice = source->advice;
+    region->errors_seen = source->errors_seen;
     region->is_device = source->is_device;
     region->reads_fill = source->reads_fill;
     region->promised = is_shared_by_fork(source);

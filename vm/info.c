@@ -23,6 +23,16 @@ static void copy_counters(vm_info *info)
     info->most_regions = c->most_regions;
     info->most_aspaces = c->most_aspaces;
     info->deepest_chain = c->deepest_chain;
+    info->evictions = c->evictions;
+    info->clean_evictions = c->clean_evictions;
+    info->discarded = c->discarded;
+    info->swap_ins = c->swap_ins;
+    info->swap_outs = c->swap_outs;
+    info->refaults = c->refaults;
+    info->kept = c->kept;
+    info->collections = c->collections;
+    info->reclaim_waits = c->reclaim_waits;
+    info->write_errors = c->write_errors;
 }
 
 /* Each figure is right at some moment; together they may be of different moments. */
@@ -48,6 +58,14 @@ void vm_get_info(vm_info *info)
         .caches = vm_system.caches,
         .metadata_bytes = vm_system.meta.bytes,
         .table_pages = vm_system.table_pages,
+        .modified_file_pages = vm_system.modified_file_pages,
+        .swap_slots = vm_system.swap.slots,
+        .free_swap_slots = vm_system.swap.free,
+        .available_pages = page_available(),
+        .file_pages = vm_system.file_pages,
+        .swap_cached_pages = vm_system.swap_cached_pages,
+        .wired_region_pages = vm_system.wired_region_pages,
+        .memory_level = (enum vm_memory_level)vm_system.reclaim.level,
     };
     copy_counters(info);
 }

@@ -38,7 +38,7 @@ static bool is_memory_frame(const kernel_args *ka, addr_t physical)
 static int check_arguments(const kernel_args *ka)
 {
     if (!ka || !ka->format || ka->num_cpus == 0 || ka->num_cpus > VM_MAX_CPUS ||
-        ka->boot_regions > VM_MAX_BOOT_REGIONS || !is_range(ka->kernel_base, ka->kernel_size) ||
+        ka->boot_regions > VM_MAX_BOOT_REGIONS || ka->page_daemons > VM_MAX_PAGE_DAEMONS || !is_range(ka->kernel_base, ka->kernel_size) ||
         !is_range(ka->user_base, ka->user_size) ||
         is_inside(ka->user_base, 1, ka->kernel_base, ka->kernel_size) ||
         is_inside(ka->kernel_base, 1, ka->user_base, ka->user_size) ||
@@ -67,6 +67,9 @@ static void copy_arguments(const kernel_args *ka)
     vm_system.next_aspace_id = 1;
     vm_system.next_region_id = 1;
     vm_system.counters.deepest_chain = 1;
+    list_init(&vm_system.vnode_caches);
+    list_init(&vm_system.reclaim.notices);
+    vm_system.reclaim.gone = SIZE_MAX / 2; /* the first collection is due at once */
 }
 
 static int create_kernel_aspace(const kernel_args *ka)
@@ -135,6 +138,8 @@ int vm_init_postthread(kernel_args *ka)
                     ? ERR_NO_MEMORY
                     : host_thread_create("max_commit_thread", vm_thread_dump_max_commit, NULL);
     vm_system.thread_started = error == VM_OK;
+    if (error == VM_OK)
+        error = reclaim_start_daemons(ka->page_daemons);
     return error;
 }
 
@@ -168,7 +173,9 @@ void vm_shutdown(struct vm_leftovers *left)
         return;
     if (vm_system.thread_started)
         vm_commit_stop_thread();
+    reclaim_stop_daemons();
     delete_kernel_aspace();
+    left->swap_slots = swap_shutdown();
     vm_trim();
     left->aspaces = vm_system.aspaces;
     left->regions = vm_system.regions;

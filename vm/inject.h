@@ -16,6 +16,7 @@ enum vm_inject {
     VM_INJECT_STORE_READ,
     VM_INJECT_SHORT_READ, /* the store fills less than it was asked for */
     VM_INJECT_STORE_WRITE,
+    VM_INJECT_SLOT, /* of swap */
     VM_INJECT_USER_COPY,
     VM_INJECT_THREAD,
     VM_INJECT_CLASSES

@@ -11,13 +11,15 @@
 #include "atomic.h"
 
 enum vm_lock_rank {
-    VM_RANK_MAP = 1, /* an address space's map */
+    VM_RANK_NOTICE = 1, /* who is told about memory */
+    VM_RANK_MAP,        /* an address space's map */
     VM_RANK_WALK,    /* the walk over a cache's consumers */
     VM_RANK_VNODE,   /* which cache is a vnode's */
     VM_RANK_CACHE,
     VM_RANK_TMAP,
     VM_RANK_TABLE, /* the tables of ids */
     VM_RANK_META,
+    VM_RANK_SWAP, /* slots */
     VM_RANK_PAGE,
 };
 

@@ -29,7 +29,9 @@ static uint64_t exchange(uint64_t *entry, uint64_t value)
 static void harvest(const struct vm_tmap_format *format, struct vm_page *page, uint64_t entry)
 {
     if (entry & format->dirty)
-        vm_atomic_store(&page->modified, 1, __ATOMIC_RELAXED);
+        page_set_modified(page);
+    if (entry & format->accessed)
+        page_note_access(page);
 }
 
 static void count_mapping(vm_region *region, struct vm_page *page)
@@ -141,7 +143,8 @@ static bool withdraw(struct vm_translation_map *tmap, addr_t first, addr_t last)
     return any;
 }
 
-/* => tmap: locked. Of entries that were withdrawn, and flushed. shootdown.pml: forget, in remove */
+/* => tmap: locked. Of entries that were withdrawn, and flushed; others may be among them.
+ * shootdown.pml: forget, in remove */
 static void forget(vm_region *region, addr_t first, addr_t last)
 {
     struct vm_translation_map *tmap = tmap_of(region);
@@ -150,7 +153,7 @@ static void forget(vm_region *region, addr_t first, addr_t last)
     while ((entry = tmap_run(tmap, &walk)) != NULL) {
         long here = 0;
         for (size_t i = 0; i < walk.count; i++) {
-            if (entry[i] == 0)
+            if (entry[i] == 0 || tmap_is_present(tmap->format, entry[i]))
                 continue;
             uncount_mapping(region, entry[i]);
             entry[i] = 0;
@@ -174,6 +177,69 @@ void mapping_remove(vm_region *region, addr_t first, addr_t last)
             tmap_flush(tmap, first, count);
     }
     vm_mutex_unlock(&tmap->lock);
+}
+
+/* => tmap: locked. Takes the mark of an access off an entry. False: there was none since it was taken off
+ * last, or it is the one that brought the page. */
+static bool collect_access(const struct vm_tmap_format *format, uint64_t *entry)
+{
+    struct vm_page *page = vm_page_at(tmap_entry_physical(format, *entry));
+    if (!(*entry & format->accessed))
+        return false;
+    (void)vm_atomic_fetch_and(entry, ~format->accessed, __ATOMIC_RELAXED);
+    page_note_access(page);
+    return !page_is_young(page);
+}
+
+/* => tmap: locked. As withdraw, but for what has been accessed. */
+static bool withdraw_idle(struct vm_translation_map *tmap, addr_t first, addr_t last)
+{
+    struct tmap_walk walk = {.next = first, .last = last};
+    const struct vm_tmap_format *format = tmap->format;
+    uint64_t *entry;
+    bool any = false;
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        for (size_t i = 0; i < walk.count; i++)
+            if (tmap_is_present(format, entry[i]) && !collect_access(format, &entry[i])) {
+                (void)vm_atomic_fetch_and(&entry[i], ~format->present, __ATOMIC_ACQ_REL);
+                any = true;
+            }
+    return any;
+}
+
+void mapping_remove_idle(vm_region *region, addr_t first, addr_t last)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    size_t count = (last - first) / VM_PAGE_SIZE + 1;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    if (withdraw_idle(tmap, first, last)) {
+        tmap_flush(tmap, first, count);
+        forget(region, first, last);
+        if (tmap->retired)
+            tmap_flush(tmap, first, count);
+    }
+    vm_mutex_unlock(&tmap->lock);
+}
+
+size_t mapping_collect(vm_region *region)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
+    const struct vm_tmap_format *format = tmap->format;
+    size_t accessed = 0;
+    uint64_t *entry;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        for (size_t i = 0; i < walk.count; i++) {
+            if (!tmap_is_present(format, entry[i]))
+                continue;
+            accessed += (entry[i] & format->accessed) != 0;
+            (void)collect_access(format, &entry[i]);
+            if ((entry[i] & format->dirty) && !region->cache_ref->temporary)
+                page_set_modified(vm_page_at(tmap_entry_physical(format, entry[i])));
+        }
+    vm_mutex_unlock(&tmap->lock);
+    return accessed;
 }
 
 /* What becomes of an entry: the bits of `keep` stay, and those of `own` come, or, for a page that is not

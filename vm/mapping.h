@@ -24,6 +24,13 @@ size_t mapping_install_around(vm_region *region, addr_t address, struct vm_page 
                               size_t count);
 /* The frames' dirty bits are harvested. */
 void mapping_remove(vm_region *region, addr_t first, addr_t last);
+/* The same for those pages that haven't been accessed since that was asked last; of the others the marks
+ * are taken off. Not for wired regions. */
+void mapping_remove_idle(vm_region *region, addr_t first, addr_t last);
+/* Moves accessed bits into the pages' `referenced`, and copies the dirty bits of a file's pages into their
+ * `modified`. Returns how many pages were accessed. No flush: a TLB that holds an entry as accessed hides
+ * an access at most. => map: read-locked */
+size_t mapping_collect(vm_region *region);
 /* Takes away the right to write. Returns whether anything was writable. */
 bool mapping_write_protect(vm_region *region, addr_t first, addr_t last);
 /* What the region allows now: pages of its own cache get all of it, others no right to write.

@@ -3,14 +3,19 @@
  *
  *   from                   to                   by
  *   FREE, CLEAR            ACTIVE               vm_page_allocate, for a cache
+ *   ACTIVE                 ACTIVE, INACTIVE     page_enqueue: the policy says where it begins
+ *   ACTIVE, INACTIVE       ACTIVE, INACTIVE     the policy's hands
+ *   ACTIVE                 INACTIVE             page_deactivate
+ *   ACTIVE, INACTIVE       MODIFIED             page_dequeue: it is being written to its file, to go
+ *   ACTIVE, INACTIVE       MODIFIED_TEMPORARY   page_dequeue: it is being written to swap, to go
+ *   MODIFIED(_TEMPORARY)   ACTIVE, INACTIVE     page_enqueue: it stays
  *   FREE, CLEAR            WIRED                vm_page_allocate: tables, metadata, the host's, runs
  *   any with a cache       WIRED                vm_page_wire: the first wired mapping
  *   WIRED                  ACTIVE               vm_page_unwire: the last one
  *   UNUSED                 WIRED                vm_init adopts what boot code has mapped
  *   any but FREE, CLEAR    FREE, CLEAR          vm_page_free
  *
- * INACTIVE, MODIFIED and MODIFIED_TEMPORARY are the queues of NewOS's page daemon: no page is in them as
- * long as there is none here. Whether a page has changed is its flag `modified`.
+ * Whether a page has changed is its flag `modified`.
  *
  * Busy is no state but a flag beside it, so that its end forgets nothing (NewOS forgot WIRED and
  * MODIFIED). A free page has no cache, no mapping, no wiring, and isn't busy. */
@@ -18,6 +23,8 @@
 
 #include "frame.h"
 #include "print.h"
+#include "reclaim.h"
+#include "swap.h"
 #include "system.h"
 
 #define POOL (&vm_system.pages)
@@ -43,6 +50,11 @@ void page_queue_append(struct vm_page_pool *pool, struct vm_page *page, int stat
 static void queue_remove(struct vm_page *page)
 {
     page_queue_remove(POOL, page);
+}
+
+static bool is_aging(int state)
+{
+    return state == VM_PAGE_ACTIVE || state == VM_PAGE_INACTIVE;
 }
 
 static void queue_insert(struct vm_page *page, enum vm_page_state state)
@@ -116,6 +128,29 @@ static void add_range(const kernel_args *ka, const struct vm_range *memory, stru
     }
 }
 
+/* What of all frames is kept free, by whom: see struct vm_reserves. A few per cent, as elsewhere: Linux
+ * keeps about 1 % on machines this small (min_free_kbytes). */
+#define USER_RESERVE 128
+#define SYSTEM_RESERVE 512
+#define LOW_WATER 64
+#define HIGH_WATER 32
+
+/* The largest power of two that is no more than the frames there are: 8 bytes of 4096, at most. */
+static size_t ghosts_for(size_t total)
+{
+    size_t ghosts = 4;
+    while (ghosts * 2 <= total)
+        ghosts *= 2;
+    return ghosts;
+}
+
+static void init_ghosts(struct vm_ghost *memory, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        memory[i] = (struct vm_ghost){0};
+    vm_ghosts_init(&POOL->ghosts, memory, count);
+}
+
 int vm_page_init(const kernel_args *ka)
 {
     int error = check_ranges(ka);
@@ -124,7 +159,10 @@ int vm_page_init(const kernel_args *ka)
         return error;
     for (unsigned i = 0; i < ka->physical_memory_ranges; i++)
         total += ka->physical_memory_range[i].size >> VM_PAGE_SHIFT;
-    size_t bytes = (total * sizeof(struct vm_page) + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    size_t ghosts = ghosts_for(total);
+    size_t bytes =
+        (total * sizeof(struct vm_page) + ghosts * sizeof(struct vm_ghost) + VM_PAGE_MASK) &
+        ~VM_PAGE_MASK;
     addr_t array = find_boot_run(ka, bytes >> VM_PAGE_SHIFT);
     if (array == 0)
         return ERR_NO_MEMORY;
@@ -137,6 +175,12 @@ int vm_page_init(const kernel_args *ka)
     }
     POOL->total = total;
     POOL->array_frames = bytes >> VM_PAGE_SHIFT;
+    POOL->policy = ka->policy ? ka->policy : &vm_policy_car;
+    POOL->reserve = (struct vm_reserves){.user = total / USER_RESERVE,
+                                         .system = total / SYSTEM_RESERVE,
+                                         .low = total / LOW_WATER,
+                                         .high = total / HIGH_WATER};
+    init_ghosts((struct vm_ghost *)(void *)pages, ghosts);
     return VM_OK;
 }
 
@@ -152,6 +196,24 @@ static bool frame_is_clear(const struct vm_page *page)
 #endif
 
 /* ---- allocation --------------------------------------------------------------------------------- */
+
+size_t page_available(void)
+{
+    const size_t *count = POOL->count;
+    size_t free = __atomic_load_n(&count[VM_PAGE_FREE], __ATOMIC_RELAXED) +
+                  __atomic_load_n(&count[VM_PAGE_CLEAR], __ATOMIC_RELAXED);
+    return free > POOL->reserve.user ? free - POOL->reserve.user : 0;
+}
+
+/* => page lock. Whether `count` frames may be had for `state`. */
+static bool may_take(enum vm_page_state state, size_t count)
+{
+    size_t keep = state == VM_PAGE_ACTIVE ? POOL->reserve.user : POOL->reserve.system;
+    if (POOL->count[VM_PAGE_FREE] + POOL->count[VM_PAGE_CLEAR] >= keep + count)
+        return true;
+    vm_atomic_count(&POOL->shortage, 1);
+    return false;
+}
 
 /* => page lock */
 static struct vm_page *take_free(bool clear, bool *was_clear)
@@ -171,10 +233,13 @@ struct vm_page *page_take(enum vm_page_state state, bool clear)
 {
     bool was_clear = false;
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
-    struct vm_page *page = take_free(clear, &was_clear);
+    struct vm_page *page = may_take(state, 1) ? take_free(clear, &was_clear) : NULL;
     if (page)
         queue_insert(page, state);
+    bool low = POOL->count[VM_PAGE_FREE] + POOL->count[VM_PAGE_CLEAR] < POOL->reserve.low;
     vm_mutex_unlock(&POOL->lock);
+    if (__builtin_expect(low, 0))
+        reclaim_wake();
     VM_DEBUG_ASSERT(!page || !was_clear || frame_is_clear(page));
     if (page && clear && !was_clear)
         vm_frame_clear(host_frame_ptr(vm_page_physical(page)));
@@ -204,7 +269,7 @@ static struct vm_page *find_run(size_t count)
 struct vm_page *page_take_run(size_t count, bool clear)
 {
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
-    struct vm_page *run = count > 0 ? find_run(count) : NULL;
+    struct vm_page *run = count > 0 && may_take(VM_PAGE_WIRED, count) ? find_run(count) : NULL;
     for (size_t i = 0; run && i < count; i++) {
         queue_remove(&run[i]);
         queue_insert(&run[i], VM_PAGE_WIRED);
@@ -231,23 +296,43 @@ void vm_page_free(struct vm_page *page, bool is_clear)
     VM_ASSERT(page->map_count == 0 && page->wire_count == 0 && !is_free(page));
     VM_DEBUG_ASSERT(page->cache == NULL && page->busy == 0);
     VM_DEBUG_ASSERT(!is_clear || frame_is_clear(page));
-    page->modified = 0;
+    page_clear_modified(page);
+    swap_forget(page);
+    page->referenced = page->discardable = page->no_write = page->fate = 0;
     if (!is_clear)
         poison(page);
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     queue_remove(page);
     queue_insert(page, is_clear ? VM_PAGE_CLEAR : VM_PAGE_FREE);
     vm_mutex_unlock(&POOL->lock);
+    if (vm_atomic_load(&POOL->waiting, __ATOMIC_RELAXED) > 0) {
+        vm_atomic_fetch_add(&POOL->freed, 1, __ATOMIC_RELEASE);
+        host_wake(&POOL->freed, UINT32_MAX);
+    }
+}
+
+struct vm_page *page_take_reserved(void)
+{
+    bool was_clear;
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    struct vm_page *page = take_free(false, &was_clear);
+    if (page)
+        queue_insert(page, VM_PAGE_WIRED);
+    vm_mutex_unlock(&POOL->lock);
+    return page;
 }
 
 /* => page lock */
 static void set_state(struct vm_page *page, enum vm_page_state state)
 {
     VM_DEBUG_ASSERT(!is_free(page));
-    if (page->state != state) {
-        queue_remove(page);
+    if (page->state == state)
+        return;
+    queue_remove(page);
+    if (is_aging(state))
+        page_queue_append(POOL, page, state);
+    else
         queue_insert(page, state);
-    }
 }
 
 void vm_page_set_state(struct vm_page *page, enum vm_page_state state)
@@ -277,6 +362,72 @@ const char *page_state_to_text(int state)
         [VM_PAGE_WIRED] = "WIRED",       [VM_PAGE_UNUSED] = "UNUSED",
     };
     return state >= 0 && state < VM_PAGE_STATES ? texts[state] : "unknown";
+}
+
+/* ---- aging and going ---------------------------------------------------------------------------- */
+
+bool page_enqueue(struct vm_page *page, uint64_t key)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    queue_remove(page);
+    page->born = POOL->generation;
+    page->referenced = 0;
+    bool known = POOL->policy->insert(POOL, page, key);
+    vm_mutex_unlock(&POOL->lock);
+    return known;
+}
+
+void page_dequeue(struct vm_page *page, enum vm_page_state state, uint64_t key)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    POOL->policy->ghost(POOL, page, key);
+    set_state(page, state);
+    vm_mutex_unlock(&POOL->lock);
+}
+
+void page_deactivate(struct vm_page *page)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    if (is_aging(page->state)) {
+        queue_remove(page);
+        queue_insert(page, VM_PAGE_INACTIVE);
+        page->referenced = 0;
+    }
+    vm_mutex_unlock(&POOL->lock);
+}
+
+bool page_is_young(const struct vm_page *page)
+{
+    uint8_t age = (uint8_t)(__atomic_load_n(&POOL->generation, __ATOMIC_RELAXED) - page->born);
+    return age <= 1;
+}
+
+void page_note_access(struct vm_page *page)
+{
+    if (!page_is_young(page) && !page->referenced)
+        POOL->policy->referenced(POOL, page);
+}
+
+void page_set_modified(struct vm_page *page)
+{
+    uint8_t clean = 0, kind = page->is_file && !page->no_write ? 1 : 2;
+    if (vm_atomic_load(&page->modified, __ATOMIC_RELAXED) == 0 &&
+        vm_atomic_compare_exchange(&page->modified, &clean, kind, false, __ATOMIC_RELAXED,
+                                   __ATOMIC_RELAXED) &&
+        kind == 1)
+        vm_atomic_count(&vm_system.modified_file_pages, 1);
+}
+
+void page_clear_modified(struct vm_page *page)
+{
+    if (page->modified && vm_atomic_exchange(&page->modified, 0, __ATOMIC_RELAXED) == 1)
+        vm_atomic_count(&vm_system.modified_file_pages, (size_t)-1);
+}
+
+void page_lock_barrier(void)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    vm_mutex_unlock(&POOL->lock);
 }
 
 /* ---- busy --------------------------------------------------------------------------------------- */
@@ -328,7 +479,8 @@ bool vm_page_unuse(struct vm_page *page)
 /* shootdown.pml: orphan */
 void vm_page_orphan(struct vm_page *page)
 {
-    page->cache = NULL;
+    page_set_cache(page, NULL);
+    swap_forget(page);
     if (vm_atomic_fetch_or(&page->map_count, VM_PAGE_ORPHAN, __ATOMIC_ACQ_REL) == 0) {
         page->map_count = 0;
         vm_page_free(page, false);

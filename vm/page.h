@@ -36,13 +36,15 @@ struct vm_page {
     uint32_t wire_count; /* translations among them by wired regions, and the host's own wiring */
     uint32_t number;     /* physical address / VM_PAGE_SIZE */
     uint8_t state;
-    uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it */
+    uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it. 1: counted
+                            in modified_file_pages, 2: not */
     uint8_t referenced;  /* since a policy's hand has passed; likewise, of accessed bits */
     uint8_t born;        /* the pool's generation when it came: see page_note_access */
     uint32_t swap;       /* the slot that has its bytes, if it isn't modified; 0: none */
     uint8_t is_file;     /* of a file's cache, or of memory's */
     uint8_t fate;        /* of a busy page: what becomes of it when it is no longer busy */
     uint8_t discardable; /* its bytes may be forgotten instead of written */
+    uint8_t no_write;    /* its store has said that it can't write: once modified, it stays */
     uint32_t checked;    /* the checker's own count of mappings */
 };
 
@@ -59,6 +61,14 @@ struct vm_page_pool {
     size_t count[VM_PAGE_STATES];
     size_t total;
     size_t array_frames; /* that hold the vm_page structures, and the ghosts */
+    /* Free frames that pages of programs leave for tables and metadata, and those that these, too, leave
+     * for who writes pages out. Where fewer are free than `low`, the daemons work until it is `high`. */
+    struct vm_reserves {
+        size_t user, system, low, high;
+    } reserve;
+    uint32_t waiting;  /* threads that wait for free frames; atomic */
+    uint32_t freed;    /* changes as frames get free; they wait here */
+    uint32_t shortage; /* how often there was no frame; atomic */
     const struct vm_policy *policy;
     size_t target;      /* the policy's own: CAR's p, how many pages INACTIVE should have */
     uint8_t generation; /* how often accessed bits were collected */
@@ -69,7 +79,9 @@ struct vm_page_pool {
 /* Whether a policy may choose the page. => page lock */
 static inline bool policy_may_go(const struct vm_page_pool *pool, const struct vm_page *page)
 {
-    return page->is_file || pool->can_swap || page->swap != 0 || page->discardable;
+    if (page->is_file)
+        return !(page->no_write && page->modified);
+    return pool->can_swap || page->swap != 0 || page->discardable;
 }
 
 /* Sets up one vm_page for each frame; those taken are UNUSED, the rest free. Single-threaded. */
@@ -84,6 +96,10 @@ int vm_page_init(const kernel_args *ka);
     (VM_INJECT(VM_INJECT_FRAME) ? NULL : page_take_run((count), (clear)))
 struct vm_page *page_take(enum vm_page_state state, bool clear);
 struct vm_page *page_take_run(size_t count, bool clear);
+/* For who writes pages out: from the reserve that others leave. */
+struct vm_page *page_take_reserved(void);
+/* Frames that a page of a program could get. No lock: a figure. */
+size_t page_available(void);
 /* The frame has no mapping, no cache and isn't busy. `is_clear`: all its bytes are known to be 0. */
 void vm_page_free(struct vm_page *page, bool is_clear);
 void vm_page_set_state(struct vm_page *page, enum vm_page_state state);
@@ -113,6 +129,31 @@ void vm_page_orphan(struct vm_page *page);
 /* A mapping by a wired region, or the host, pins the frame. => the page's cache: locked, or private */
 void vm_page_wire(struct vm_page *page);
 void vm_page_unwire(struct vm_page *page);
+
+/* ---- what the policy is told ---- */
+
+/* A page with no cache so far is one of `cache`, and ages from here on. => the cache: locked. Whether the
+ * policy remembered it. */
+bool page_enqueue(struct vm_page *page, uint64_t key);
+/* The page goes: the policy remembers it, and it is in `state` from here on. => the cache: locked */
+void page_dequeue(struct vm_page *page, enum vm_page_state state, uint64_t key);
+/* It will be the next to go, if nobody accesses it. => the cache: locked */
+void page_deactivate(struct vm_page *page);
+/* It was accessed. Doesn't count before the second collection after it came: the access that brought it
+ * is no second one. No locks needed. */
+void page_note_access(struct vm_page *page);
+/* Whether it came that recently. */
+bool page_is_young(const struct vm_page *page);
+/* The flag `modified`; a file's modified pages are counted. */
+void page_set_modified(struct vm_page *page);
+void page_clear_modified(struct vm_page *page);
+/* Whoever has looked at a page under the page lock before this call has ended. */
+void page_lock_barrier(void);
+
+static inline void page_set_cache(struct vm_page *page, vm_cache *cache)
+{
+    __atomic_store_n(&page->cache, cache, __ATOMIC_RELAXED);
+}
 
 static inline addr_t vm_page_physical(const struct vm_page *page)
 {

@@ -4,6 +4,7 @@
 #include "pagein.h"
 
 #include "print.h"
+#include "swap.h"
 #include "system.h"
 
 bool cache_store_has_page(vm_cache_ref *ref, off_t offset)
@@ -33,23 +34,32 @@ static int insert_busy(struct vm_pagein *in, off_t offset)
         vm_page_free(page, false);
         return ERR_NO_MEMORY;
     }
-    vm_page_set_busy(page);
-    in->ref->cache->busy_count++;
+    cache_begin_busy(in->cache, page);
     in->page[in->count++] = page;
     return VM_OK;
 }
 
-/* busy.pml: pagein_begin */
-int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset)
+/* => cache: locked. Whether the next page can be read in the same go: what swap has of it is behind what it
+ * has of the last. */
+static bool follows(const struct vm_pagein *in, off_t offset)
 {
-    *in = (struct vm_pagein){.ref = ref, .offset = offset};
+    const void *value = vm_cache_lookup_page(in->ref, offset);
+    if (in->swap != 0)
+        return cache_is_swapped(value) && cache_slot_of(value) == in->swap + in->count;
+    return !value && cache_store_has_page(in->ref, offset);
+}
+
+/* busy.pml: pagein_begin */
+int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, bool alone)
+{
+    *in = (struct vm_pagein){.ref = ref, .cache = ref->cache, .offset = offset};
     if (insert_busy(in, offset) != VM_OK)
         return ERR_NO_MEMORY;
+    in->swap = in->page[0]->swap;
     size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
-    while (in->count < room) {
+    while (in->count < room && !alone) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
-        if (vm_cache_lookup_page(ref, next) || !cache_store_has_page(ref, next) ||
-            insert_busy(in, next) != VM_OK)
+        if (!follows(in, next) || insert_busy(in, next) != VM_OK)
             break;
     }
     vm_cache_acquire_ref(ref);
@@ -68,32 +78,66 @@ static void clear_behind(const struct vm_pagein *in, size_t done)
     }
 }
 
+/* A short read of a store leaves bytes that the core clears; one of swap is an error. */
+static int read_pages(struct vm_pagein *in, const addr_t *frames)
+{
+    size_t done = in->count * VM_PAGE_SIZE;
+    int error;
+    if (VM_INJECT(VM_INJECT_STORE_READ))
+        return ERR_IO;
+    if (in->swap != 0) {
+        error = swap_read(in->swap, frames, in->count);
+    } else {
+        vm_store *store = in->cache->store;
+        done = 0;
+        error = store->ops->read(store, in->offset, frames, in->count, &done);
+        if (error == VM_OK && VM_INJECT(VM_INJECT_SHORT_READ))
+            done /= 2;
+    }
+    VM_ASSERT(done <= in->count * VM_PAGE_SIZE);
+    clear_behind(in, done);
+    return error;
+}
+
+/* => its cache: locked. What was in swap is there still. */
+static void take_back(vm_cache *cache, struct vm_page *page)
+{
+    uint32_t slot = page->swap;
+    page->swap = 0;
+    cache_replace_page(cache, page, slot != 0 ? cache_swapped(slot) : NULL);
+}
+
+/* => its cache: locked. The page is there; where swap gets short it is the only copy. */
+static void settle(struct vm_page *page, bool is_short)
+{
+    if (page->swap != 0 && is_short) {
+        swap_forget(page);
+        page_set_modified(page);
+    }
+}
+
 /* busy.pml: pagein_finish */
 int pagein_finish(struct vm_pagein *in)
 {
     addr_t frames[VM_CLUSTER];
-    size_t done = 0;
-    vm_store *store = in->ref->cache->store;
     vm_assert_no_locks();
     for (size_t i = 0; i < in->count; i++)
         frames[i] = vm_page_physical(in->page[i]);
-    int error = VM_INJECT(VM_INJECT_STORE_READ)
-                    ? ERR_IO
-                    : store->ops->read(store, in->offset, frames, in->count, &done);
-    if (error == VM_OK && VM_INJECT(VM_INJECT_SHORT_READ))
-        done /= 2;
-    VM_ASSERT(done <= in->count * VM_PAGE_SIZE);
-    clear_behind(in, done);
+    int error = read_pages(in, frames);
     if (error == VM_OK)
         VM_COUNT_ADD(page_ins, in->count);
-    cache_lock(in->ref);
+    if (error == VM_OK && in->swap != 0)
+        VM_COUNT_ADD(swap_ins, in->count);
+    bool is_short = swap_is_short();
+    vm_cache_ref *holder = cache_lock_holder(in->ref, in->cache);
     for (size_t i = 0; i < in->count; i++) {
-        in->ref->cache->busy_count--;
-        vm_page_clear_busy(in->page[i]);
-        if (error != VM_OK)
-            vm_cache_remove_page(in->ref, in->page[i]);
+        bool stays = in->page[i]->fate == CACHE_FATE_STAY;
+        cache_end_busy(in->cache, in->page[i]);
+        if (stays && error != VM_OK)
+            take_back(in->cache, in->page[i]);
+        else if (stays)
+            settle(in->page[i], is_short);
     }
-    cache_unlock(in->ref);
-    vm_cache_release_ref(in->ref);
+    cache_put_holder(in->ref, holder);
     return error;
 }

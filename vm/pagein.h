@@ -11,7 +11,9 @@
 /* A read under way: busy frames stand in the cache where the pages will be. */
 struct vm_pagein {
     vm_cache_ref *ref; /* with a reference */
+    vm_cache *cache;   /* its, when it began */
     off_t offset;
+    uint32_t swap; /* the first page's slot, those of the others follow; 0: the store has them */
     size_t count;
     struct vm_page *page[VM_CLUSTER];
 };
@@ -23,9 +25,10 @@ bool cache_store_has_page(vm_cache_ref *ref, off_t offset);
 off_t cache_end(vm_cache_ref *ref);
 bool cache_is_past_end(vm_cache_ref *ref, off_t offset);
 
-/* Puts busy frames into the cache for `offset`, where none is and the store has one, and for those
- * that follow up to the end of a cluster. => cache: locked. ERR_NO_MEMORY: not even for one. */
-int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset);
+/* Puts busy frames into the cache for `offset`, where none is and the store, or swap, has one, and, unless
+ * it is to be `alone`, for those that follow up to the end of a cluster. => cache: locked.
+ * ERR_NO_MEMORY: not even for one. */
+int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, bool alone);
 /* Reads them; then they are pages like others, or, on error, gone; whoever waited looks again.
  * => nothing locked. What the store says. */
 int pagein_finish(struct vm_pagein *in);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Physical memory, for hosts: what an address translates to, windows on frames, frames to own. */
 #include "aspace.h"
+#include "cache.h"
+#include "fault.h"
 #include "print.h"
 #include "range.h"
 #include "system.h"
@@ -54,6 +56,56 @@ int vm_allocate_frames(size_t count, bool clear, addr_t *physical)
         return ERR_NO_MEMORY;
     *physical = vm_page_physical(page);
     return VM_OK;
+}
+
+int vm_allocate_reserved_frame(addr_t *physical)
+{
+    if (!physical)
+        return ERR_INVALID_ARGS;
+    struct vm_page *page = VM_INJECT(VM_INJECT_FRAME) ? NULL : page_take_reserved();
+    if (!page)
+        return ERR_NO_MEMORY;
+    *physical = vm_page_physical(page);
+    return VM_OK;
+}
+
+/* ---- holding ------------------------------------------------------------------------------------ */
+
+/* The page that is mapped there, in use once more; NULL: none is. */
+static struct vm_page *use_mapped(vm_address_space *aspace, addr_t address, addr_t *physical)
+{
+    struct vm_page *page = NULL;
+    vm_mutex_lock(&aspace->translation_map.lock, VM_RANK_TMAP);
+    if (tmap_query(&aspace->translation_map, address, physical) == VM_OK)
+        page = vm_page_at(*physical);
+    if (page)
+        vm_page_use(page);
+    vm_mutex_unlock(&aspace->translation_map.lock);
+    return page;
+}
+
+int vm_hold_page(aspace_id aid, addr_t address, unsigned access, addr_t *physical)
+{
+    if (!physical)
+        return ERR_INVALID_ARGS;
+    vm_address_space *aspace = vm_get_aspace_by_id(aid);
+    if (!aspace)
+        return ERR_VM_INVALID_ASPACE;
+    int error;
+    do
+        error = vm_soft_fault(aspace, address, access);
+    while (error == VM_OK && !use_mapped(aspace, address, physical));
+    vm_put_aspace(aspace);
+    return error;
+}
+
+void vm_unhold_page(addr_t physical, bool modified)
+{
+    struct vm_page *page = vm_page_at(physical);
+    VM_ASSERT(page != NULL && page->map_count > 0);
+    if (modified)
+        page_set_modified(page);
+    cache_unhold_page(page);
 }
 
 void vm_free_frames(addr_t physical, size_t count)

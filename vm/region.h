@@ -32,8 +32,28 @@ struct vm_region {
     uint32_t shares; /* how often it was made shared, and is */
     bool promised;   /* what it shares is part of what others have been charged for */
     bool charged_to_share; /* and wasn't before it was shared */
+    uint8_t advice;          /* how it will be accessed: NORMAL, SEQUENTIAL, RANDOM */
+    uint32_t errors_seen;    /* of its cache's write errors, by msync */
+    uint64_t faults, refaults; /* atomic */
+    size_t working_set;      /* pages accessed between the last two collections; atomic */
     char name[VM_NAME_LENGTH];
 };
+
+/* The addresses at which the region shows [first, last] of its cache. False: none. */
+static inline bool region_clip(const struct vm_region *region, off_t first, off_t last,
+                               addr_t *from, addr_t *to)
+{
+    off_t end = region->cache_offset + (off_t)(region->size - 1);
+    if (first > end || last < region->cache_offset)
+        return false;
+    if (first < region->cache_offset)
+        first = region->cache_offset;
+    if (last > end)
+        last = end;
+    *from = region->base + (addr_t)(first - region->cache_offset);
+    *to = region->base + (addr_t)(last - region->cache_offset);
+    return true;
+}
 
 static inline addr_t region_last(const vm_region *region)
 {

@@ -7,9 +7,12 @@
 
 #include "atomic.h"
 #include "commit.h"
+#include "list.h"
 #include "meta.h"
 #include "page.h"
 #include "radix.h"
+#include "reclaim.h"
+#include "swap.h"
 #include "tmap/tmap.h"
 
 /* What has happened; each a plain atomic count. */
@@ -17,6 +20,8 @@ struct vm_counters {
     uint64_t page_faults, read_faults, write_faults, execute_faults;
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges, file_pages_shared;
+    uint64_t swap_ins, swap_outs, evictions, clean_evictions, discarded, refaults, kept, collections;
+    uint64_t reclaim_waits, write_errors;
     size_t most_regions, most_aspaces;
     unsigned deepest_chain;
 };
@@ -45,7 +50,13 @@ struct vm_system {
     /* Held for writing by the one walk over consumers (it uses walk_next), for reading by who puts
      * caches below a reference. */
     struct vm_rwlock walk_lock;
+    struct list_link vnode_caches; /* guarded by the vnode lock, as is how many there are */
+    size_t vnode_cache_count;
+    struct vm_swap swap;
+    struct vm_reclaim reclaim;
     size_t caches, table_pages; /* atomic */
+    size_t modified_file_pages, file_pages, swap_cached_pages, wired_region_pages; /* atomic */
+    uint64_t next_cache_serial;
     uint32_t busy_pages;
     struct vm_counters counters;
 };

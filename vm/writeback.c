@@ -32,9 +32,8 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
             !cache_is_past_end(run->ref, (off_t)(*key << VM_PAGE_SHIFT))) {
             if (run->count == 0)
                 run->key = *key;
-            vm_page_set_busy(page);
-            run->ref->cache->busy_count++;
-            page->modified = 0;
+            cache_begin_busy(run->ref->cache, page);
+            page_clear_modified(page);
             run->frames[run->count] = vm_page_physical(page);
             run->pages[run->count++] = page;
         } else if (run->count > 0) {
@@ -46,12 +45,10 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
     return run->count > 0;
 }
 
-/* => cache: locked. Whether the page has bytes behind the file's end that aren't 0: they were not written,
- * but will have to be when the file is longer. */
-static bool has_more(const struct writeback *run, size_t at)
+bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page)
 {
-    off_t offset = (off_t)((run->key + at) << VM_PAGE_SHIFT), end = cache_end(run->ref);
-    const unsigned char *frame = host_frame_ptr(run->frames[at]);
+    off_t offset = (off_t)(page->offset << VM_PAGE_SHIFT), end = cache_end(ref);
+    const unsigned char *frame = host_frame_ptr(vm_page_physical(page));
     size_t within = end <= offset ? 0 : VM_PAGE_SIZE;
     if (end > offset && end - offset < (off_t)VM_PAGE_SIZE)
         within = (size_t)(end - offset);
@@ -60,27 +57,32 @@ static bool has_more(const struct writeback *run, size_t at)
     return within < VM_PAGE_SIZE;
 }
 
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count)
+{
+    size_t done = 0;
+    vm_assert_no_locks();
+    if (VM_INJECT(VM_INJECT_STORE_WRITE))
+        return ERR_IO;
+    if (!store->ops->write)
+        return ERR_UNSUPPORTED;
+    int error = store->ops->write(store, (off_t)(key << VM_PAGE_SHIFT), frames, count, &done);
+    if (error == VM_OK)
+        VM_COUNT_ADD(page_outs, count);
+    return error;
+}
+
 /* => nothing locked. A failed write leaves the pages modified. */
 static int write_run(struct writeback *run)
 {
-    vm_store *store = run->ref->cache->store;
-    size_t done = 0;
-    int error = ERR_UNSUPPORTED;
-    if (VM_INJECT(VM_INJECT_STORE_WRITE))
-        error = ERR_IO;
-    else if (store->ops->write)
-        error = store->ops->write(store, (off_t)(run->key << VM_PAGE_SHIFT), run->frames,
-                                  run->count, &done);
+    int error = writeback_write(run->ref->cache->store, run->key, run->frames, run->count);
     cache_lock(run->ref);
     for (size_t i = 0; i < run->count; i++) {
-        if (error != VM_OK || has_more(run, i))
-            run->pages[i]->modified = 1;
-        run->ref->cache->busy_count--;
-        vm_page_clear_busy(run->pages[i]);
+        run->pages[i]->no_write = error == ERR_UNSUPPORTED;
+        if (error != VM_OK || writeback_has_more(run->ref, run->pages[i]))
+            page_set_modified(run->pages[i]);
+        cache_end_busy(run->ref->cache, run->pages[i]);
     }
     cache_unlock(run->ref);
-    if (error == VM_OK)
-        VM_COUNT_ADD(page_outs, run->count);
     /* A file that lives in its cache has nowhere else to go. */
     return error == ERR_UNSUPPORTED ? VM_OK : error;
 }
@@ -116,4 +118,128 @@ void writeback_last(vm_cache_ref *ref)
     int error = writeback_range(ref, 0, INT64_MAX);
     if (error != VM_OK)
         vm_print("a file's modified pages are lost: %s\n", vm_error_text(error));
+}
+
+/* ---- errors that nobody waited for -------------------------------------------------------------- */
+
+void writeback_note_error(vm_cache_ref *ref, int error)
+{
+    if (error == VM_OK || error == ERR_UNSUPPORTED)
+        return;
+    ref->write_error = error;
+    ref->write_errors++;
+    VM_COUNT(write_errors);
+}
+
+int vm_cache_take_error(vm_cache_ref *cache, uint32_t *seen)
+{
+    cache_lock(cache);
+    int error = *seen != cache->write_errors ? cache->write_error : VM_OK;
+    *seen = cache->write_errors;
+    cache_unlock(cache);
+    return error;
+}
+
+/* ---- writing without being asked ---------------------------------------------------------------- */
+
+#define SECOND ((uint64_t)1000000000)
+#define OLD (5 * SECOND)
+
+/* Of all frames: above the first whoever modifies writes back himself, above the second daemons do. */
+static size_t most_modified(void)
+{
+    return vm_system.pages.total / 4;
+}
+
+static size_t many_modified(void)
+{
+    return vm_system.pages.total / 8;
+}
+
+static size_t modified_now(void)
+{
+    return vm_atomic_load(&vm_system.modified_file_pages, __ATOMIC_RELAXED);
+}
+
+int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last)
+{
+    if (first < 0 || last < first)
+        return ERR_INVALID_ARGS;
+    return writeback_range(cache, first, last);
+}
+
+/* The next file's cache, which is the last one then, with a reference; NULL: there is none. */
+static vm_cache_ref *next_file(void)
+{
+    vm_cache_ref *found = NULL;
+    vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
+    for (size_t i = 0; i < vm_system.vnode_cache_count && !found; i++) {
+        struct list_link *link = vm_system.vnode_caches.prev;
+        list_remove(link);
+        list_add_head(&vm_system.vnode_caches, link);
+        vm_cache_ref *ref = list_member(link, vm_cache_ref, vnode_link);
+        if (cache_try_acquire_ref(ref))
+            found = ref;
+    }
+    vm_mutex_unlock(&vm_system.vnode_lock);
+    return found;
+}
+
+/* Files in turn, until all have had theirs or no more than `enough` pages are modified. */
+static int write_files(size_t enough, bool note)
+{
+    int first_error = VM_OK;
+    size_t files = vm_atomic_load(&vm_system.vnode_cache_count, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < files && (enough == 0 || modified_now() > enough); i++) {
+        vm_cache_ref *ref = next_file();
+        if (!ref)
+            break;
+        int error = writeback_range(ref, 0, INT64_MAX);
+        cache_lock(ref);
+        if (note)
+            writeback_note_error(ref, error);
+        cache_unlock(ref);
+        vm_cache_release_ref(ref);
+        if (first_error == VM_OK)
+            first_error = error;
+    }
+    return first_error;
+}
+
+int vm_sync_files(void)
+{
+    return write_files(0, false);
+}
+
+void writeback_limit(vm_cache_ref *ref)
+{
+    if (__builtin_expect(modified_now() <= most_modified(), 1))
+        return;
+    int error = writeback_range(ref, 0, INT64_MAX);
+    cache_lock(ref);
+    writeback_note_error(ref, error);
+    cache_unlock(ref);
+    if (modified_now() > most_modified())
+        (void)write_files(most_modified(), true);
+}
+
+bool writeback_is_pending(void)
+{
+    return modified_now() > 0;
+}
+
+void writeback_old(void)
+{
+    uint64_t *since = &vm_system.reclaim.dirty_since, now = host_time_ns();
+    if (modified_now() == 0) {
+        vm_atomic_store(since, 0, __ATOMIC_RELAXED);
+        return;
+    }
+    uint64_t first = vm_atomic_load(since, __ATOMIC_RELAXED);
+    if (first == 0)
+        vm_atomic_store(since, now, __ATOMIC_RELAXED);
+    else if (now - first >= OLD || modified_now() > many_modified()) {
+        vm_atomic_store(since, 0, __ATOMIC_RELAXED);
+        (void)write_files(0, true);
+    }
 }

@@ -9,6 +9,19 @@
  * with a reference. The first error of the store ends it: what was not written stays modified. A
  * store that can't write at all is no error. */
 int writeback_range(vm_cache_ref *ref, off_t first, off_t last);
+/* `count` busy pages from `key` on; what the store says. ERR_UNSUPPORTED: it can't. => nothing locked */
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count);
+/* => cache: locked. Whether the page, just written, has bytes behind the file's end that aren't 0: they
+ * were not written, but will have to be when the file is longer. */
+bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page);
+/* => cache: locked. Nobody waits for this write's result: who asks next hears of it. */
+void writeback_note_error(vm_cache_ref *ref, int error);
+/* Who modifies a file's pages first writes some back where too many are modified. => nothing locked */
+void writeback_limit(vm_cache_ref *ref);
+/* Whether a daemon should look after modified pages before long; it writes what has been modified for
+ * some time, or is too much. => nothing locked */
+bool writeback_is_pending(void);
+void writeback_old(void);
 /* The same for all of it, when nobody else will be there to hear of an error: it is logged. */
 void writeback_last(vm_cache_ref *ref);
 

@@ -65,6 +65,7 @@ struct vm_cache_ref;
 struct vm_store;
 struct vm_page;
 struct vm_tmap_format;
+struct vm_policy;
 typedef struct vm_address_space vm_address_space;
 typedef struct vm_region vm_region;
 typedef struct vm_cache vm_cache;

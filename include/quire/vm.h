@@ -50,7 +50,17 @@ typedef struct kernel_args {
     struct vm_boot_region boot_region[VM_MAX_BOOT_REGIONS];
     unsigned num_cpus;
     bool overcommit; /* true: promises are not limited by memory */
+    /* Which page goes when memory is short; NULL: CAR. */
+    const struct vm_policy *policy;
+    /* Threads that free frames and write files' pages before anybody has to wait for it, started by
+     * vm_init_postthread. 0: whoever needs a frame sees to it himself. */
+    unsigned page_daemons;
 } kernel_args;
+
+#define VM_MAX_PAGE_DAEMONS 8
+/* CAR (S. Bansal, D. Modha, FAST 2004), CLOCK (F. Corbato, 1968) and two lists (T. Johnson, D. Shasha,
+ * VLDB 1994). */
+extern const struct vm_policy vm_policy_car, vm_policy_clock, vm_policy_two_lists;
 
 extern const struct vm_tmap_format vm_tmap_x86_64;
 
@@ -60,12 +70,13 @@ extern const struct vm_tmap_format vm_tmap_x86_64;
 int vm_init(kernel_args *ka);
 /* Once host_wait works. */
 int vm_init_postsem(kernel_args *ka);
-/* Once host_thread_create works: starts the thread that logs changes of the commitment's limit. */
+/* Once host_thread_create works: starts the page daemons, and the thread that logs changes of the
+ * commitment's limit. */
 int vm_init_postthread(kernel_args *ka);
 
 /* What an ended system had left over; all zero when everything was given back. */
 struct vm_leftovers {
-    size_t aspaces, regions, caches, pages, metadata_bytes, threads;
+    size_t aspaces, regions, caches, pages, metadata_bytes, threads, swap_slots;
     int64_t committed;
 };
 
@@ -222,7 +233,13 @@ typedef struct vm_region_info {
     void *vnode;           /* the file at the bottom of the chain, not referenced, or NULL */
     size_t resident_pages; /* mapped now */
     unsigned chain_depth;  /* caches from the region down; 1: no copy-on-write */
-    unsigned reserved;     /* 0 */
+    int advice;            /* VM_ADVICE_NORMAL, SEQUENTIAL or RANDOM */
+    size_t modified_pages; /* of those resident */
+    size_t swapped_pages;  /* of its own cache */
+    size_t working_set;    /* accessed between the last two collections of accessed bits */
+    uint64_t faults;       /* that mapped a page; refaults: that had to read one from swap first */
+    uint64_t refaults;
+    size_t shared_pages; /* of those resident: mapped elsewhere, too */
 } vm_region_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_REGION. */
@@ -231,6 +248,16 @@ int vm_get_region_info(region_id id, vm_region_info *info);
  * order, as /proc/PID/maps wants them. ERR_NOT_FOUND behind the last; ERR_VM_INVALID_ASPACE,
  * ERR_INVALID_ARGS. */
 int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info);
+
+/* The sums over a space's regions. */
+typedef struct vm_aspace_info {
+    size_t size; /* in bytes */
+    size_t regions, resident_pages, modified_pages, swapped_pages, working_set, wired_pages;
+    uint64_t faults, refaults;
+} vm_aspace_info;
+
+/* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_ASPACE. */
+int vm_get_aspace_info(aspace_id aid, vm_aspace_info *info);
 
 /* ---- ranges ------------------------------------------------------------------------------------- */
 /* `address` must be page aligned (ERR_VM_BAD_ADDRESS); sizes are rounded up; 0 is ERR_INVALID_ARGS;
@@ -267,9 +294,29 @@ int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
 /* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
 int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);
 /* Brings all pages in and keeps them (mlock); unwire undoes it. ERR_VM_PAGE_NOT_PRESENT: a hole. What was
- * wired before stays so where a wiring fails. */
+ * wired before stays so where a wiring fails. ERR_NO_MEMORY, also where more than three quarters of the
+ * frames would be wired. */
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
+/* How the range will be used. Advice for access (NORMAL, SEQUENTIAL, RANDOM) stays with the regions; the
+ * rest is done now. All but FREE and KEEP change nothing that a program can read. */
+enum {
+    VM_ADVICE_NORMAL = 0,
+    VM_ADVICE_RANDOM = 1,     /* no page is read but the one that is accessed */
+    VM_ADVICE_SEQUENTIAL = 2, /* pages go sooner */
+    VM_ADVICE_WILL_NEED = 3,  /* read now, as far as there are frames; mapped by the first access */
+    VM_ADVICE_COLD = 4,       /* the next to go */
+    VM_ADVICE_PAGEOUT = 5,    /* go now */
+    VM_ADVICE_FREE = 6,       /* private memory's bytes may be forgotten, until the page is written again:
+                                 it then reads as zeros. MADV_FREE */
+    VM_ADVICE_KEEP = 7,       /* ends FREE for what is still there; see vm_keep_range */
+};
+/* ERR_INVALID_ARGS (unknown; FREE or COLD or PAGEOUT of wired memory; FREE of what isn't private memory),
+ * ERR_VM_PAGE_NOT_PRESENT: a hole, after the rest was done. WILL_NEED: also what the store says. */
+int vm_advise_range(aspace_id aid, addr_t address, addr_t size, int advice);
+/* VM_ADVICE_KEEP, and says whether a page that was free to go has gone since: what was kept there must be
+ * made again. */
+int vm_keep_range(aspace_id aid, addr_t address, addr_t size, bool *lost);
 /* What a fork does with it: VM_INHERIT_*. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit);
 
@@ -297,16 +344,61 @@ int vm_get_physical_page(addr_t paddr, addr_t *vaddr, int flags);
 /* ERR_VM_BAD_ADDRESS: not such an address. */
 int vm_put_physical_page(addr_t vaddr);
 
+/* Brings in the page at `address` for `access` (VM_ACCESS_*) and keeps it where it is, so that the host may
+ * use the frame: *physical is where `address` is. It stays in its region only as long as the program leaves
+ * it there. Each hold is ended by vm_unhold_page. The errors of a fault; ERR_VM_INVALID_ASPACE. */
+int vm_hold_page(aspace_id aid, addr_t address, unsigned access, addr_t *physical);
+/* `modified`: the host has written to it. Doesn't sleep but for a lock. */
+void vm_unhold_page(addr_t physical, bool modified);
+
 /* `count` frames in a row for the host's own use, wired. Cleared if `clear`. Doesn't sleep.
  * ERR_NO_MEMORY, ERR_INVALID_ARGS. */
 int vm_allocate_frames(size_t count, bool clear, addr_t *physical);
 void vm_free_frames(addr_t physical, size_t count);
+/* One frame for a store that needs it to write pages out, from what everybody else leaves for this. Given
+ * back by vm_free_frames. Doesn't sleep. ERR_NO_MEMORY. */
+int vm_allocate_reserved_frame(addr_t *physical);
 /* Small memory for the host, from the core's own allocator: NULL when there is none. The size must be
  * given back as it was asked for. Doesn't sleep. */
 void *vm_meta_alloc(size_t size);
 void vm_meta_free(void *memory, size_t size);
 /* Gives the frames that the allocator keeps for the next requests back to the free ones. */
 void vm_trim(void);
+
+/* ---- more memory than there is ------------------------------------------------------------------- */
+
+/* Frees up to `wanted` frames, or more by a cluster; how many. It writes pages out where it must. For hosts
+ * that want memory back; faults and copies do it themselves. Hold no lock that a store's write needs. */
+size_t vm_reclaim(size_t wanted);
+
+/* From here on pages of memory may go to `store`, which has room for `slots` of them: its read and write get
+ * offsets below slots * VM_PAGE_SIZE. It is the core's until the end, which calls its destroy. Promises may
+ * be larger by its size. `name`, which must stay, is for figures. Up to eight; filled in turn. A store that
+ * needs memory to write takes it from vm_allocate_reserved_frame, or has it already.
+ * ERR_INVALID_ARGS (no read or write, no slots or more than 2^29 - 1), ERR_NO_MEMORY, ERR_UNSUPPORTED (a
+ * ninth). */
+int vm_swap_add(vm_store *store, size_t slots, const char *name);
+
+typedef struct vm_swap_info {
+    char name[VM_NAME_LENGTH];
+    size_t slots, used_slots;
+    uint64_t pages_written, pages_read, errors;
+} vm_swap_info;
+/* ERR_NOT_FOUND behind the last; ERR_INVALID_ARGS. */
+int vm_get_swap_info(unsigned index, vm_swap_info *info);
+
+/* LOW: the daemons are at work. CRITICAL: somebody found no frame and nothing to free. */
+enum vm_memory_level { VM_MEMORY_NORMAL, VM_MEMORY_LOW, VM_MEMORY_CRITICAL };
+/* The structure is the subscriber's; `link` is the core's. `notify` is called at each change of the level,
+ * by whoever notices: it may give memory back (vm_free_frames, vm_meta_free, vm_trim, waking a thread that
+ * does more), but not sleep for long, fault, sync or reclaim. */
+struct vm_memory_notice {
+    void (*notify)(struct vm_memory_notice *notice, enum vm_memory_level level);
+    void *link[2];
+};
+/* ERR_INVALID_ARGS (NULL). When unsubscribe returns, no call is under way. Not from `notify`. */
+int vm_memory_subscribe(struct vm_memory_notice *notice);
+void vm_memory_unsubscribe(struct vm_memory_notice *notice);
 
 /* ---- files through their cache ------------------------------------------------------------------- */
 
@@ -321,6 +413,15 @@ int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t leng
                   size_t *done);
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
                    bool user, size_t *done);
+/* Writes what is modified in [first, last] (bytes) to the file, as far as there is one: fsync. The store's
+ * error: what was not written stays modified. ERR_INVALID_ARGS. */
+int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last);
+/* The same for all files: sync, and the host's clean end. The first error, after all have been tried. */
+int vm_sync_files(void);
+/* Whether pages could not be written when nobody waited (by daemons, or to free frames) since *seen was set
+ * here last: VM_OK or the last error. For fsync and close: with a `seen` for each open file, begun as
+ * vm_cache_take_error leaves it, each hears of an error once. vm_sync_range does the same for regions. */
+int vm_cache_take_error(vm_cache_ref *cache, uint32_t *seen);
 /* The file's length is now `size`: pages behind it leave every mapping and the cache, and the rest of
  * the last page is cleared. Call it after the host's own length has changed. It waits for the store's
  * reads and writes of these pages: hold nothing that they need. */
@@ -350,9 +451,23 @@ typedef struct vm_info {
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges;
     uint64_t file_pages_shared; /* times a page of a file was mapped that was there already */
+    uint64_t evictions;       /* pages that have left their frame */
+    uint64_t clean_evictions; /* of these: not written for it */
+    uint64_t discarded;       /* of these: forgotten */
+    uint64_t swap_ins, swap_outs;
+    uint64_t refaults; /* pages that came back while the policy still knew of them */
+    uint64_t kept;     /* pages that were to go, but were accessed or wanted meanwhile */
+    uint64_t collections;   /* passes over accessed bits */
+    uint64_t reclaim_waits; /* times a thread waited for another to free frames */
+    uint64_t write_errors;  /* of writes that nobody waited for */
+    size_t modified_file_pages; /* known to be */
+    size_t swap_slots, free_swap_slots;
+    size_t available_pages; /* free, beyond what is kept for tables and pageout */
+    size_t file_pages, swap_cached_pages; /* in memory: of files; of memory, with a copy in swap */
+    size_t wired_region_pages; /* that wired regions ask for */
     size_t aspaces, regions, caches, most_regions, most_aspaces;
     unsigned deepest_chain;
-    unsigned reserved; /* 0 */
+    enum vm_memory_level memory_level;
     size_t metadata_bytes, table_pages;
 } vm_info;
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Slots are taken in runs, from where the last search ended, so that what goes together lies together.
+ * Areas are filled one after the other. */
+#include "swap.h"
+
+#include <quire/vm.h>
+
+#include "meta.h"
+#include "print.h"
+#include "system.h"
+
+#define SWAP (&vm_system.swap)
+#define WORD_BITS 64
+
+static size_t map_bytes(size_t slots)
+{
+    return (slots + WORD_BITS - 1) / WORD_BITS * sizeof(uint64_t);
+}
+
+static struct vm_swap_area *area_of(uint32_t slot)
+{
+    return &SWAP->area[slot >> VM_SWAP_SLOT_BITS];
+}
+
+static size_t index_of(uint32_t slot)
+{
+    return (slot & VM_SWAP_MAX_SLOTS) - 1;
+}
+
+static bool is_used(const struct vm_swap_area *area, size_t index)
+{
+    return area->used[index / WORD_BITS] >> (index % WORD_BITS) & 1;
+}
+
+/* ---- slots -------------------------------------------------------------------------------------- */
+
+/* => swap lock. The first free slot at or behind `from`, below `end`; `end`: there is none. */
+static size_t find_free(const struct vm_swap_area *area, size_t from, size_t end)
+{
+    while (from < end) {
+        uint64_t word = ~area->used[from / WORD_BITS] >> (from % WORD_BITS);
+        if (word) {
+            from += (size_t)__builtin_ctzll(word);
+            return from < end ? from : end;
+        }
+        from = (from / WORD_BITS + 1) * WORD_BITS;
+    }
+    return end;
+}
+
+/* => swap lock */
+static uint32_t take_run(unsigned number, size_t wanted, size_t *got)
+{
+    struct vm_swap_area *area = &SWAP->area[number];
+    size_t first = find_free(area, area->next, area->slots);
+    if (first == area->slots)
+        first = find_free(area, 0, area->slots);
+    size_t count = 0;
+    while (count < wanted && first + count < area->slots && !is_used(area, first + count)) {
+        size_t at = first + count++;
+        area->used[at / WORD_BITS] |= (uint64_t)1 << (at % WORD_BITS);
+    }
+    area->next = first + count < area->slots ? first + count : 0;
+    area->free -= count;
+    SWAP->free -= count;
+    *got = count;
+    return (uint32_t)(number << VM_SWAP_SLOT_BITS) + (uint32_t)first + 1;
+}
+
+/* => swap lock */
+static void note_free(void)
+{
+    vm_atomic_store(&vm_system.pages.can_swap, SWAP->free > 0, __ATOMIC_RELAXED);
+}
+
+uint32_t swap_allocate(size_t wanted, size_t *got)
+{
+    uint32_t slot = 0;
+    *got = 0;
+    if (VM_INJECT(VM_INJECT_SLOT))
+        return 0;
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    for (unsigned i = 0; i < SWAP->areas && slot == 0; i++)
+        if (SWAP->area[i].free > 0)
+            slot = take_run(i, wanted, got);
+    note_free();
+    vm_mutex_unlock(&SWAP->lock);
+    return slot;
+}
+
+void swap_free(uint32_t slot)
+{
+    struct vm_swap_area *area = area_of(slot);
+    size_t index = index_of(slot);
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    VM_ASSERT(index < area->slots && is_used(area, index));
+    area->used[index / WORD_BITS] &= ~((uint64_t)1 << (index % WORD_BITS));
+    area->free++;
+    SWAP->free++;
+    note_free();
+    vm_mutex_unlock(&SWAP->lock);
+}
+
+bool swap_is_short(void)
+{
+    return vm_atomic_load(&SWAP->free, __ATOMIC_RELAXED) < SWAP->slots / 2;
+}
+
+/* ---- reading and writing ------------------------------------------------------------------------ */
+
+int swap_write(uint32_t slot, const addr_t *frames, size_t count)
+{
+    struct vm_swap_area *area = area_of(slot);
+    size_t done = 0;
+    vm_assert_no_locks();
+    int error = VM_INJECT(VM_INJECT_STORE_WRITE)
+                    ? ERR_IO
+                    : area->store->ops->write(
+                          area->store, (off_t)(index_of(slot) * VM_PAGE_SIZE), frames, count, &done);
+    if (error == VM_OK && done != count * VM_PAGE_SIZE)
+        error = ERR_IO;
+    vm_atomic_count(error == VM_OK ? &area->written : &area->errors, error == VM_OK ? count : 1);
+    return error;
+}
+
+int swap_read(uint32_t slot, const addr_t *frames, size_t count)
+{
+    struct vm_swap_area *area = area_of(slot);
+    size_t done = 0;
+    vm_assert_no_locks();
+    int error = area->store->ops->read(area->store, (off_t)(index_of(slot) * VM_PAGE_SIZE), frames,
+                                       count, &done);
+    if (error == VM_OK && done != count * VM_PAGE_SIZE)
+        error = ERR_IO;
+    vm_atomic_count(error == VM_OK ? &area->read : &area->errors, error == VM_OK ? count : 1);
+    return error;
+}
+
+/* ---- areas -------------------------------------------------------------------------------------- */
+
+int vm_swap_add(vm_store *store, size_t slots, const char *name)
+{
+    if (!store || !store->ops->read || !store->ops->write || slots == 0 || !name ||
+        slots > VM_SWAP_MAX_SLOTS)
+        return ERR_INVALID_ARGS;
+    uint64_t *used = meta_alloc(map_bytes(slots));
+    if (!used)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < map_bytes(slots) / sizeof *used; i++)
+        used[i] = 0;
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    bool fits = SWAP->areas < VM_SWAP_AREAS;
+    if (fits) {
+        SWAP->area[SWAP->areas++] = (struct vm_swap_area){
+            .store = store, .name = name, .used = used, .slots = slots, .free = slots};
+        SWAP->slots += slots;
+        SWAP->free += slots;
+        note_free();
+    }
+    vm_mutex_unlock(&SWAP->lock);
+    if (!fits) {
+        vm_meta_free(used, map_bytes(slots));
+        return ERR_UNSUPPORTED;
+    }
+    vm_increase_max_commit(slots * VM_PAGE_SIZE);
+    return VM_OK;
+}
+
+int vm_get_swap_info(unsigned index, vm_swap_info *info)
+{
+    if (!info)
+        return ERR_INVALID_ARGS;
+    if (index >= SWAP->areas)
+        return ERR_NOT_FOUND;
+    const struct vm_swap_area *area = &SWAP->area[index];
+    *info = (vm_swap_info){.slots = area->slots,
+                           .used_slots = area->slots - area->free,
+                           .pages_written = area->written,
+                           .pages_read = area->read,
+                           .errors = area->errors};
+    for (size_t i = 0; i < VM_NAME_LENGTH - 1 && area->name[i]; i++)
+        info->name[i] = area->name[i];
+    return VM_OK;
+}
+
+size_t swap_shutdown(void)
+{
+    size_t used = SWAP->slots - SWAP->free;
+    for (unsigned i = 0; i < SWAP->areas; i++) {
+        struct vm_swap_area *area = &SWAP->area[i];
+        area->store->ops->destroy(area->store);
+        vm_meta_free(area->used, map_bytes(area->slots));
+    }
+    SWAP->areas = 0;
+    return used;
+}
