@@ -19,7 +19,6 @@ struct vm_address_space {
     struct vm_virtual_map virtual_map;
     struct vm_translation_map translation_map;
     uint32_t state; /* guarded by the map's lock */
-    size_t working_set; /* pages accessed between the last two collections */
     char name[VM_NAME_LENGTH];
 };
 

@@ -262,6 +262,8 @@ int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset)
     cache->page_count++;
     if (is_new) {
         page->is_file = !ref->temporary;
+        if (page->is_file)
+            vm_atomic_count(&vm_system.file_pages, 1);
         if (page->state == VM_PAGE_ACTIVE && page_enqueue(page, vm_ghost_key(cache->serial, key)))
             VM_COUNT(refaults);
     }

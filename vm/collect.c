@@ -22,15 +22,12 @@ static bool is_due(void)
 static void collect_space(vm_address_space *aspace)
 {
     struct map_cursor cursor;
-    size_t working_set = 0;
     vm_region *region = map_first(&aspace->virtual_map, 0, &cursor);
     for (; region; region = map_next(&cursor)) {
         if (region->is_device)
             continue;
         region->working_set = mapping_collect(region);
-        working_set += region->working_set;
     }
-    aspace->working_set = working_set;
 }
 
 static void next_generation(void)

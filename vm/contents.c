@@ -9,15 +9,12 @@
 #include "fault.h"
 #include "mapping.h"
 #include "range.h"
+#include "reclaim.h"
 #include "system.h"
 #include "writeback.h"
 
-/* Calls `visit` for each region's part of [first, last], until one fails. A hole doesn't stop it; it
- * is reported at the end, as POSIX's calls do. => map: locked */
-typedef int visit_part(vm_region *region, addr_t first, addr_t last, void *argument);
-
-static int for_each_part(vm_address_space *aspace, addr_t first, addr_t last, visit_part *visit,
-                         void *argument)
+int for_each_part(vm_address_space *aspace, addr_t first, addr_t last, visit_part *visit,
+                  void *argument)
 {
     struct map_cursor cursor;
     addr_t expected = first;
@@ -37,8 +34,8 @@ static int for_each_part(vm_address_space *aspace, addr_t first, addr_t last, vi
     return ERR_VM_PAGE_NOT_PRESENT;
 }
 
-static int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit,
-                       void *argument)
+int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit,
+                void *argument)
 {
     vm_address_space *aspace;
     addr_t last;
@@ -206,12 +203,6 @@ int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages)
 
 /* ---- wiring ------------------------------------------------------------------------------------- */
 
-static int nothing(vm_region *region, addr_t first, addr_t last, void *unused)
-{
-    (void)region, (void)first, (void)last, (void)unused;
-    return VM_OK;
-}
-
 /* Regions of the one or the other wiring get a new one. */
 struct rewire {
     int from, or_from, to;
@@ -238,6 +229,14 @@ static int rewire_part(vm_region *region, addr_t first, addr_t last, void *argum
     return VM_OK;
 }
 
+/* Counts the pages of lazy regions. */
+static int count_lazy(vm_region *region, addr_t first, addr_t last, void *count)
+{
+    if (!region->is_device && region->wiring == REGION_WIRING_LAZY)
+        *(size_t *)count += (last - first) / VM_PAGE_SIZE + 1;
+    return VM_OK;
+}
+
 /* => map: write-locked */
 static void rewire_parts(vm_address_space *aspace, addr_t address, addr_t last,
                          struct rewire rewire)
@@ -248,8 +247,12 @@ static void rewire_parts(vm_address_space *aspace, addr_t address, addr_t last,
 
 static int set_wiring(vm_address_space *aspace, addr_t address, addr_t last, struct rewire rewire)
 {
+    size_t lazy = 0;
+    reclaim_ensure();
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    int error = for_each_part(aspace, address, last, nothing, NULL);
+    int error = for_each_part(aspace, address, last, count_lazy, &lazy);
+    if (error == VM_OK && rewire.to == REGION_WIRING_UNDER_WAY && !page_may_wire(lazy))
+        error = ERR_NO_MEMORY;
     if (error == VM_OK)
         error = range_isolate(aspace, address, last);
     if (error == VM_OK)

@@ -5,6 +5,7 @@
 #include "aspace.h"
 #include "contents.h"
 #include "range.h"
+#include "reclaim.h"
 #include "region.h"
 #include "system.h"
 
@@ -190,6 +191,7 @@ int create_begin(struct create_request *r, vm_address_space **aspace)
     int error = create_check(r);
     if (error != VM_OK)
         return error;
+    reclaim_ensure();
     *aspace = vm_get_aspace_by_id(r->aid);
     if (!*aspace)
         return ERR_VM_INVALID_ASPACE;

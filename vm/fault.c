@@ -257,6 +257,8 @@ static int map_page(struct fault *f)
     if (found && f->at->is_vnode && !f->paged_in)
         VM_COUNT(file_pages_shared);
     vm_atomic_count(&f->region->faults, 1);
+    if (region_is_wired(f->region) && f->page->wire_count == 0 && !page_may_wire(1))
+        return ERR_NO_MEMORY;
     int error = mapping_install(f->region, f->address, f->page, f->page->cache == f->top->cache);
     if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) && f->at->cache->page_count > 1 &&
         shows_through(f))

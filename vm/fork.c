@@ -4,6 +4,7 @@
 #include "cache.h"
 #include "print.h"
 #include "range.h"
+#include "reclaim.h"
 #include "region.h"
 #include "system.h"
 
@@ -138,6 +139,7 @@ aspace_id vm_copy_aspace(aspace_id source, const char *name)
         return ERR_INVALID_ARGS;
     if (source == vm_get_kernel_aspace_id())
         return ERR_VM_INVALID_ASPACE;
+    reclaim_ensure();
     int error = aspace_get_read_locked(source, &from);
     if (error != VM_OK)
         return error;

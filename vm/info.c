@@ -63,8 +63,6 @@ void vm_get_info(vm_info *info)
         .free_swap_slots = vm_system.swap.free,
         .available_pages = page_available(),
         .file_pages = vm_system.file_pages,
-        .swap_cached_pages = vm_system.swap_cached_pages,
-        .wired_region_pages = vm_system.wired_region_pages,
         .memory_level = (enum vm_memory_level)vm_system.reclaim.level,
     };
     copy_counters(info);

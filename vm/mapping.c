@@ -309,6 +309,12 @@ void mapping_clean(vm_region *region, addr_t first, addr_t last)
     (void)change_range(region, first, last, &change);
 }
 
+void mapping_forget_access(vm_region *region, addr_t first, addr_t last)
+{
+    struct change change = {.keep = ~tmap_of(region)->format->accessed};
+    (void)change_range(region, first, last, &change);
+}
+
 /* Calls `visit`, if there is one, for each page mapped; returns how many entries there are. */
 static size_t for_each_entry(vm_region *region, void (*visit)(struct vm_page *page))
 {

@@ -31,6 +31,8 @@ void mapping_remove_idle(vm_region *region, addr_t first, addr_t last);
  * `modified`. Returns how many pages were accessed. No flush: a TLB that holds an entry as accessed hides
  * an access at most. => map: read-locked */
 size_t mapping_collect(vm_region *region);
+/* The marks of accesses go, and count as none. */
+void mapping_forget_access(vm_region *region, addr_t first, addr_t last);
 /* Takes away the right to write. Returns whether anything was writable. */
 bool mapping_write_protect(vm_region *region, addr_t first, addr_t last);
 /* What the region allows now: pages of its own cache get all of it, others no right to write.

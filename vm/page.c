@@ -205,6 +205,13 @@ size_t page_available(void)
     return free > POOL->reserve.user ? free - POOL->reserve.user : 0;
 }
 
+bool page_may_wire(size_t more)
+{
+    size_t limit = POOL->total - POOL->total / 4;
+    size_t wired = __atomic_load_n(&POOL->count[VM_PAGE_WIRED], __ATOMIC_RELAXED);
+    return wired < limit && more <= limit - wired;
+}
+
 /* => page lock. Whether `count` frames may be had for `state`. */
 static bool may_take(enum vm_page_state state, size_t count)
 {
@@ -481,6 +488,8 @@ void vm_page_orphan(struct vm_page *page)
 {
     page_set_cache(page, NULL);
     swap_forget(page);
+    if (page->is_file)
+        vm_atomic_count(&vm_system.file_pages, (size_t)-1);
     if (vm_atomic_fetch_or(&page->map_count, VM_PAGE_ORPHAN, __ATOMIC_ACQ_REL) == 0) {
         page->map_count = 0;
         vm_page_free(page, false);

@@ -98,6 +98,8 @@ struct vm_page *page_take(enum vm_page_state state, bool clear);
 struct vm_page *page_take_run(size_t count, bool clear);
 /* For who writes pages out: from the reserve that others leave. */
 struct vm_page *page_take_reserved(void);
+/* Whether `more` pages may be wired: three quarters of the frames at most. No lock: it may be a few more. */
+bool page_may_wire(size_t more);
 /* Frames that a page of a program could get. No lock: a figure. */
 size_t page_available(void);
 /* The frame has no mapping, no cache and isn't busy. `is_clear`: all its bytes are known to be 0. */

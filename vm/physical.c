@@ -71,17 +71,19 @@ int vm_allocate_reserved_frame(addr_t *physical)
 
 /* ---- holding ------------------------------------------------------------------------------------ */
 
-/* The page that is mapped there, in use once more; NULL: none is. */
-static struct vm_page *use_mapped(vm_address_space *aspace, addr_t address, addr_t *physical)
+/* The page that is mapped there is in use once more. ERR_VM_PAGE_NOT_PRESENT: it has gone again.
+ * ERR_UNSUPPORTED: it is no memory. */
+static int use_mapped(vm_address_space *aspace, addr_t address, addr_t *physical)
 {
-    struct vm_page *page = NULL;
     vm_mutex_lock(&aspace->translation_map.lock, VM_RANK_TMAP);
-    if (tmap_query(&aspace->translation_map, address, physical) == VM_OK)
-        page = vm_page_at(*physical);
-    if (page)
+    int error = tmap_query(&aspace->translation_map, address, physical);
+    struct vm_page *page = error == VM_OK ? vm_page_at(*physical) : NULL;
+    if (page && page->cache)
         vm_page_use(page);
+    else if (error == VM_OK)
+        error = ERR_UNSUPPORTED;
     vm_mutex_unlock(&aspace->translation_map.lock);
-    return page;
+    return error;
 }
 
 int vm_hold_page(aspace_id aid, addr_t address, unsigned access, addr_t *physical)
@@ -92,9 +94,11 @@ int vm_hold_page(aspace_id aid, addr_t address, unsigned access, addr_t *physica
     if (!aspace)
         return ERR_VM_INVALID_ASPACE;
     int error;
-    do
+    do {
         error = vm_soft_fault(aspace, address, access);
-    while (error == VM_OK && !use_mapped(aspace, address, physical));
+        if (error == VM_OK)
+            error = use_mapped(aspace, address, physical);
+    } while (error == ERR_VM_PAGE_NOT_PRESENT);
     vm_put_aspace(aspace);
     return error;
 }

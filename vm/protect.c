@@ -108,6 +108,7 @@ int vm_protect_range(aspace_id aid, addr_t address, addr_t size, unsigned lock)
     struct plan plan = {.first = address};
     if ((lock & ~LOCK_MASK) || ((lock & LOCK_NO_READ) && (lock & (LOCK_RW | LOCK_EXECUTE))))
         return ERR_INVALID_ARGS;
+    reclaim_ensure();
     int error = aspace_get_locked(aid, &aspace);
     if (error != VM_OK)
         return error;
@@ -125,6 +126,7 @@ int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit)
     struct plan plan = {.first = address};
     if (inherit < VM_INHERIT_COPY || inherit > VM_INHERIT_NONE)
         return ERR_INVALID_ARGS;
+    reclaim_ensure();
     int error = aspace_get_locked(aid, &aspace);
     if (error != VM_OK)
         return error;

@@ -6,6 +6,7 @@
 #include "contents.h"
 #include "mapping.h"
 #include "print.h"
+#include "reclaim.h"
 #include "system.h"
 
 /* ---- checks and places -------------------------------------------------------------------------- */
@@ -214,6 +215,7 @@ int vm_unmap_range(aspace_id aid, addr_t address, addr_t size)
     vm_address_space *aspace;
     struct range_removed removed;
     addr_t last;
+    reclaim_ensure();
     int error = aspace_get_locked(aid, &aspace);
     if (error != VM_OK)
         return error;

@@ -297,23 +297,44 @@ static vm_cache_ref *write_out(struct batch *b, vm_cache_ref *holder)
 
 /* ---- batches ------------------------------------------------------------------------------------ */
 
-/* How many frames are free for it. */
+/* Gives the batch's reference back. How many frames are free for it. */
+static size_t evict_batch(struct batch *b)
+{
+    if (!gather(b)) {
+        vm_cache_release_ref(b->ref);
+        return 0;
+    }
+    vm_cache_ref *holder = unmap(b);
+    part(b, holder);
+    if (b->count > 0)
+        holder = write_out(b, holder);
+    cache_put_holder(b->ref, holder);
+    vm_atomic_fetch_add(&vm_system.reclaim.gone, b->freed, __ATOMIC_RELAXED);
+    return b->freed;
+}
+
 static size_t reclaim_batch(bool desperate, unsigned *budget)
 {
     struct batch b = {.desperate = desperate};
-    if (!find_victim(&b, budget))
-        return 0;
-    if (!gather(&b)) {
-        vm_cache_release_ref(b.ref);
-        return 0;
+    return find_victim(&b, budget) ? evict_batch(&b) : 0;
+}
+
+size_t reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last)
+{
+    size_t freed = 0;
+    for (uint64_t key = first; key <= last; key++) {
+        cache_lock(ref);
+        struct vm_page *page = radix_next(&ref->cache->pages, &key);
+        cache_unlock(ref);
+        if (!page || key > last)
+            break;
+        if (!cache_is_page(page))
+            continue;
+        struct batch b = {.victim = page, .ref = ref, .desperate = true};
+        vm_cache_acquire_ref(ref);
+        freed += evict_batch(&b);
     }
-    vm_cache_ref *holder = unmap(&b);
-    part(&b, holder);
-    if (b.count > 0)
-        holder = write_out(&b, holder);
-    cache_put_holder(b.ref, holder);
-    vm_atomic_fetch_add(&vm_system.reclaim.gone, b.freed, __ATOMIC_RELAXED);
-    return b.freed;
+    return freed;
 }
 
 /* The hands go round twice for those that nobody has accessed, then twice for all. */

@@ -11,6 +11,7 @@
 #include "print.h"
 #include "range.h"
 #include "system.h"
+#include "usage.h"
 
 static void copy_name(char *to, const char *from)
 {
@@ -244,13 +245,21 @@ static void fill_info(vm_region *region, vm_region_info *info)
         .wiring = region->wiring == REGION_WIRING_UNDER_WAY ? REGION_WIRING_WIRED : region->wiring,
         .mapping = region->mapping,
         .inherit = region->inherit,
+        .advice = region->advice,
         .cache_offset = region->cache_offset,
     };
     copy_name(info->name, region->name);
     cache_lock(region->cache_ref);
     info->chain_depth = chain_depth(region->cache_ref, &info->vnode);
     cache_unlock(region->cache_ref);
-    info->resident_pages = mapping_count(region);
+    struct region_usage usage = region_usage(region);
+    info->resident_pages = usage.resident;
+    info->modified_pages = usage.modified;
+    info->swapped_pages = usage.swapped;
+    info->shared_pages = usage.shared;
+    info->working_set = region->working_set;
+    info->faults = region->faults;
+    info->refaults = region->refaults;
 }
 
 int vm_get_region_info(region_id id, vm_region_info *info)

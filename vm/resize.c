@@ -7,6 +7,7 @@
 #include "contents.h"
 #include "mapping.h"
 #include "range.h"
+#include "reclaim.h"
 #include "system.h"
 
 /* => map: write-locked, cache: locked. Whether another region shows any of [first, last]. */
@@ -220,6 +221,7 @@ int vm_resize_region(aspace_id aid, region_id rid, addr_t new_size)
     if (new_size > (addr_t)INT64_MAX - VM_PAGE_MASK)
         return ERR_VM_NO_REGION_SLOT;
     new_size = (new_size + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    reclaim_ensure();
     int error = aspace_get_locked(aid, &aspace);
     if (error != VM_OK)
         return error;
@@ -425,6 +427,7 @@ int vm_move_range(aspace_id aid, addr_t address, addr_t size, addr_t new_size, v
     struct move m = {.first = address,
                      .new_size = new_size,
                      .place = {new_size, addr_type, (addr_t)(uintptr_t)*new_address}};
+    reclaim_ensure();
     int error = aspace_get_locked(aid, &aspace);
     if (error != VM_OK)
         return error;

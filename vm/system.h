@@ -55,7 +55,7 @@ struct vm_system {
     struct vm_swap swap;
     struct vm_reclaim reclaim;
     size_t caches, table_pages; /* atomic */
-    size_t modified_file_pages, file_pages, swap_cached_pages, wired_region_pages; /* atomic */
+    size_t modified_file_pages, file_pages; /* atomic */
     uint64_t next_cache_serial;
     uint32_t busy_pages;
     struct vm_counters counters;

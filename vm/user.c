@@ -192,9 +192,10 @@ int user_vm_delete_region(region_id id)
 
 /* What programs get has no padding in which bytes of the kernel's stack could go along. */
 _Static_assert(sizeof(vm_region_info) ==
-                   6 * sizeof(uint64_t) + 6 * sizeof(uint32_t) + VM_NAME_LENGTH,
+                   12 * sizeof(uint64_t) + 6 * sizeof(uint32_t) + VM_NAME_LENGTH,
                "vm_region_info");
-_Static_assert(offsetof(vm_info, reserved) + sizeof(unsigned) == offsetof(vm_info, metadata_bytes),
+_Static_assert(offsetof(vm_info, memory_level) + sizeof(enum vm_memory_level) ==
+                   offsetof(vm_info, metadata_bytes),
                "vm_info");
 
 int user_vm_get_region_info(region_id id, vm_region_info *uinfo)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine as a whole: on, off, and what is left over at the end. */
 #include "fiber.h"
+#include <quire/store.h>
 
 #include <string.h>
 
 #define DEFAULT_MEMORY ((size_t)16 << 20)
 
 static bool powered;
+static size_t swap_slots;
+static sim_swap *boot_swap;
 static kernel_args args;
 
 static void power_off(void)
@@ -43,10 +46,30 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .user_size = SIM_USER_END - SIM_USER_BASE,
         .num_cpus = cpus,
         .overcommit = c.overcommit,
+        .page_daemons = c.page_daemons,
+        .policy = c.policy,
     };
+    swap_slots = c.swap;
+    boot_swap = NULL;
     memory_describe(ka);
     if (!c.core_makes_root)
         boot_build(ka);
+}
+
+sim_swap *sim_boot_swap(void)
+{
+    return boot_swap;
+}
+
+static int add_swap(void)
+{
+    boot_swap = sim_swap_create(swap_slots);
+    int error = vm_swap_add(sim_swap_store(boot_swap), swap_slots, "swap");
+    if (error == VM_OK)
+        return VM_OK;
+    sim_swap_store(boot_swap)->ops->destroy(sim_swap_store(boot_swap));
+    boot_swap = NULL;
+    return error;
 }
 
 int sim_start(const struct sim_config *config)
@@ -61,7 +84,8 @@ int sim_start(const struct sim_config *config)
         return error;
     cpu_enter_kernel();
     sim_allow_threads();
-    return vm_init_postthread(&args);
+    error = vm_init_postthread(&args);
+    return error == VM_OK && swap_slots > 0 ? add_swap() : error;
 }
 
 static unsigned log_leftover(const char *what, long long number)
@@ -79,6 +103,7 @@ static unsigned report_core(const struct vm_leftovers *left)
            log_leftover("caches", (long long)left->caches) +
            log_leftover("pages", (long long)left->pages) +
            log_leftover("bytes of metadata", (long long)left->metadata_bytes) +
+           log_leftover("slots of swap", (long long)left->swap_slots) +
            log_leftover("threads", (long long)left->threads) +
            log_leftover("bytes of commitment", (long long)left->committed);
 }

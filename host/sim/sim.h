@@ -37,6 +37,9 @@ struct sim_config {
     size_t memory; /* bytes; 0: 16 MiB */
     unsigned cpus; /* 0: 1 */
     bool overcommit;
+    size_t swap;           /* slots of a swap device that the machine begins with */
+    unsigned page_daemons; /* 0: none */
+    const struct vm_policy *policy;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
@@ -205,6 +208,24 @@ unsigned sim_file_blocked(const sim_file *file);
 /* host_vnode_write answers ERR_UNSUPPORTED, as a ram file system's does. */
 void sim_file_forbid_writing(sim_file *file);
 
+/* ---- swap -------------------------------------------------------------------------------------- */
+
+typedef struct sim_swap sim_swap;
+
+/* A device that becomes the core's by vm_swap_add(sim_swap_store(...), slots, ...). */
+sim_swap *sim_swap_create(size_t slots);
+vm_store *sim_swap_store(sim_swap *swap);
+/* The one of the configuration, or NULL. */
+sim_swap *sim_boot_swap(void);
+/* From the n-th read or write from now on (1: the next) `times` fail. */
+void sim_swap_fail_reads(sim_swap *swap, unsigned n, unsigned times);
+void sim_swap_fail_writes(sim_swap *swap, unsigned n, unsigned times);
+/* While blocked, reads and writes wait; how many do. */
+void sim_swap_block(sim_swap *swap, bool block);
+unsigned sim_swap_blocked(const sim_swap *swap);
+unsigned sim_swap_reads(const sim_swap *swap);
+unsigned sim_swap_writes(const sim_swap *swap);
+
 /* ---- failures on purpose ------------------------------------------------------------------------ */
 
 enum sim_failure { /* enum vm_inject, in its order */
@@ -215,6 +236,7 @@ enum sim_failure { /* enum vm_inject, in its order */
                    SIM_FAIL_STORE_READ,
                    SIM_FAIL_SHORT_READ, /* half of what was asked for */
                    SIM_FAIL_STORE_WRITE,
+                   SIM_FAIL_SLOT,
                    SIM_FAIL_USER_COPY,
                    SIM_FAIL_THREAD,
                    SIM_FAILURES,

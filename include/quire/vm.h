@@ -299,7 +299,7 @@ int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages)
 int vm_wire_range(aspace_id aid, addr_t address, addr_t size);
 int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
 /* How the range will be used. Advice for access (NORMAL, SEQUENTIAL, RANDOM) stays with the regions; the
- * rest is done now. All but FREE and KEEP change nothing that a program can read. */
+ * rest is done now. All but FREE change nothing that a program can read. */
 enum {
     VM_ADVICE_NORMAL = 0,
     VM_ADVICE_RANDOM = 1,     /* no page is read but the one that is accessed */
@@ -309,13 +309,14 @@ enum {
     VM_ADVICE_PAGEOUT = 5,    /* go now */
     VM_ADVICE_FREE = 6,       /* private memory's bytes may be forgotten, until the page is written again:
                                  it then reads as zeros. MADV_FREE */
-    VM_ADVICE_KEEP = 7,       /* ends FREE for what is still there; see vm_keep_range */
 };
-/* ERR_INVALID_ARGS (unknown; FREE or COLD or PAGEOUT of wired memory; FREE of what isn't private memory),
- * ERR_VM_PAGE_NOT_PRESENT: a hole, after the rest was done. WILL_NEED: also what the store says. */
+/* ERR_INVALID_ARGS: unknown; FREE, COLD or PAGEOUT of wired pages; FREE of a mapping of a file or of shared
+ * memory. ERR_VM_PAGE_NOT_PRESENT: a hole, after the rest was done. Of WILL_NEED and PAGEOUT nothing is
+ * heard that fails. */
 int vm_advise_range(aspace_id aid, addr_t address, addr_t size, int advice);
-/* VM_ADVICE_KEEP, and says whether a page that was free to go has gone since: what was kept there must be
- * made again. */
+/* Ends FREE: what is still there stays. *lost: a page that was free to go has gone since, and what was in it
+ * must be made again. ERR_INVALID_ARGS (lost is NULL), ERR_VM_PAGE_NOT_PRESENT: a hole, after the rest was
+ * done. */
 int vm_keep_range(aspace_id aid, addr_t address, addr_t size, bool *lost);
 /* What a fork does with it: VM_INHERIT_*. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit);
@@ -346,7 +347,8 @@ int vm_put_physical_page(addr_t vaddr);
 
 /* Brings in the page at `address` for `access` (VM_ACCESS_*) and keeps it where it is, so that the host may
  * use the frame: *physical is where `address` is. It stays in its region only as long as the program leaves
- * it there. Each hold is ended by vm_unhold_page. The errors of a fault; ERR_VM_INVALID_ASPACE. */
+ * it there. Each hold is ended by vm_unhold_page. The errors of a fault; ERR_VM_INVALID_ASPACE,
+ * ERR_INVALID_ARGS; ERR_UNSUPPORTED for device memory. */
 int vm_hold_page(aspace_id aid, addr_t address, unsigned access, addr_t *physical);
 /* `modified`: the host has written to it. Doesn't sleep but for a lock. */
 void vm_unhold_page(addr_t physical, bool modified);
@@ -463,8 +465,7 @@ typedef struct vm_info {
     size_t modified_file_pages; /* known to be */
     size_t swap_slots, free_swap_slots;
     size_t available_pages; /* free, beyond what is kept for tables and pageout */
-    size_t file_pages, swap_cached_pages; /* in memory: of files; of memory, with a copy in swap */
-    size_t wired_region_pages; /* that wired regions ask for */
+    size_t file_pages; /* in memory, of files */
     size_t aspaces, regions, caches, most_regions, most_aspaces;
     unsigned deepest_chain;
     enum vm_memory_level memory_level;

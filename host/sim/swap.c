@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Swap devices: slots in the process's memory. A slot that is read before it was written, or past the end,
+ * ends the run: the core would have shown what nobody put there. */
+#include "internal.h"
+#include <quire/store.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct sim_swap {
+    vm_store store;
+    size_t slots;
+    uint8_t *bytes;
+    bool *written;
+    unsigned reads, writes;
+    struct swap_failure {
+        unsigned next, times;
+    } fail_reads, fail_writes;
+    uint32_t blocked;
+    unsigned waiting;
+};
+
+static bool fails(struct swap_failure *plan)
+{
+    if (plan->next == 0 || (plan->next > 1 && plan->next--) || plan->times == 0)
+        return false;
+    plan->times--;
+    return true;
+}
+
+static void wait_while_blocked(struct sim_swap *swap)
+{
+    swap->waiting++;
+    while (swap->blocked != 0)
+        (void)host_wait(&swap->blocked, 1, VM_NO_DEADLINE, false);
+    swap->waiting--;
+}
+
+static size_t first_slot(const struct sim_swap *swap, off_t offset, size_t count)
+{
+    size_t first = (size_t)offset / VM_PAGE_SIZE;
+    if (offset < 0 || (size_t)offset % VM_PAGE_SIZE != 0 || first + count > swap->slots)
+        sim_fail("swap: %zu slots at offset %lld of %zu slots", count, (long long)offset,
+                 swap->slots);
+    return first;
+}
+
+static int swap_read_slots(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                           size_t *done)
+{
+    struct sim_swap *swap = store->data;
+    size_t first = first_slot(swap, offset, count);
+    *done = 0;
+    swap->reads++;
+    wait_while_blocked(swap);
+    if (fails(&swap->fail_reads))
+        return ERR_IO;
+    for (size_t i = 0; i < count; i++) {
+        fiber_step();
+        if (!swap->written[first + i])
+            sim_fail("swap: slot %zu is read, but was never written", first + i);
+        memcpy(host_frame_ptr(frames[i]), swap->bytes + (first + i) * VM_PAGE_SIZE, VM_PAGE_SIZE);
+        *done += VM_PAGE_SIZE;
+    }
+    return VM_OK;
+}
+
+/* A failed write has destroyed what was there. */
+static int swap_write_slots(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                            size_t *done)
+{
+    struct sim_swap *swap = store->data;
+    size_t first = first_slot(swap, offset, count);
+    *done = 0;
+    swap->writes++;
+    wait_while_blocked(swap);
+    bool failed = fails(&swap->fail_writes);
+    for (size_t i = 0; i < count; i++) {
+        fiber_step();
+        memcpy(swap->bytes + (first + i) * VM_PAGE_SIZE, host_frame_ptr(frames[i]), VM_PAGE_SIZE);
+        swap->written[first + i] = !failed;
+        *done += VM_PAGE_SIZE;
+    }
+    return failed ? ERR_IO : VM_OK;
+}
+
+static void swap_destroy(vm_store *store)
+{
+    struct sim_swap *swap = store->data;
+    free(swap->bytes);
+    free(swap->written);
+    free(swap);
+}
+
+static const struct vm_store_ops ops = {
+    .destroy = swap_destroy,
+    .read = swap_read_slots,
+    .write = swap_write_slots,
+};
+
+sim_swap *sim_swap_create(size_t slots)
+{
+    struct sim_swap *swap = calloc(1, sizeof(*swap));
+    if (swap == NULL)
+        abort();
+    *swap = (struct sim_swap){.store = {.magic = 0x766d7374u, .ops = &ops, .data = swap},
+                              .slots = slots,
+                              .bytes = malloc(slots * VM_PAGE_SIZE),
+                              .written = calloc(slots, sizeof(bool))};
+    if (swap->bytes == NULL || swap->written == NULL)
+        abort();
+    return swap;
+}
+
+vm_store *sim_swap_store(sim_swap *swap)
+{
+    return &swap->store;
+}
+
+void sim_swap_fail_reads(sim_swap *swap, unsigned n, unsigned times)
+{
+    swap->fail_reads = (struct swap_failure){n, times};
+}
+
+void sim_swap_fail_writes(sim_swap *swap, unsigned n, unsigned times)
+{
+    swap->fail_writes = (struct swap_failure){n, times};
+}
+
+void sim_swap_block(sim_swap *swap, bool block)
+{
+    swap->blocked = block;
+    if (!block)
+        host_wake(&swap->blocked, UINT32_MAX);
+}
+
+unsigned sim_swap_blocked(const sim_swap *swap)
+{
+    return swap->waiting;
+}
+
+unsigned sim_swap_reads(const sim_swap *swap)
+{
+    return swap->reads;
+}
+
+unsigned sim_swap_writes(const sim_swap *swap)
+{
+    return swap->writes;
+}
