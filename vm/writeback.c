@@ -4,6 +4,7 @@
 #include "writeback.h"
 
 #include <quire/host.h>
+#include <quire/vm.h>
 
 #include "mapping.h"
 #include "pagein.h"
@@ -109,6 +110,13 @@ int writeback_range(vm_cache_ref *ref, off_t first, off_t last)
     }
     cache_unlock(ref);
     return error;
+}
+
+int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last)
+{
+    if (first < 0 || last < first)
+        return ERR_INVALID_ARGS;
+    return writeback_range(cache, first, last);
 }
 
 void writeback_last(vm_cache_ref *ref)

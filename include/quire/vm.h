@@ -321,6 +321,9 @@ int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t leng
                   size_t *done);
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
                    bool user, size_t *done);
+/* Writes what is modified in [first, last] (bytes) to the file, as far as there is one: fsync. The store's
+ * error: what was not written stays modified. ERR_INVALID_ARGS. */
+int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last);
 /* The file's length is now `size`: pages behind it leave every mapping and the cache, and the rest of
  * the last page is cleared. Call it after the host's own length has changed. It waits for the store's
  * reads and writes of these pages: hold nothing that they need. */

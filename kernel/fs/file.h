@@ -59,12 +59,15 @@ int64_t file_read(struct file *file, void *buffer, size_t length, bool user, off
 int64_t file_write(struct file *file, const void *buffer, size_t length, bool user,
                    off_t *position);
 unsigned file_poll(struct file *file);
+/* All that was written to the file, by whomever, is where it will outlast the machine. 0 or -EIO. */
+int file_sync(struct file *file);
 
 /* Signalled whenever any file may have become ready: everybody who polls looks again. */
 extern struct event poll_event;
 
-/* For regular files and symbolic links of the ram file system; and directories. */
 extern const struct file_ops regular_file_ops, directory_file_ops;
+/* vnode_ops.open of regular files. */
+int regular_open(struct file *file);
 
 /* ---- descriptors ----------------------------------------------------------------------------------- */
 
