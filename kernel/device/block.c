@@ -65,7 +65,7 @@ static int transfer(struct block_device *device, bool write, uint64_t offset, co
     if (offset % BLOCK_SECTOR != 0 || (write && device->read_only))
         return ERR_IO;
     while (count > 0 && offset < end) {
-        size_t pages = count < VIRTIO_BLOCK_PIECE ? count : VIRTIO_BLOCK_PIECE;
+        size_t pages = count < BLOCK_PIECE ? count : BLOCK_PIECE;
         uint64_t bytes = pages * VM_PAGE_SIZE;
         if (bytes > end - offset)
             bytes = end - offset;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define BLOCK_SECTOR ((uint64_t)512)
+#define BLOCK_PIECE 16 /* frames that are moved by one request, at most */
 #define BLOCK_NAME_LENGTH 20
 #define BLOCK_MAX_DEVICES 32
 

@@ -20,7 +20,7 @@
 #define FEATURE_FLUSH ((uint64_t)1 << 9)
 
 #define QUEUE_SIZE 128
-#define DESCRIPTORS (VIRTIO_BLOCK_PIECE + 2) /* of a request: header, frames, status */
+#define DESCRIPTORS (BLOCK_PIECE + 2) /* of a request: header, frames, status */
 #define REQUESTS (QUEUE_SIZE / DESCRIPTORS)
 #define STATUS_NONE 0xff
 

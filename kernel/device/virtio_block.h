@@ -6,8 +6,6 @@
 #include "device/block.h"
 #include "device/pci.h"
 
-#define VIRTIO_BLOCK_PIECE 16 /* frames that a request can be about */
-
 enum virtio_block_type {
     VIRTIO_BLOCK_READ = 0,
     VIRTIO_BLOCK_WRITE = 1,
@@ -19,7 +17,7 @@ enum virtio_block_type {
 bool virtio_block_is(const struct pci_device *device);
 /* Starts it. NULL: it can't be used; the log says why. */
 struct block_device *virtio_block_open(const struct pci_device *device);
-/* One request: `bytes` of the frames, of which there are as many as that takes, VIRTIO_BLOCK_PIECE at
+/* One request: `bytes` of the frames, of which there are as many as that takes, BLOCK_PIECE at
  * most. Sleeps. VM_OK or ERR_IO. */
 int virtio_block_request(struct block_device *device, enum virtio_block_type type, uint64_t sector,
                          const addr_t *frames, size_t bytes);

@@ -12,6 +12,7 @@ enum { KIND_COMMON = 1, KIND_NOTIFY = 2, KIND_INTERRUPT = 3, KIND_DEVICE = 4 };
 
 enum { STATUS_SEEN = 1, STATUS_DRIVER = 2, STATUS_RUNNING = 4, STATUS_FEATURES = 8 };
 
+#define RESET_PATIENCE 1000000u /* looks at the status */
 #define REGISTERS_END ((addr_t)512 << 30)
 
 _Static_assert(sizeof(struct virtio_common) == 56, "section 4.1.4.3");
@@ -62,7 +63,7 @@ static void take_capability(struct virtio_pci *virtio, const struct pci_device *
 void virtio_pci_reset(struct virtio_pci *virtio)
 {
     virtio->common->device_status = 0;
-    while (virtio->common->device_status != 0)
+    for (unsigned i = 0; i < RESET_PATIENCE && virtio->common->device_status != 0; i++)
         __asm__ volatile("pause");
 }
 

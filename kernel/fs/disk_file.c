@@ -107,9 +107,20 @@ static int flush(struct disk_file *file)
     return errno_from_vm(error);
 }
 
+/* An error ends a sync: what lies behind it is tried piece by piece, so that one bad sector costs no more
+ * than the pages around it. */
+static void sync_rest(const struct vnode *vnode, off_t first, off_t last)
+{
+    off_t piece = BLOCK_PIECE * (off_t)VM_PAGE_SIZE;
+    for (off_t at = first / piece * piece; at <= last && at < vnode->size; at += piece)
+        (void)vm_cache_sync(vnode->kept, at, at + piece - 1);
+}
+
 static int disk_sync(struct vnode *vnode, off_t first, off_t last)
 {
     int error = errno_from_vm(vm_cache_sync(vnode->kept, first, last));
+    if (error != 0)
+        sync_rest(vnode, first, last);
     int flushed = flush(disk_of(vnode));
     return error != 0 ? error : flushed;
 }

@@ -198,6 +198,26 @@ static int add_program(struct archive *archive, const char *program, char **gues
     return status;
 }
 
+/* What can't be a file, because something else is there. */
+static int check_place(const struct archive *archive, const struct disk *disk, const char *program)
+{
+    static const char *const directories[] = {"/tmp", "/dev"};
+    const char *guest = disk->guest;
+    size_t length = strlen(guest);
+    bool taken = false;
+    for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+        taken |= strcmp(guest, directories[i]) == 0;
+    for (size_t i = 0; i < archive->count && !taken; i++)
+        taken = strncmp(archive->names[i], guest, length) == 0 && archive->names[i][length] == '/';
+    if (taken)
+        return fail(STATUS_ERROR, "--disk %s: %s is a folder in there; write %s:%s/NAME",
+                    disk->host, guest, disk->host, guest);
+    if (strcmp(guest, program) == 0)
+        return fail(STATUS_ERROR, "--disk %s: %s is where the program is; choose another place",
+                    disk->host, guest);
+    return 0;
+}
+
 int tree_build(struct archive *archive, const struct boot_options *options,
                const struct disks *disks, const char *program, char **guest)
 {
@@ -213,5 +233,8 @@ int tree_build(struct archive *archive, const struct boot_options *options,
         status = add_program(archive, program, guest);
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories) && status == 0; i++)
         status = archive_add_directory(archive, directories[i]);
+    for (size_t i = 0; i < disks->count && status == 0; i++)
+        if (disks->items[i].guest != NULL)
+            status = check_place(archive, &disks->items[i], *guest);
     return status != 0 ? status : archive_finish(archive);
 }
