@@ -184,7 +184,8 @@ static void bad_write(void)
     say("msync, bad", msync(memory + 20 * PAGE, PAGE, MS_SYNC));
     say("fsync", fsync(file));
     say("O_SYNC", pwrite(open_file(O_WRONLY | O_SYNC), "b", 1, 20 * PAGE));
-    say("read", pread(file, memory, 1, 20 * PAGE));
+    char byte;
+    say("read", pread(file, &byte, 1, 20 * PAGE));
     memory[40 * PAGE] = 'c';
 }
 
