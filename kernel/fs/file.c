@@ -42,6 +42,7 @@ int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **result)
         file_free(file);
         return error;
     }
+    (void)file_take_write_error(file);
     *result = file;
     return 0;
 }
@@ -95,9 +96,15 @@ unsigned file_poll(struct file *file)
     return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
 }
 
+int file_take_write_error(struct file *file)
+{
+    return vnode_take_write_error(file->vnode, &file->write_errors_seen);
+}
+
 int file_sync(struct file *file)
 {
-    return vnode_sync(file->vnode, 0, INT64_MAX);
+    int error = vnode_sync(file->vnode, 0, INT64_MAX), before = file_take_write_error(file);
+    return error != 0 ? error : before;
 }
 
 static int64_t regular_read(struct file *file, void *buffer, size_t length, bool user,

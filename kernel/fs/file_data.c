@@ -327,6 +327,14 @@ int vnode_sync(struct vnode *vnode, off_t first, off_t last)
     return vnode->ops->data->sync(vnode, first, last);
 }
 
+int vnode_take_write_error(struct vnode *vnode, uint32_t *seen)
+{
+    /* In a core that writes by itself: when there is a cache (vnode->kept),
+     * return errno_from_vm(vm_cache_take_error(vnode->kept, seen)); */
+    (void)vnode, (void)seen;
+    return 0;
+}
+
 /* ---- what the core asks ---------------------------------------------------------------------------- */
 
 void host_vnode_acquire(void *vnode)

@@ -148,6 +148,9 @@ int vnode_allocate(struct vnode *vnode, off_t end);
 int vnode_sync(struct vnode *vnode, off_t first, off_t last);
 /* Promises memory for all of the file: before a shared mapping may write to it. 0 or -ENOSPC. */
 int vnode_commit_all(struct vnode *vnode);
+/* Whether pages of the file could not be written when nobody waited, since *seen was set here last. 0, or
+ * -EIO. */
+int vnode_take_write_error(struct vnode *vnode, uint32_t *seen);
 /* For data_ops: copies through the kept cache, as far as that goes. 0 or an errno, with *done. */
 int vnode_copy_out(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user,
                    size_t *done);
