@@ -44,7 +44,8 @@ uint8_t pci_read8(const struct pci_device *device, unsigned offset)
     return (uint8_t)(pci_read32(device, offset) >> (offset & 3) * 8);
 }
 
-/* The other half is written as it was read: for registers of which nothing goes by being written. */
+/* The other half is written as it was read; but beside the command lies the status, of which ones that are
+ * written are cleared. */
 void pci_write16(const struct pci_device *device, unsigned offset, uint16_t value)
 {
     unsigned shift = (offset & 2) * 8;
