@@ -42,6 +42,7 @@ int file_open_vnode(struct vnode *vnode, unsigned flags, struct file **result)
         file_free(file);
         return error;
     }
+    (void)file_take_write_error(file);
     *result = file;
     return 0;
 }
@@ -95,6 +96,17 @@ unsigned file_poll(struct file *file)
     return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
 }
 
+int file_take_write_error(struct file *file)
+{
+    return vnode_take_write_error(file->vnode, &file->write_errors_seen);
+}
+
+int file_sync(struct file *file)
+{
+    int error = vnode_sync(file->vnode, 0, INT64_MAX), before = file_take_write_error(file);
+    return error != 0 ? error : before;
+}
+
 static int64_t regular_read(struct file *file, void *buffer, size_t length, bool user,
                             off_t *position)
 {
@@ -104,11 +116,17 @@ static int64_t regular_read(struct file *file, void *buffer, size_t length, bool
     return result;
 }
 
+/* O_SYNC and O_DSYNC: the bytes are where they belong before the call returns. */
 static int64_t regular_write(struct file *file, const void *buffer, size_t length, bool user,
                              off_t *position)
 {
-    bool append = (file_flags(file) & O_APPEND) != 0;
-    return vnode_write(file->vnode, position, buffer, length, user, append);
+    unsigned flags = file_flags(file);
+    int64_t done =
+        vnode_write(file->vnode, position, buffer, length, user, (flags & O_APPEND) != 0);
+    int error = 0;
+    if (done > 0 && (flags & (O_DSYNC | O_SYNC)) != 0)
+        error = vnode_sync(file->vnode, *position - done, *position - 1);
+    return error != 0 ? error : done;
 }
 
 const struct file_ops regular_file_ops = {

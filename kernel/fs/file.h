@@ -28,6 +28,7 @@ struct file {
     unsigned flags; /* O_*; fcntl changes some, with atomic stores */
     struct mutex position_lock;
     off_t position;
+    uint32_t write_errors_seen; /* of the file's: each is told once */
 };
 
 /* A new open file on `vnode`, of which it takes a reference of its own. */
@@ -59,12 +60,17 @@ int64_t file_read(struct file *file, void *buffer, size_t length, bool user, off
 int64_t file_write(struct file *file, const void *buffer, size_t length, bool user,
                    off_t *position);
 unsigned file_poll(struct file *file);
+/* All that was written to the file, by whomever, is where it will outlast the machine. 0 or -EIO. */
+int file_sync(struct file *file);
+/* Whether some of it was lost since this was asked, or the file opened, last. 0 or -EIO. */
+int file_take_write_error(struct file *file);
 
 /* Signalled whenever any file may have become ready: everybody who polls looks again. */
 extern struct event poll_event;
 
-/* For regular files and symbolic links of the ram file system; and directories. */
 extern const struct file_ops regular_file_ops, directory_file_ops;
+/* vnode_ops.open of regular files. */
+int regular_open(struct file *file);
 
 /* ---- descriptors ----------------------------------------------------------------------------------- */
 
@@ -108,6 +114,7 @@ struct file *fd_get(struct file_state *state, int fd);
 int fd_install(struct file_state *state, struct file *file, bool close_on_exec, unsigned low);
 /* Puts it at `fd` instead of what is there: fd, -EBADF, -ENOMEM. */
 int fd_replace(struct file_state *state, int fd, struct file *file, bool close_on_exec);
+/* Closes it in any case: 0, -EBADF, or -EIO (file_take_write_error). */
 int fd_close(struct file_state *state, int fd);
 /* FD_CLOEXEC: 0 or 1, -EBADF. `set` below 0 only asks. */
 int fd_close_on_exec(struct file_state *state, int fd, int set);

@@ -201,8 +201,9 @@ int fd_close(struct file_state *state, int fd)
     mutex_unlock(&state->lock);
     if (file == NULL)
         return -EBADF;
+    int error = file_take_write_error(file);
     file_release(file);
-    return 0;
+    return error;
 }
 
 int fd_close_on_exec(struct file_state *state, int fd, int set)

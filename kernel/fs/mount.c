@@ -68,7 +68,7 @@ static int enter(struct mount *mount, struct vnode **directory, const char *name
             return error;
         entry = ramfs_find(*directory, name, length);
     }
-    if (vnode_type(entry->vnode) != S_IFDIR)
+    if (entry->vnode->ops != &ramfs_directory_ops)
         return broken(mount, "an entry of it lies in something that is not a directory");
     *directory = entry->vnode;
     return 0;
@@ -320,6 +320,41 @@ int fs_mount(const void *archive, size_t size, const char **problem)
         *problem = mount.problem;
         fs_unmount();
     }
+    return error;
+}
+
+/* => namespace_lock held. Puts the vnode at the end of the path, for what is there. */
+static int place_at(struct mount *mount, const char *path, struct vnode *vnode)
+{
+    struct vnode *directory = fs_root;
+    const char *end = path + strlen(path);
+    for (;;) {
+        while (*path == '/')
+            path++;
+        size_t length = part_length(path, end);
+        if (path[length] == '\0') {
+            struct directory_entry *old = ramfs_find(directory, path, length);
+            if (length == 0 || (old != NULL && vnode_type(old->vnode) == S_IFDIR))
+                return broken(mount, "an entry of it has the name of a directory");
+            if (old != NULL)
+                ramfs_remove(old);
+            vnode_acquire(vnode);
+            return add(mount, directory, path, length, vnode);
+        }
+        int error = enter(mount, &directory, path, length);
+        if (error != 0)
+            return error;
+        path += length;
+    }
+}
+
+int fs_place(const char *path, struct vnode *vnode, const char **problem)
+{
+    struct mount mount = {0};
+    mutex_lock(&namespace_lock);
+    int error = place_at(&mount, path, vnode);
+    mutex_unlock(&namespace_lock);
+    *problem = mount.problem;
     return error;
 }
 

@@ -211,7 +211,7 @@ int path_lookup_executable(struct file_state *state, const char *path, struct vn
     vnode_release(cwd);
     if (error != 0)
         return error;
-    if ((*found)->ops != &ramfs_file_ops || vnode_check_access(*found, X_OK) != 0)
+    if (!vnode_is_file(*found) || vnode_check_access(*found, X_OK) != 0)
         error = -EACCES;
     if (error == 0)
         error = vnode_prepare_mapping(*found);
@@ -250,6 +250,8 @@ static int check_open(const struct vnode *vnode, unsigned flags)
         return 0;
     if (type == S_IFLNK)
         return -ELOOP;
+    if (vnode->read_only && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0))
+        return -EROFS;
     return type == S_IFDIR && writes ? -EISDIR : 0;
 }
 
@@ -320,7 +322,7 @@ int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **
     if (error != 0)
         return ERR_NOT_FOUND;
     error = VM_OK;
-    if (vnode->ops != &ramfs_file_ops)
+    if (!vnode_is_file(vnode))
         error = ERR_INVALID_ARGS;
     else if (vnode_prepare_mapping(vnode) != 0)
         error = ERR_NO_MEMORY;

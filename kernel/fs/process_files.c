@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What kernel/process asks of the files, as kernel/process.h declares it. */
 #include "device.h"
+#include "disk_file.h"
 #include "fs.h"
 #include <kernel/log.h>
 #include <kernel/process.h>
@@ -14,16 +15,22 @@ int fs_init(addr_t archive, size_t size)
         log_printf("the initial file system can't be used: %s\n", problem);
         return error;
     }
-    error = console_start();
-    if (error != 0)
+    error = disk_files_start();
+    if (error == 0)
+        error = console_start();
+    if (error != 0) {
+        (void)disk_files_end();
         fs_unmount();
+    }
     return error;
 }
 
-void fs_release_files(void)
+int fs_release_files(void)
 {
     console_stop();
+    int error = disk_files_end();
     fs_unmount();
+    return error;
 }
 
 int fs_start(struct process *process)

@@ -80,13 +80,13 @@ const struct vnode_ops ramfs_directory_ops = {
     .destroy = directory_destroy,
 };
 
-static int regular_open(struct file *file)
+int regular_open(struct file *file)
 {
     file->ops = &regular_file_ops;
     return 0;
 }
 
-const struct vnode_ops ramfs_file_ops = {.open = regular_open};
+const struct vnode_ops ramfs_file_ops = {.open = regular_open, .data = &ram_data_ops};
 
 static int64_t link_read(struct vnode *vnode, char *buffer, size_t size)
 {

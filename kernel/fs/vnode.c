@@ -135,6 +135,8 @@ void vnode_modified(struct vnode *vnode)
 
 int vnode_check_access(const struct vnode *vnode, unsigned mask)
 {
+    if ((mask & W_OK) != 0 && vnode->read_only)
+        return -EROFS;
     bool executable = vnode_type(vnode) == S_IFDIR || (vnode->mode & 0111) != 0;
     return (mask & X_OK) != 0 && !executable ? -EACCES : 0;
 }

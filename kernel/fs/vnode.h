@@ -10,6 +10,7 @@
 
 struct file;
 struct vnode;
+struct vnode_data_ops;
 struct directory_entry;
 
 /* Called for each entry of a directory: its name, and the position behind it. False ends the walk,
@@ -33,6 +34,25 @@ struct vnode_ops {
     int (*open)(struct file *file);
     /* The last reference has gone: frees what hangs at `data`. Doesn't sleep. */
     void (*destroy)(struct vnode *vnode);
+    const struct vnode_data_ops *data; /* of regular files; NULL: it isn't one */
+};
+
+/* Where a regular file's bytes come from and go to. The functions of the same names below have the
+ * contracts; those left NULL have nothing to do, but for `read` and `write`. */
+struct vnode_data_ops {
+    int64_t (*read)(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user);
+    int64_t (*write)(struct vnode *vnode, off_t position, const void *buffer, size_t length,
+                     bool user);                      /* => data_lock held */
+    int (*truncate)(struct vnode *vnode, off_t size); /* => data_lock held */
+    int (*prepare_mapping)(struct vnode *vnode);
+    int (*commit_all)(struct vnode *vnode);
+    int (*sync)(struct vnode *vnode, off_t first, off_t last);
+    /* host_vnode_read and host_vnode_write. They take no lock that a writer holds: a write to any file
+     * may have to write pages of this one out first. */
+    int (*read_pages)(struct vnode *vnode, off_t offset, const addr_t *frames, size_t count,
+                      size_t *done);
+    int (*write_pages)(struct vnode *vnode, off_t offset, const addr_t *frames, size_t count,
+                       size_t *done);
 };
 
 struct vnode {
@@ -56,8 +76,9 @@ struct vnode {
     off_t archive_size;     /* how much of that still counts */
     off_t committed;        /* promised with vm_commit for this file */
     bool commits_all;       /* a shared mapping may write anywhere in it */
+    bool read_only;         /* for good; set once */
     vm_cache_ref *cache;    /* the one cache: the core's, through host_vnode_set_cache */
-    vm_cache_ref *kept;     /* the file's own reference on it: a ram file is its cache */
+    vm_cache_ref *kept;     /* the file's own reference on it: it lasts as long as the file */
     bool dying;             /* on vnode_dying_list; guarded by its lock */
     struct vnode *next_dying;
 };
@@ -65,6 +86,11 @@ struct vnode {
 static inline unsigned vnode_type(const struct vnode *vnode)
 {
     return vnode->mode & S_IFMT;
+}
+
+static inline bool vnode_is_file(const struct vnode *vnode)
+{
+    return vnode->ops->data != NULL;
 }
 
 /* Guards the names of all files, and what vnodes say about themselves. No program's memory is
@@ -94,8 +120,8 @@ struct linux_timespec time_now(void);
 /* => namespace_lock held. The contents, or only what is said about them, have changed. */
 void vnode_modified(struct vnode *vnode);
 void vnode_changed(struct vnode *vnode);
-/* 0 or -EACCES; `mask` is R_OK | W_OK | X_OK. Everybody is root, so only a file that nobody may
- * execute is refused. */
+/* 0, -EACCES or -EROFS; `mask` is R_OK | W_OK | X_OK. Everybody is root, so only a file that nobody may
+ * execute, or nobody can write, is refused. */
 int vnode_check_access(const struct vnode *vnode, unsigned mask);
 /* Whether a process runs it: then nobody may write to it. */
 bool vnode_is_executing(const struct vnode *vnode);
@@ -114,9 +140,25 @@ int64_t vnode_read(struct vnode *vnode, off_t position, void *buffer, size_t len
 /* `append`: at the end, wherever that is by then. *position is moved behind what was written. */
 int64_t vnode_write(struct vnode *vnode, off_t *position, const void *buffer, size_t length,
                     bool user, bool append);
+/* -EINVAL, -EFBIG, -EROFS; -EPERM: its length is fixed. */
 int vnode_truncate(struct vnode *vnode, off_t size);
+/* Makes the file as long as `end` if it is shorter, and promises memory for all of it. 0, -ENOSPC, -EROFS. */
+int vnode_allocate(struct vnode *vnode, off_t end);
+/* What was written to [first, last] is where it will outlast the machine. 0, -EIO. */
+int vnode_sync(struct vnode *vnode, off_t first, off_t last);
 /* Promises memory for all of the file: before a shared mapping may write to it. 0 or -ENOSPC. */
 int vnode_commit_all(struct vnode *vnode);
+/* Whether pages of the file could not be written when nobody waited, since *seen was set here last. 0, or
+ * -EIO. */
+int vnode_take_write_error(struct vnode *vnode, uint32_t *seen);
+/* For data_ops: copies through the kept cache, as far as that goes. 0 or an errno, with *done. */
+int vnode_copy_out(struct vnode *vnode, off_t position, void *buffer, size_t length, bool user,
+                   size_t *done);
+int vnode_copy_in(struct vnode *vnode, off_t position, const void *buffer, size_t length, bool user,
+                  size_t *done);
+/* => data_lock held, or nobody else has the file yet. Makes the cache that is kept. 0 or -ENOMEM. */
+int vnode_keep_cache(struct vnode *vnode);
+extern const struct vnode_data_ops ram_data_ops;
 /* The last steps of a file's life. They need no lock: nobody else has it. */
 void vnode_drop_cache(struct vnode *vnode);
 void vnode_give_back_commitment(struct vnode *vnode);

@@ -35,6 +35,7 @@ static void describe_spaces(void)
     arguments.user_base = USER_BASE;
     arguments.user_size = USER_TOP - USER_BASE;
     arguments.num_cpus = 1;
+    arguments.page_daemons = 2;
     add_boot_region("kernel text", image_start, image_rodata, LOCK_RO | LOCK_EXECUTE);
     add_boot_region("kernel constants", image_rodata, image_data, LOCK_RO);
     add_boot_region("kernel data", image_data, image_end, LOCK_RW);

@@ -6,6 +6,7 @@
 #include <kernel/errno.h>
 #include <kernel/log.h>
 #include <kernel/string.h>
+#include "device/block.h"
 #include "device/power.h"
 #include "main/boot_info.h"
 #include "main/debugger.h"
@@ -122,18 +123,33 @@ static void print_statistics(size_t before, size_t after)
                i.most_aspaces, i.deepest_chain, before, after);
 }
 
+static void print_disks(void)
+{
+    for (unsigned i = 0; i < block_count(); i++) {
+        const struct block_device *d = block_at(i);
+        log_record("stats %s_reads=%lu %s_writes=%lu %s_bytes_read=%lu %s_bytes_written=%lu"
+                   " %s_errors=%lu",
+                   d->name, d->reads, d->name, d->writes, d->name, d->bytes_read, d->name,
+                   d->bytes_written, d->name, d->errors);
+    }
+}
+
 /* Shell's way: 128 + the signal that ended it. */
 static int exit_code(int status)
 {
     return (status & 0x7f) != 0 ? 128 + (status & 0x7f) : status >> 8;
 }
 
-static void report(int status, size_t before)
+static void report(int status, int unwritten, size_t before)
 {
     const char *statistics = command_line_option("stats", 0);
     size_t after = free_frames();
-    if (statistics != NULL && strcmp(statistics, "1") == 0)
+    if (statistics != NULL && strcmp(statistics, "1") == 0) {
         print_statistics(before, after);
+        print_disks();
+    }
+    if (unwritten != 0)
+        log_record("unwritten");
     if (after != before) {
         log_printf("leak: %zu frames were free before the run, %zu are free after it\n", before,
                    after);
@@ -156,6 +172,8 @@ static int init_run(void *unused)
         panic("no program on the command line: write -- and its path");
     if (boot_info.archive_size == 0)
         panic("no initial file system: give QEMU -initrd");
+    block_init();
+    swap_init();
     settle();
     size_t before = free_frames();
     int error = fs_init(boot_info.archive, boot_info.archive_size);
@@ -164,9 +182,9 @@ static int init_run(void *unused)
     int status = wait_for(start_program());
     end_everybody();
     run_debug_commands();
-    fs_release_files();
+    int unwritten = fs_release_files();
     settle();
-    report(status, before);
+    report(status, unwritten, before);
     machine_stop(MACHINE_END);
 }
 

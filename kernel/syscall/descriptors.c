@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptors: open, close, duplicate, pipes, fcntl. */
 #include "arguments.h"
+#include "fs/disk_file.h"
 #include "fs/pipe.h"
 #include "fs/ramfs.h"
 #include <kernel/process.h>
@@ -191,7 +192,7 @@ int64_t sys_fcntl(struct trap_frame *frame)
 
 /* ---- of whole files ------------------------------------------------------------------------------------ */
 
-/* A call that only needs the descriptor to be good: the files have no disk. */
+/* A call that only needs the descriptor to be good. */
 static int64_t check_descriptor(int fd)
 {
     struct file *file = file_of(fd);
@@ -201,19 +202,31 @@ static int64_t check_descriptor(int fd)
     return 0;
 }
 
+static int64_t sync_file(int fd)
+{
+    struct file *file = file_of(fd);
+    if (file == NULL)
+        return -EBADF;
+    int error = file_sync(file);
+    file_release(file);
+    return error;
+}
+
 int64_t sys_fsync(struct trap_frame *frame)
 {
-    return check_descriptor(INTEGER(0));
+    return sync_file(INTEGER(0));
 }
 
 int64_t sys_fdatasync(struct trap_frame *frame)
 {
-    return check_descriptor(INTEGER(0));
+    return sync_file(INTEGER(0));
 }
 
+/* As Linux's, it tells nobody of errors. */
 int64_t sys_sync(struct trap_frame *frame)
 {
     (void)frame;
+    (void)disk_files_sync();
     return 0;
 }
 
@@ -240,7 +253,7 @@ int64_t sys_truncate(struct trap_frame *frame)
     else if (vnode_is_executing(vnode))
         error = -ETXTBSY;
     else
-        error = vnode->ops == &ramfs_file_ops ? vnode_truncate(vnode, (off_t)ARGUMENT(1)) : -EINVAL;
+        error = vnode_is_file(vnode) ? vnode_truncate(vnode, (off_t)ARGUMENT(1)) : -EINVAL;
     vnode_release(vnode);
     return error;
 }
@@ -253,7 +266,7 @@ int64_t sys_ftruncate(struct trap_frame *frame)
     if (file == NULL)
         return -EBADF;
     int error = -EINVAL;
-    if (file->vnode->ops == &ramfs_file_ops && file_writable(file))
+    if (vnode_is_file(file->vnode) && file_writable(file))
         error = vnode_truncate(file->vnode, (off_t)ARGUMENT(1));
     file_release(file);
     return error;
@@ -270,12 +283,10 @@ int64_t sys_fallocate(struct trap_frame *frame)
     if (file == NULL)
         return -EBADF;
     int error = !file_writable(file) ? -EBADF : -ENODEV;
-    if (error == -ENODEV && file->vnode->ops == &ramfs_file_ops)
+    if (error == -ENODEV && vnode_is_file(file->vnode))
         error = UNSIGNED(1) != 0 ? -EOPNOTSUPP : 0;
-    if (error == 0 && file->vnode->size < end)
-        error = vnode_truncate(file->vnode, end);
     if (error == 0)
-        error = vnode_commit_all(file->vnode);
+        error = vnode_allocate(file->vnode, end);
     file_release(file);
     return error;
 }

@@ -14,23 +14,22 @@ enum {
     FUTEX_REALTIME = 256,
 };
 
-/* The kernel's address of the word. */
-static int find_word(uint64_t user, uint32_t **word)
+/* The frame is held as long as somebody waits at it, so that the page doesn't go to swap and come back in
+ * another. put_word ends that. */
+static int find_word(uint64_t user, addr_t *word)
 {
     aspace_id space = process_current()->memory->id;
-    uint32_t value;
-    addr_t physical;
     if (user % sizeof(uint32_t) != 0)
         return -EINVAL;
-    if (copy_from_user(&value, (void *)user, sizeof(value)) != 0)
+    if (user < USER_BASE || user >= USER_TOP ||
+        vm_hold_page(space, user, VM_ACCESS_READ | VM_ACCESS_USER, word) != VM_OK)
         return -EFAULT;
-    /* What has just been read may have gone again: then bring it back. */
-    while (vm_get_page_mapping(space, user, &physical) != VM_OK) {
-        if (vm_fault_aspace(space, user, VM_ACCESS_READ | VM_ACCESS_USER) != VM_OK)
-            return -EFAULT;
-    }
-    *word = host_frame_ptr(physical);
     return 0;
+}
+
+static void put_word(addr_t word)
+{
+    vm_unhold_page(word, false);
 }
 
 static int get_deadline(const void *user, int command, bool realtime, uint64_t *deadline)
@@ -57,27 +56,32 @@ static int get_deadline(const void *user, int command, bool realtime, uint64_t *
 
 static int64_t futex_wait(struct trap_frame *frame, int command, bool realtime)
 {
-    uint32_t *word, expected = (uint32_t)ARGUMENT(2);
+    uint32_t expected = (uint32_t)ARGUMENT(2);
     uint64_t deadline;
+    addr_t physical;
     int error = get_deadline(POINTER(3), command, realtime, &deadline);
     if (error == 0)
-        error = find_word(ARGUMENT(0), &word);
+        error = find_word(ARGUMENT(0), &physical);
     if (error != 0)
         return error;
+    uint32_t *word = host_frame_ptr(physical);
     if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != expected)
-        return -EAGAIN;
-    error = thread_wait(word, expected, deadline, WAIT_INTERRUPTIBLE);
+        error = -EAGAIN;
+    else
+        error = thread_wait(word, expected, deadline, WAIT_INTERRUPTIBLE);
+    put_word(physical);
     return error == -EINTR ? -ERESTARTSYS : error;
 }
 
 /* How many were woken isn't known here: 0 is what is said. */
 static int64_t futex_wake(struct trap_frame *frame)
 {
-    uint32_t *word;
+    addr_t word;
     int error = find_word(ARGUMENT(0), &word);
     if (error != 0)
         return error;
-    thread_wake(word, (uint32_t)ARGUMENT(2));
+    thread_wake(host_frame_ptr(word), (uint32_t)ARGUMENT(2));
+    put_word(word);
     return 0;
 }
 

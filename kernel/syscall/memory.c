@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls that look at, protect, or advise on memory that is mapped. */
+#include "fs/disk_file.h"
 #include "memory.h"
 
 enum {
@@ -258,6 +259,11 @@ int64_t sys_msync(struct trap_frame *frame)
     error = vm_sync_range(current_space(), address, size);
     if (error == ERR_UNSUPPORTED) /* a ram file: it is where it belongs */
         return range_is_mapped(current_space(), address, size) ? 0 : -ENOMEM;
+    if ((flags & MS_SYNC) != 0 && (error == VM_OK || error == ERR_VM_PAGE_NOT_PRESENT)) {
+        int flushed = disk_files_flush();
+        if (flushed != 0)
+            return flushed;
+    }
     return range_error(error);
 }
 

@@ -73,7 +73,7 @@ static int check_file(struct mapping *mapping)
         return -EACCES;
     if (!file_readable(mapping->file))
         return (file_flags(mapping->file) & O_PATH) != 0 ? -EBADF : -EACCES;
-    if (vnode->ops != &ramfs_file_ops && vnode->device != DEVICE_ZERO)
+    if (!vnode_is_file(vnode) && vnode->device != DEVICE_ZERO)
         return -ENODEV;
     return (mapping->flags & MAP_GROWSDOWN) != 0 ? -EINVAL : 0;
 }
@@ -102,7 +102,7 @@ static region_id map_at(const struct user_memory *memory, const struct mapping *
     region_id region;
     if ((mapping->flags & MAP_NORESERVE) != 0)
         lock |= REGION_OVERCOMMIT;
-    if (vnode != NULL && vnode->ops == &ramfs_file_ops) {
+    if (vnode != NULL && vnode_is_file(vnode)) {
         if (mapping->shared && !file_writable(mapping->file))
             lock |= REGION_NO_WRITE;
         region = vm_map_vnode(memory->id, "file", &place, address_type, mapping->size, lock,
@@ -187,7 +187,7 @@ static void populate(const struct user_memory *memory, const struct mapping *map
 static int prepare_file(const struct mapping *mapping)
 {
     struct vnode *vnode = mapping->file->vnode;
-    if (vnode->ops != &ramfs_file_ops)
+    if (!vnode_is_file(vnode))
         return 0;
     int error = vnode_prepare_mapping(vnode);
     if (error == 0 && mapping->shared && file_writable(mapping->file))

@@ -3,6 +3,7 @@
 #include <kernel/log.h>
 #include <kernel/process.h>
 #include "device/serial.h"
+#include "device/virtio_block.h"
 #include "thread/scheduler.h"
 #include "process/oom.h"
 #include "x86/x86.h"
@@ -181,6 +182,10 @@ static void interrupt(const struct trap_frame *frame)
     } else if (vector == VECTOR_PIC + SERIAL_INPUT_LINE) {
         interrupt_end(vector);
         serial_interrupt();
+    } else if (vector >= VECTOR_PIC && vector < VECTOR_PIC + 16) {
+        /* The device first: its line stays up until it has been asked. */
+        virtio_block_interrupt(vector - VECTOR_PIC);
+        interrupt_end(vector);
     }
     cpu->interrupt_depth--;
 }

@@ -52,6 +52,11 @@ static void check_lists(const struct boot_options *options, char **argv)
 {
     for (size_t i = 0; i < options->files.count; i++)
         EXPECT(options->files.items[i][0] != '\0');
+    for (size_t i = 0; i < options->disks.count; i++)
+        EXPECT(options->disks.items[i][0] != '\0');
+    EXPECT(options->swap_count <= MAX_SWAPS);
+    for (size_t i = 0; i < options->swap_count; i++)
+        EXPECT(options->swaps[i] > 0 && options->swaps[i] % 4096 == 0);
     for (size_t i = 0; i < options->debug.count; i++)
         EXPECT(options->debug.items[i][0] != '\0');
     EXPECT(options->program == NULL || is_argument(options->program, argv));

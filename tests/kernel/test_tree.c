@@ -72,6 +72,39 @@ static int64_t lookup(const char *path)
     return lookup_from(fs_root, path, true);
 }
 
+static int place(const char *path, off_t size, const char *part)
+{
+    const char *problem = NULL;
+    struct vnode *vnode = ramfs_create(FILE_MODE);
+    vnode->size = size;
+    int error = fs_place(path, vnode, &problem);
+    assert_true((part == NULL) == (error == 0));
+    if (part != NULL)
+        assert_non_null(strstr(problem, part));
+    vnode_release(vnode);
+    return error;
+}
+
+static void test_place(void **state)
+{
+    (void)state;
+    archive_add("a", DIRECTORY_MODE, "", 0);
+    archive_add("a/file", FILE_MODE, "1", 1);
+    mount_good();
+    assert_int_equal(place("/a/b/new", 20, NULL), 0);
+    assert_int_equal(lookup("/a/b/new"), 20);
+    assert_int_equal(place("//a//file", 30, NULL), 0);
+    assert_int_equal(lookup("/a/file"), 30);
+    assert_int_equal(place("/dev/null", 40, NULL), 0);
+    assert_int_equal(lookup("/dev/null"), 40);
+    assert_int_equal(place("/a/b", 1, "name of a directory"), -EINVAL);
+    assert_int_equal(place("/", 1, "name of a directory"), -EINVAL);
+    assert_int_equal(place("/a/file/in", 1, "not a directory"), -EINVAL);
+    assert_int_equal(place("/proc/x", 1, "not a directory"), -EINVAL);
+    assert_int_equal(lookup("/a/file"), 30);
+    unmount();
+}
+
 static void test_paths(void **state)
 {
     struct vnode *directory;
@@ -352,6 +385,7 @@ static void test_no_memory_for_a_walk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_place, start),
         cmocka_unit_test_setup(test_paths, start),
         cmocka_unit_test_setup(test_long_paths, start),
         cmocka_unit_test_setup(test_links, start),

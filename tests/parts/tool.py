@@ -51,6 +51,14 @@ def check_usage(report):
             ("--timeout", "0", "not a number"), ("--timeout", "1.5", "not a number"),
             ("--file", "", "empty"), ("--debug", "", "empty"), ("--file", "/is/not/there", "No such file"),
             ("--file", "/etc/passwd:relative", "absolute"), ("--file", ":/x", "before the colon"),
+            ("--disk", "", "empty"), ("--disk", "/is/not/there", "No such file"),
+            ("--disk", "/etc", "directory"), ("--disk", "/dev/null", "no regular file"),
+            ("--disk", "/etc/passwd:relative", "absolute"), ("--disk", ":/x", "before the colon"),
+            ("--disk", "/etc/passwd:/proc/x:ro", "the kernel's own"),
+            ("--disk", "/etc/passwd:/tmp:ro", "a folder"), ("--disk", "/etc/passwd:/bin:ro", "a folder"),
+            ("--disk", "/etc/passwd:/bin/busybox:ro", "where the program is"),
+            ("--swap", "", "not a size"), ("--swap", "much", "not a size"), ("--swap", "0", "no room"),
+            ("--swap", "5000", "multiple"), ("--swap", "-4K", "not a size"), ("--swap", "1000G", "more than"),
             ("--kernel", "/is/not/there", "./dev build"), ("--kernel", "/etc/passwd", "no kernel")]:
         refuses(report, f"{option} '{value}'", 125, [word], "boot", option, value, "--", "busybox",
                 "true")
@@ -69,6 +77,57 @@ def check_usage(report):
             "--", "busybox", "true", preexec_fn=limit_memory)
     long = "x" * 20000
     refuses(report, "too many arguments", 125, ["too long"], "boot", "--", "busybox", "echo", long)
+
+
+def check_disks(report):
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        one, two = os.path.join(directory, "one"), os.path.join(directory, "two")
+        for path in (one, two):
+            with open(path, "wb") as file:
+                file.write(b"words")
+        end = ("--", "busybox", "true")
+        refuses(report, "disks at one place", 125, [one, two, "/x", "another place"], "boot", "--disk",
+                f"{one}:/x", "--disk", f"{two}:/a/../x", *end)
+        refuses(report, "a disk where a file is", 125, ["two files", "/x"], "boot", "--disk",
+                f"{one}:/x", "--file", f"{two}:/x", *end)
+        refuses(report, "one file as two disks", 125, ["the same file", ":ro"], "boot", "--disk",
+                f"{one}:/x", "--disk", f"{one}:/y:ro", *end)
+        refuses(report, "too many disks", 125, ["17 files", "16"], "boot",
+                *(word for i in range(17) for word in ("--disk", f"{one}:/{i}:ro")), *end)
+        refuses(report, "too much swap", 125, ["8 at most"], "boot", *("--swap", "4K") * 9, *end)
+        refuses(report, "swap nowhere", 125, ["/is/not/there", "TMPDIR"], "boot", "--swap", "4K", *end,
+                env={**os.environ, "TMPDIR": "/is/not/there"})
+        os.chmod(one, 0o444)
+        if os.getuid() == 0:  # root may write to anything
+            done = quire("boot", "--disk", one, *end, user="nobody", cwd="/")
+        else:
+            done = quire("boot", "--disk", one, *end)
+        report.check("a file that can't be written", done.returncode == 125
+                     and f"{one}:/one:ro" in done.stderr, f"{done.returncode}\n{done.stderr}")
+        odd = os.path.join(directory, "a file,of %41:names")
+        os.rename(two, odd)
+        done = boot("--disk", f"{one}:/a b/c,d=%20:ro", "--disk", f"{one}:/again/:ro", "--disk", odd, "--",
+                    "busybox", "cat", "/a b/c,d=%20", "/again/one", f"/{os.path.basename(odd)}")
+        report.check("any name", done.stdout == "words" * 3, done.stdout + done.stderr)
+        check_ended_by_signal(report, directory, odd)
+
+
+def check_ended_by_signal(report, directory, path):
+    """The file is as long as before, and of the swap nothing is left."""
+    before = os.listdir(directory)
+    done = subprocess.Popen([QUIRE, "boot", "--disk", f"{path}:/x", "--swap", "16M", "--", "busybox", "sh",
+                             "-c", "echo Words | dd of=/x conv=notrunc,fsync bs=5 count=1; echo done;"
+                             "sleep 1000"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": directory})
+    done.stdout.readline()
+    done.send_signal(signal.SIGTERM)
+    status = done.wait(timeout=20)
+    done.stdout.close()
+    with open(path, "rb") as file:
+        report.check("a disk after SIGTERM", status == 128 + 15 and file.read() == b"Words", str(status))
+    report.check("swap leaves nothing behind", os.listdir(directory) == before,
+                 str(os.listdir(directory)))
 
 
 def elf(**changes):
@@ -284,6 +343,7 @@ def check_terminal(report):
 
 def run(report):
     check_usage(report)
+    check_disks(report)
     check_programs(report)
     check_status(report)
     check_streams(report)

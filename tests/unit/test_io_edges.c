@@ -132,7 +132,7 @@ static void test_programs_see_no_vnode(void)
     OK(sim_read(SPOT, &info, sizeof(info)));
     assert_null(info.vnode);
     assert_int_equal(info.id, id);
-    assert_int_equal(info.reserved, 0);
+    assert_int_equal(info.advice, VM_ADVICE_NORMAL);
 }
 
 static void test_user_copies_fail_on_request(void)

@@ -101,6 +101,11 @@ static int begin_entry(struct archive *archive, const char *path)
     return status != 0 ? status : remember(archive, path);
 }
 
+int archive_reserve(struct archive *archive, const char *path)
+{
+    return begin_entry(archive, path);
+}
+
 int archive_open(struct archive *archive)
 {
     *archive = (struct archive){.next_inode = 1};

@@ -24,6 +24,8 @@ int archive_add_directory(struct archive *archive, const char *path);
 int archive_add_symlink(struct archive *archive, const char *path, const char *target);
 int archive_add_file(struct archive *archive, const char *path, int file,
                      const struct stat *status);
+/* Keeps a path for what isn't in the archive. */
+int archive_reserve(struct archive *archive, const char *path);
 bool archive_has(const struct archive *archive, const char *path);
 /* Nothing can be added afterwards. */
 int archive_finish(struct archive *archive);

@@ -6,8 +6,9 @@
 /* Statuses of the tool's own; everything else is the program's. 124 to 127 mean what they mean for
  * timeout(1) and env(1). */
 enum quire_status {
-    STATUS_LEAK = 122,  /* the kernel ended with fewer free frames than it began with */
-    STATUS_PANIC = 123, /* the kernel stopped, or vanished without a word */
+    STATUS_UNWRITTEN = 121, /* bytes that the program wrote could not be brought to a disk's file */
+    STATUS_LEAK = 122,      /* the kernel ended with fewer free frames than it began with */
+    STATUS_PANIC = 123,     /* the kernel stopped, or vanished without a word */
     STATUS_TIMEOUT = 124,
     STATUS_ERROR = 125, /* wrong usage, or something on the host is missing or failed */
     STATUS_NOT_EXECUTABLE = 126,

@@ -28,6 +28,13 @@ const char help_boot[] =
     "  --cpus N             of the machine: 1 (the kernel still parks all others)\n"
     "  --file HOST[:GUEST]  put this file, or directory with all in it, at GUEST in\n"
     "                       the kernel's file system (default: the same path)\n"
+    "  --disk FILE[:GUEST][:ro]\n"
+    "                       make this file, of any length, the file GUEST in there\n"
+    "                       (default: /NAME). It stays on the host, is read as it is\n"
+    "                       needed, and has at the end what was written to it. Its\n"
+    "                       length never changes. :ro: it can't be written to\n"
+    "  --swap SIZE          room for pages of memory, in a temporary file in TMPDIR\n"
+    "                       (/var/tmp); may be given again\n"
     "  --debug COMMAND      run a command of the kernel's debugger when the program\n"
     "                       has ended; may be given again. \"help\" lists them\n"
     "  --stats              show what the virtual memory manager did\n"
@@ -42,6 +49,7 @@ const char help_boot[] =
     "the machine. All others are the program's.\n"
     "\n"
     "Exit status: the program's; 128 + N if signal N killed it;\n"
+    "  121  some of what was written to a --disk file is lost: the host failed\n"
     "  122  frames were lost: fewer are free at the end than were at the start\n"
     "  123  the kernel stopped (its last words are on standard error)\n"
     "  124  the time was over\n"
@@ -53,6 +61,9 @@ const char help_boot[] =
     "  quire boot\n"
     "  quire boot --stats -- busybox sh -c 'ls -l / | sort'\n"
     "  quire boot --file notes.txt:/tmp/notes -- busybox wc /tmp/notes\n"
+    "  quire boot --disk table.bin -- busybox dd if=/table.bin of=/dev/null bs=1M\n"
+    "  quire boot --memory 32M --swap 256M --disk big.txt:/big.txt:ro -- \\\n"
+    "      busybox sh -c 'sort /big.txt | sha256sum'\n"
     "  quire boot --debug aspaces -- ./my-static-program\n";
 
 const char help_sim[] =

@@ -18,7 +18,7 @@
 #include "terminal.h"
 
 #define QEMU "qemu-system-x86_64"
-#define MAX_ARGUMENTS 64
+#define MAX_ARGUMENTS 192
 /* What the kernel has room for: bytes and words. */
 #define MAX_COMMAND_LINE 16384
 #define MAX_WORDS 128
@@ -38,8 +38,22 @@ static void put_word(FILE *out, const char *word)
     }
 }
 
-static void put_command_line(FILE *out, const struct boot_options *options, const char *program)
+/* As the kernel's disk_file.h has it. */
+static void put_disks(FILE *out, const struct disks *disks)
 {
+    for (size_t i = 0; i < disks->count; i++) {
+        const struct disk *disk = &disks->items[i];
+        if (disk->guest == NULL)
+            continue;
+        fprintf(out, " disk=%s,%llu,%s,", disk->name, (unsigned long long)disk->size,
+                disk->read_only ? "ro" : "rw");
+        put_word(out, disk->guest);
+    }
+}
+
+static void put_command_line(FILE *out, const struct machine_parts *parts)
+{
+    const struct boot_options *options = parts->options;
     unsigned rows, columns;
     terminal_size(&rows, &columns);
     fprintf(out, "tty=%d rows=%u cols=%u stats=%d", terminal_is_interactive(), rows, columns,
@@ -48,8 +62,9 @@ static void put_command_line(FILE *out, const struct boot_options *options, cons
         fputs(" debug=", out);
         put_word(out, options->debug.items[i]);
     }
+    put_disks(out, parts->disks);
     fputs(" -- ", out);
-    put_word(out, program);
+    put_word(out, parts->program);
     if (options->program == NULL)
         fputs(" sh", out);
     for (char **argument = options->arguments; argument != NULL && *argument != NULL; argument++) {
@@ -58,13 +73,13 @@ static void put_command_line(FILE *out, const struct boot_options *options, cons
     }
 }
 
-static int make_command_line(const struct boot_options *options, const char *program, char **line)
+static int make_command_line(const struct machine_parts *parts, char **line)
 {
     size_t length = 0;
     FILE *out = open_memstream(line, &length);
     if (out == NULL)
         return fail_no_memory();
-    put_command_line(out, options, program);
+    put_command_line(out, parts);
     if (fclose(out) != 0)
         return fail_no_memory();
     size_t words = 1;
@@ -149,9 +164,27 @@ static void add_devices(struct argument_list *list, const int ends[3])
     add_words(list, ports);
 }
 
-static void add_settings(struct argument_list *list, const struct boot_options *options,
-                         const char *kernel, int initrd, const char *command_line)
+/* By descriptor, so that no name means anything to QEMU. What the host can't do is the program's EIO,
+ * not QEMU's to wait for. An empty file is no disk to QEMU: the kernel needs none for it. */
+static void add_disks(struct argument_list *list, const struct disks *disks)
 {
+    for (size_t i = 0; i < disks->count; i++) {
+        const struct disk *disk = &disks->items[i];
+        if (disk->size == 0)
+            continue;
+        add(list, "-drive");
+        add(list, "file=/proc/self/fd/%d,if=none,format=raw,id=%s,read-only=%s", disk->fd,
+            disk->name, disk->read_only ? "on" : "off");
+        add(list, "-device");
+        add(list, "virtio-blk-pci,drive=%s,serial=%s,werror=report,rerror=report", disk->name,
+            disk->name);
+    }
+}
+
+static void add_settings(struct argument_list *list, const struct machine_parts *parts,
+                         const char *command_line)
+{
+    const struct boot_options *options = parts->options;
     static const char *const icount[] = {
         "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
         NULL};
@@ -162,9 +195,9 @@ static void add_settings(struct argument_list *list, const struct boot_options *
     if (options->icount)
         add_words(list, icount);
     add(list, "-kernel");
-    add(list, "%s", kernel);
+    add(list, "%s", parts->kernel);
     add(list, "-initrd");
-    add(list, "/proc/self/fd/%d", initrd);
+    add(list, "/proc/self/fd/%d", parts->initrd);
     add(list, "-append");
     add(list, "%s", command_line);
 }
@@ -228,19 +261,19 @@ static int open_sockets(struct machine *machine, int ends[3])
     return 0;
 }
 
-int machine_start(struct machine *machine, const struct boot_options *options, const char *kernel,
-                  int initrd, const char *program)
+int machine_start(struct machine *machine, const struct machine_parts *parts)
 {
     *machine = (struct machine){.process = -1, .console = -1, .errors = -1, .words = -1};
     int ends[3] = {-1, -1, -1};
     char *command_line = NULL;
     struct argument_list list = {0};
-    int status = make_command_line(options, program, &command_line);
+    int status = make_command_line(parts, &command_line);
     if (status == 0)
         status = open_sockets(machine, ends);
     if (status == 0) {
         add_devices(&list, ends);
-        add_settings(&list, options, kernel, initrd, command_line);
+        add_disks(&list, parts->disks);
+        add_settings(&list, parts, command_line);
         status = list.failed ? fail_no_memory() : start_qemu(machine, &list);
     }
     free_arguments(&list);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "disk.h"
 #include "options.h"
 
 struct machine {
@@ -15,10 +16,17 @@ struct machine {
     int words;   /* from it: the debug port, the kernel's own words and records */
 };
 
-/* Starts the machine on the kernel, with the initial file system in `initrd`, to run `program` (a
- * path in it). 0, or a status after a message. */
-int machine_start(struct machine *machine, const struct boot_options *options, const char *kernel,
-                  int initrd, const char *program);
+/* What there is before it starts. */
+struct machine_parts {
+    const struct boot_options *options;
+    const struct disks *disks;
+    const char *kernel;
+    int initrd;          /* the initial file system */
+    const char *program; /* a path in it */
+};
+
+/* Starts the machine on the kernel, to run the program. 0, or a status after a message. */
+int machine_start(struct machine *machine, const struct machine_parts *parts);
 /* Ends it, if it hasn't ended, and closes everything. */
 void machine_end(struct machine *machine);
 

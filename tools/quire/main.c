@@ -8,6 +8,7 @@
 
 #include "archive.h"
 #include "console.h"
+#include "disk.h"
 #include "error.h"
 #include "help.h"
 #include "machine.h"
@@ -57,11 +58,15 @@ static int status_of(const struct record_reader *reader)
         return fail(STATUS_ERROR, "QEMU ended before the kernel had begun");
     if (!reader->exited)
         return fail(STATUS_PANIC, "the machine ended before the program did");
+    if (reader->unwritten)
+        return fail(STATUS_UNWRITTEN, "some of what was written to a --disk file is lost: "
+                                      "the host could not take it");
     return reader->leaked ? STATUS_LEAK : reader->status;
 }
 
 /* Runs the machine to its end and says how it was. */
-static int run(const struct boot_options *options, struct machine *machine)
+static int run(const struct boot_options *options, const struct disks *disks,
+               struct machine *machine)
 {
     static struct record_reader reader;
     int signal = 0;
@@ -80,32 +85,46 @@ static int run(const struct boot_options *options, struct machine *machine)
     }
     int status = status_of(&reader);
     if (options->stats && reader.figures[0] != '\0')
-        report_show(reader.figures);
+        report_show(reader.figures, disks);
     if (options->json != NULL && report_write_json(reader.figures, options->json) != 0)
         return STATUS_ERROR;
     return status;
 }
 
-static int boot_program(const struct boot_options *options, const char *program, const char *kernel)
+/* Makes everything that the machine needs, and runs it. */
+static int run_machine(const struct boot_options *options, const struct disks *disks,
+                       const char *program, const char *kernel)
 {
     struct archive archive;
     char *guest = NULL;
     struct machine machine;
     int status = archive_open(&archive);
     if (status == 0)
-        status = tree_build(&archive, options, program, &guest);
+        status = tree_build(&archive, options, disks, program, &guest);
     if (status == 0)
         status = check_memory(options, kernel, &archive);
     console_block_signals();
-    if (status == 0)
-        status = machine_start(&machine, options, kernel, archive.fd, guest);
+    if (status == 0) {
+        struct machine_parts parts = {options, disks, kernel, archive.fd, guest};
+        status = machine_start(&machine, &parts);
+    }
     archive_close(&archive);
     free(guest);
     if (status != 0)
         return status;
-    status = run(options, &machine);
+    status = run(options, disks, &machine);
     machine_end(&machine);
     return status;
+}
+
+static int boot_program(const struct boot_options *options, const char *program, const char *kernel)
+{
+    struct disks disks;
+    int status = disks_open(&disks, options);
+    if (status == 0)
+        status = run_machine(options, &disks, program, kernel);
+    int closed = disks_close(&disks);
+    return closed != 0 ? closed : status;
 }
 
 static int command_boot(int argc, char **argv)

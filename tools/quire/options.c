@@ -11,6 +11,7 @@
 
 #define MIN_MEMORY ((uint64_t)4 << 20)
 #define MAX_MEMORY ((uint64_t)64 << 30)
+#define MAX_SWAP ((uint64_t)256 << 30)
 #define MAX_CPUS 64
 #define MAX_TIMEOUT 1000000
 
@@ -18,6 +19,8 @@ enum {
     OPTION_MEMORY = 256,
     OPTION_CPUS,
     OPTION_FILE,
+    OPTION_DISK,
+    OPTION_SWAP,
     OPTION_DEBUG,
     OPTION_ICOUNT,
     OPTION_TIMEOUT,
@@ -31,6 +34,8 @@ static const struct option long_options[] = {
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"cpus", required_argument, NULL, OPTION_CPUS},
     {"file", required_argument, NULL, OPTION_FILE},
+    {"disk", required_argument, NULL, OPTION_DISK},
+    {"swap", required_argument, NULL, OPTION_SWAP},
     {"debug", required_argument, NULL, OPTION_DEBUG},
     {"icount", no_argument, NULL, OPTION_ICOUNT},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
@@ -107,6 +112,32 @@ static int set_file(struct boot_options *options, const char *text)
     return append(&options->files, text);
 }
 
+static int add_disk(struct boot_options *options, const char *text)
+{
+    if (text[0] == '\0')
+        return fail(STATUS_ERROR,
+                    "--disk: the name is empty; write --disk FILE, FILE:GUEST or FILE:GUEST:ro");
+    return append(&options->disks, text);
+}
+
+static int add_swap(struct boot_options *options, const char *text)
+{
+    uint64_t size;
+    if (!parse_size(text, &size))
+        return fail(STATUS_ERROR, "--swap %s: not a size; write 256M, 1G or 65536K", text);
+    if (size == 0)
+        return fail(STATUS_ERROR, "--swap %s: no room for any page; without swap, leave it out",
+                    text);
+    if (size % 4096 != 0)
+        return fail(STATUS_ERROR, "--swap %s: not a multiple of 4K", text);
+    if (size > MAX_SWAP)
+        return fail(STATUS_ERROR, "--swap %s: more than 256G", text);
+    if (options->swap_count == MAX_SWAPS)
+        return fail(STATUS_ERROR, "--swap %s: one too many; %d at most", text, MAX_SWAPS);
+    options->swaps[options->swap_count++] = size;
+    return 0;
+}
+
 static int set_option(struct boot_options *options, int option, const char *value)
 {
     switch (option) {
@@ -118,6 +149,10 @@ static int set_option(struct boot_options *options, int option, const char *valu
         return 0;
     case OPTION_FILE:
         return set_file(options, value);
+    case OPTION_DISK:
+        return add_disk(options, value);
+    case OPTION_SWAP:
+        return add_swap(options, value);
     case OPTION_DEBUG:
         if (value[0] == '\0')
             return fail(STATUS_ERROR, "--debug: the command is empty; --debug help lists them");
@@ -181,5 +216,6 @@ int options_parse(struct boot_options *options, int argc, char **argv)
 void options_free(struct boot_options *options)
 {
     free(options->files.items);
+    free(options->disks.items);
     free(options->debug.items);
 }

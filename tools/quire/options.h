@@ -12,11 +12,16 @@ struct string_list {
     size_t count;
 };
 
+#define MAX_SWAPS 8
+
 struct boot_options {
     uint64_t memory; /* bytes */
     unsigned cpus;
-    struct string_list files; /* HOST[:GUEST] */
-    struct string_list debug; /* commands */
+    struct string_list files;  /* HOST[:GUEST] */
+    struct string_list disks;  /* FILE[:GUEST][:ro] */
+    struct string_list debug;  /* commands */
+    uint64_t swaps[MAX_SWAPS]; /* bytes */
+    size_t swap_count;
     bool icount;
     bool stats;
     bool help;

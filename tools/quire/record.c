@@ -37,6 +37,14 @@ static void take_leak(struct record_reader *reader, const char *frames)
     reader->leaked = true;
 }
 
+/* They come in several records: what doesn't fit is left out. */
+static void add_figures(struct record_reader *reader, const char *figures)
+{
+    size_t length = strlen(reader->figures);
+    if (length + strlen(figures) + 2 <= sizeof(reader->figures))
+        sprintf(reader->figures + length, "%s%s", length != 0 ? " " : "", figures);
+}
+
 static void take_record(struct record_reader *reader)
 {
     const char *line = reader->line;
@@ -53,7 +61,9 @@ static void take_record(struct record_reader *reader)
     } else if (strncmp(line, "leak ", 5) == 0) {
         take_leak(reader, line + 5);
     } else if (strncmp(line, "stats ", 6) == 0) {
-        strcpy(reader->figures, line + 6);
+        add_figures(reader, line + 6);
+    } else if (strcmp(line, "unwritten") == 0) {
+        reader->unwritten = true;
     }
 }
 

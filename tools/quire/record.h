@@ -20,6 +20,7 @@ struct record_reader {
     int status;
     bool panicked;
     bool leaked;
+    bool unwritten;              /* a disk has not all that was written to it */
     char figures[RECORD_LENGTH]; /* KEY=VALUE KEY=VALUE..., or empty */
 };
 

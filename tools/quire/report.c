@@ -56,7 +56,31 @@ static const char *find_value(const char *figures, const char *key, size_t *leng
     return NULL;
 }
 
-void report_show(const char *figures)
+/* The figure `name`_`what`, grouped. */
+static void get_disk_figure(const char *figures, const char *name, const char *what, char text[64])
+{
+    char key[64];
+    size_t length;
+    snprintf(key, sizeof(key), "%s_%s", name, what);
+    const char *value = find_value(figures, key, &length);
+    snprintf(text, 64, "0");
+    if (value != NULL)
+        group_digits(value, length, text, 64);
+}
+
+static void show_disk(const char *figures, const struct disk *disk)
+{
+    char reads[64], writes[64], bytes_read[64], bytes_written[64];
+    get_disk_figure(figures, disk->name, "reads", reads);
+    get_disk_figure(figures, disk->name, "writes", writes);
+    get_disk_figure(figures, disk->name, "bytes_read", bytes_read);
+    get_disk_figure(figures, disk->name, "bytes_written", bytes_written);
+    fprintf(stderr, "  %12s  %s: bytes read, in %s reads; %s bytes written, in %s writes\n",
+            bytes_read, disk->guest != NULL ? disk->guest : disk->name, reads, bytes_written,
+            writes);
+}
+
+void report_show(const char *figures, const struct disks *disks)
 {
     fputs("\nWhat the virtual memory manager did\n", stderr);
     for (size_t i = 0; i < sizeof(screen) / sizeof(*screen); i++) {
@@ -71,6 +95,10 @@ void report_show(const char *figures)
             group_digits(value, length, text, sizeof(text));
         fprintf(stderr, "  %12s  %s\n", text, screen[i].text);
     }
+    if (disks->count > 0)
+        fputs("  disks\n", stderr);
+    for (size_t i = 0; i < disks->count; i++)
+        show_disk(figures, &disks->items[i]);
 }
 
 static bool is_key(const char *word, size_t length)

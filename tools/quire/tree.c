@@ -12,41 +12,7 @@
 #include <unistd.h>
 
 #include "error.h"
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-/* The absolute path without ".", "..", and double slashes, as text: symbolic links stay. Relative
- * ones start at the working directory. To be freed; NULL: no memory. */
-static char *clean_path(const char *path)
-{
-    char *directory = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
-    char *joined = NULL;
-    if (directory == NULL || asprintf(&joined, "%s/%s", directory, path) < 0)
-        joined = NULL;
-    free(directory);
-    char *clean = joined != NULL ? malloc(strlen(joined) + 2) : NULL;
-    size_t length = 0;
-    for (const char *part = joined; clean != NULL && *part != '\0';) {
-        size_t size = strcspn(part, "/");
-        if (size == 2 && memcmp(part, "..", 2) == 0) {
-            while (length != 0 && clean[--length] != '/')
-                ;
-        } else if (size != 0 && !(size == 1 && part[0] == '.')) {
-            clean[length++] = '/';
-            memcpy(clean + length, part, size);
-            length += size;
-        }
-        part += size + (part[size] == '/');
-    }
-    if (clean != NULL)
-        strcpy(clean + length, length == 0 ? "/" : "");
-    free(joined);
-    return clean;
-}
+#include "path.h"
 
 static int add_path(struct archive *archive, const char *host, const char *guest);
 
@@ -162,41 +128,12 @@ static int add_path(struct archive *archive, const char *host, const char *guest
     return result;
 }
 
-/* HOST[:GUEST]: the last colon that an absolute path follows separates, unless a file of the whole
- * name exists. */
-static int split_file(const char *text, char **host, char **guest)
-{
-    const char *colon = NULL;
-    if (access(text, F_OK) != 0)
-        for (const char *next = strchr(text, ':'); next != NULL; next = strchr(next + 1, ':'))
-            if (next[1] == '/')
-                colon = next;
-    if (colon == text)
-        return fail(STATUS_ERROR, "--file %s: no file before the colon", text);
-    *host = colon != NULL ? strndup(text, (size_t)(colon - text)) : strdup(text);
-    if (*host == NULL)
-        return fail_no_memory();
-    if (colon != NULL && colon[strlen(colon) - 1] == '/') {
-        char *joined = NULL;
-        if (asprintf(&joined, "%s%s", colon + 1, base_name(*host)) < 0)
-            return fail_no_memory();
-        *guest = clean_path(joined);
-        free(joined);
-    } else {
-        *guest = clean_path(colon != NULL ? colon + 1 : text);
-    }
-    return *guest != NULL ? 0 : fail_no_memory();
-}
-
 static int add_file_option(struct archive *archive, const char *text)
 {
     char *host = NULL, *guest = NULL;
-    int status = split_file(text, &host, &guest);
-    if (status == 0 && access(host, F_OK) != 0 && strchr(text, ':') != NULL && host != NULL &&
-        strcmp(host, text) == 0)
-        status = fail(STATUS_ERROR,
-                      "--file %s: no such file; behind a colon goes an absolute path: HOST:/GUEST",
-                      text);
+    int status = path_split("--file", text, &host, &guest);
+    if (status == 0 && guest == NULL && (guest = path_clean(host)) == NULL)
+        status = fail_no_memory();
     if (status == 0)
         status = add_path(archive, host, guest);
     free(host);
@@ -249,8 +186,8 @@ static int add_applets(struct archive *archive, const char *program)
 
 static int add_program(struct archive *archive, const char *program, char **guest)
 {
-    bool busybox = strcmp(base_name(program), "busybox") == 0;
-    *guest = busybox ? strdup("/bin/busybox") : clean_path(program);
+    bool busybox = strcmp(path_base_name(program), "busybox") == 0;
+    *guest = busybox ? strdup("/bin/busybox") : path_clean(program);
     if (*guest == NULL)
         return fail_no_memory();
     int status = 0;
@@ -261,17 +198,43 @@ static int add_program(struct archive *archive, const char *program, char **gues
     return status;
 }
 
-int tree_build(struct archive *archive, const struct boot_options *options, const char *program,
-               char **guest)
+/* What can't be a file, because something else is there. */
+static int check_place(const struct archive *archive, const struct disk *disk, const char *program)
+{
+    static const char *const directories[] = {"/tmp", "/dev"};
+    const char *guest = disk->guest;
+    size_t length = strlen(guest);
+    bool taken = false;
+    for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+        taken |= strcmp(guest, directories[i]) == 0;
+    for (size_t i = 0; i < archive->count && !taken; i++)
+        taken = strncmp(archive->names[i], guest, length) == 0 && archive->names[i][length] == '/';
+    if (taken)
+        return fail(STATUS_ERROR, "--disk %s: %s is a folder in there; write %s:%s/NAME",
+                    disk->host, guest, disk->host, guest);
+    if (strcmp(guest, program) == 0)
+        return fail(STATUS_ERROR, "--disk %s: %s is where the program is; choose another place",
+                    disk->host, guest);
+    return 0;
+}
+
+int tree_build(struct archive *archive, const struct boot_options *options,
+               const struct disks *disks, const char *program, char **guest)
 {
     static const char *const directories[] = {"/tmp", "/dev", "/proc"};
     int status = 0;
     *guest = NULL;
+    for (size_t i = 0; i < disks->count && status == 0; i++)
+        if (disks->items[i].guest != NULL)
+            status = archive_reserve(archive, disks->items[i].guest);
     for (size_t i = 0; i < options->files.count && status == 0; i++)
         status = add_file_option(archive, options->files.items[i]);
     if (status == 0)
         status = add_program(archive, program, guest);
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories) && status == 0; i++)
         status = archive_add_directory(archive, directories[i]);
+    for (size_t i = 0; i < disks->count && status == 0; i++)
+        if (disks->items[i].guest != NULL)
+            status = check_place(archive, &disks->items[i], *guest);
     return status != 0 ? status : archive_finish(archive);
 }

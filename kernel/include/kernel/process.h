@@ -141,8 +141,9 @@ unsigned process_count(void);
 /* Called once, before the first program: the archive is at physical [base, base + size), reachable
  * with host_frame_ptr. -errno: with a line in the log, and the machine ends. */
 int fs_init(addr_t archive, size_t size);
-/* At the end, when no process is left: gives back every file that isn't in the archive. */
-void fs_release_files(void);
+/* At the end, when no process is left: writes to disks what has to go there, and gives back every file that
+ * isn't in the archive. 0, or -EIO: some of it could not be written. */
+int fs_release_files(void);
 /* The first program's descriptors 0, 1, 2 and cwd. */
 int fs_start(struct process *process);
 int fs_fork(struct process *parent, struct process *child);
