@@ -229,10 +229,10 @@ static int rewire_part(vm_region *region, addr_t first, addr_t last, void *argum
     return VM_OK;
 }
 
-/* Counts the pages of lazy regions. */
+/* Counts the pages of lazy regions that will be brought in. */
 static int count_lazy(vm_region *region, addr_t first, addr_t last, void *count)
 {
-    if (!region->is_device && region->wiring == REGION_WIRING_LAZY)
+    if (!region->is_device && region->wiring == REGION_WIRING_LAZY && !(region->lock & LOCK_NO_READ))
         *(size_t *)count += (last - first) / VM_PAGE_SIZE + 1;
     return VM_OK;
 }

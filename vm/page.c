@@ -131,7 +131,6 @@ static void add_range(const kernel_args *ka, const struct vm_range *memory, stru
 /* What of all frames is kept free, by whom: see struct vm_reserves. A few per cent, as elsewhere: Linux
  * keeps about 1 % on machines this small (min_free_kbytes). */
 #define USER_RESERVE 128
-#define SYSTEM_RESERVE 512
 #define LOW_WATER 64
 #define HIGH_WATER 32
 
@@ -177,7 +176,6 @@ int vm_page_init(const kernel_args *ka)
     POOL->array_frames = bytes >> VM_PAGE_SHIFT;
     POOL->policy = ka->policy ? ka->policy : &vm_policy_car;
     POOL->reserve = (struct vm_reserves){.user = total / USER_RESERVE,
-                                         .system = total / SYSTEM_RESERVE,
                                          .low = total / LOW_WATER,
                                          .high = total / HIGH_WATER};
     init_ghosts((struct vm_ghost *)(void *)pages, ghosts);

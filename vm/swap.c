@@ -11,6 +11,8 @@
 
 #define SWAP (&vm_system.swap)
 #define WORD_BITS 64
+/* Of all frames, what is kept for stores that need one to write. */
+#define PAGEOUT_RESERVE 512
 
 static size_t map_bytes(size_t slots)
 {
@@ -154,6 +156,7 @@ int vm_swap_add(vm_store *store, size_t slots, const char *name)
         SWAP->area[SWAP->areas++] = (struct vm_swap_area){
             .store = store, .name = name, .used = used, .slots = slots, .free = slots};
         SWAP->slots += slots;
+        vm_system.pages.reserve.system = vm_system.pages.total / PAGEOUT_RESERVE;
         SWAP->free += slots;
         note_free();
     }

@@ -43,7 +43,7 @@ static void test_vm_check_pages(void)
     SEES(page->wire_count, 1);
     SEES(page->state, VM_PAGE_FREE);
     SEES(page->next, page->next->next);
-    SEES(vm_system.pages.count[VM_PAGE_ACTIVE], 0);
+    SEES(vm_system.pages.count[VM_PAGE_INACTIVE], 0);
 }
 
 static void test_vm_check_caches(void)

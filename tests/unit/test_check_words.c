@@ -47,13 +47,13 @@ static void test_vm_check_says_of_pages(void)
     SAYS(page->state, VM_PAGE_FREE, "free, but in cache");
     SAYS(page->map_count, 3, "mapped 1 times, counts 3");
     SAYS(page->busy, 1, "1 busy pages, counts 0");
-    SAYS(page->prev->next, page->next, "state ACTIVE");
-    SAYS(page->next->prev, page->prev, "state ACTIVE");
+    SAYS(page->prev->next, page->next, "state INACTIVE");
+    SAYS(page->next->prev, page->prev, "state INACTIVE");
     SAYS(page->wire_count, 1, "wired 1");
-    SAYS(vm_system.pages.count[VM_PAGE_ACTIVE], 5, "1 pages are ACTIVE, 5 are counted");
-    vm_system.pages.count[VM_PAGE_ACTIVE] = 5;
+    SAYS(vm_system.pages.count[VM_PAGE_INACTIVE], 5, "1 pages are INACTIVE, 5 are counted");
+    vm_system.pages.count[VM_PAGE_INACTIVE] = 5;
     assert_int_equal(vm_check(), 1);
-    vm_system.pages.count[VM_PAGE_ACTIVE] = 1;
+    vm_system.pages.count[VM_PAGE_INACTIVE] = 1;
 }
 
 static void test_vm_check_says_of_free_pages(void)

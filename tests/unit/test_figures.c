@@ -38,7 +38,7 @@ static void test_figures_of_faults(void)
     assert_faults(2, 1, 1, 1);
     ADDED(zero_fills, 3);
     ADDED(copies, 0);
-    ADDED(active_pages, 3);
+    ADDED(inactive_pages, 3);
 }
 
 static void test_figures_of_forks(void)

@@ -66,9 +66,9 @@ static void forget_locks(void)
 static void test_order_of_locks(void)
 {
     forget_locks();
-    assert_panics(take_a_map_under_a_cache, "of rank 1 is taken under one of rank 4");
+    assert_panics(take_a_map_under_a_cache, "of rank 2 is taken under one of rank 5");
     forget_locks();
-    assert_panics(take_a_cache_under_pages, "of rank 4 is taken under one of rank 8");
+    assert_panics(take_a_cache_under_pages, "of rank 5 is taken under one of rank 10");
     forget_locks();
     assert_panics(give_back_what_is_not_held, "vm_lock_given_back");
 }

@@ -105,7 +105,7 @@ static void test_no_commit_no_write_no_end(void)
     cache_unlock(ref);
     OK(sim_write_byte(SPOT + PAGE, 9));
     OK(writeback_range(ref, 0, INT64_MAX)); /* it has no other place: that is no error */
-    assert_int_equal(vm_cache_lookup_page(ref, (off_t)PAGE)->modified, 1);
+    assert_true(vm_cache_lookup_page(ref, (off_t)PAGE)->modified);
     assert_byte(SPOT + PAGE, 9);
     OK(vm_delete_region(program, id));
     assert_int_equal(destroyed, 0);

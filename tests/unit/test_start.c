@@ -85,7 +85,9 @@ static void test_vm_init_finds_room_for_its_pages(void **state)
     kernel_args ka = empty_machine();
     addr_t low = ka.physical_memory_range[0].size;
     addr_t frames = (low + ka.physical_memory_range[1].size) / PAGE;
-    addr_t needed = (frames * sizeof(struct vm_page) + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    addr_t ghosts = (addr_t)1 << (63 - __builtin_clzll(frames));
+    addr_t needed = frames * sizeof(struct vm_page) + ghosts * sizeof(struct vm_ghost);
+    needed = (needed + VM_PAGE_MASK) & ~VM_PAGE_MASK;
     addr_t room = SIM_RAM_LOW + PAGES(10), behind = room + needed;
     ka.physical_allocated_ranges = 3;
     ka.physical_allocated_range[0] = (struct vm_range){SIM_RAM_LOW + PAGES(5), PAGES(5)};
