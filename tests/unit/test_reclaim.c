@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* More memory than there is: pages that go to swap or to their files, and come back. */
+#include "support.h"
+
+#include "../../vm/aspace.h"
+#include "../../vm/cache.h"
+#include "../../vm/system.h"
+
+#define SMALL .memory = (size_t)1 << 20, .swap = 1024
+#define MANY 600 /* pages; the machine has 256 frames */
+
+static void check_pages(addr_t base, size_t count, unsigned round)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(sim_read_byte(base + PAGES(i)), (uint8_t)(i * 7 + round));
+}
+
+static void write_pages(addr_t base, size_t count, unsigned round)
+{
+    for (size_t i = 0; i < count; i++)
+        OK(sim_write_byte(base + PAGES(i), (uint8_t)(i * 7 + round)));
+}
+
+/* ---- swap ---- */
+
+static void test_more_pages_than_frames(void)
+{
+    region_at(SPOT, MANY, LOCK_RW);
+    for (unsigned round = 0; round < 3; round++) {
+        write_pages(SPOT, MANY, round);
+        check_pages(SPOT, MANY, round);
+    }
+    SIM_CHECK();
+    vm_info info = figures();
+    assert_true(info.swap_outs > MANY && info.swap_ins > MANY);
+    assert_true(info.collections > 0);
+    assert_true(info.clean_evictions > 0 && info.clean_evictions < info.evictions);
+}
+
+static void test_each_policy_keeps_every_byte(void)
+{
+    region_at(SPOT, MANY, LOCK_RW);
+    write_pages(SPOT, MANY, 1);
+    check_pages(SPOT, MANY, 1);
+    SIM_CHECK();
+}
+
+static void test_pages_never_written_go_without_being_written(void)
+{
+    region_at(SPOT, MANY, LOCK_RW);
+    for (size_t i = 0; i < MANY; i++)
+        assert_byte(SPOT + PAGES(i), 0);
+    assert_int_equal(figures().swap_outs, 0);
+    assert_true(figures().clean_evictions > 0);
+}
+
+/* Parent and child have the same pages in swap, and each its own once it writes. */
+static void test_forks_share_what_is_in_swap(void)
+{
+    region_at(SPOT, 300, LOCK_RW);
+    write_pages(SPOT, 300, 1);
+    aspace_id child = vm_copy_aspace(program, "child");
+    assert_true(child > 0);
+    sim_set_aspace(child);
+    check_pages(SPOT, 300, 1);
+    write_pages(SPOT, 300, 2);
+    SIM_CHECK();
+    sim_set_aspace(program);
+    check_pages(SPOT, 300, 1);
+    write_pages(SPOT, 150, 3);
+    sim_set_aspace(child);
+    check_pages(SPOT, 300, 2);
+    SIM_CHECK();
+    sim_set_aspace(program);
+    OK(sim_delete_aspace(child));
+    check_pages(SPOT, 150, 3);
+    SIM_CHECK();
+}
+
+static void test_discarded_pages_do_not_come_back_from_swap(void)
+{
+    region_at(SPOT, 40, LOCK_RW);
+    write_pages(SPOT, 40, 1);
+    assert_true(vm_reclaim(40) >= 40);
+    OK(vm_discard_range(program, SPOT, PAGES(20)));
+    for (size_t i = 0; i < 20; i++)
+        assert_byte(SPOT + PAGES(i), 0);
+    assert_int_equal(sim_read_byte(SPOT + PAGES(20)), (uint8_t)(20 * 7 + 1));
+    OK(vm_unmap_range(program, SPOT, PAGES(40)));
+    assert_int_equal(figures().free_swap_slots, 1024);
+}
+
+static void test_swap_that_is_full_is_an_answer(void)
+{
+    region_id id = region_at(SPOT, 400, LOCK_RW);
+    size_t written = 0;
+    int error = VM_OK;
+    while (written < 400 && error == VM_OK)
+        error = sim_write_byte(SPOT + PAGES(written++), 1);
+    assert_int_equal(error, ERR_NO_MEMORY);
+    SIM_CHECK();
+    OK(vm_delete_region(program, id));
+    region_at(SPOT, 40, LOCK_RW);
+    write_pages(SPOT, 40, 5);
+    check_pages(SPOT, 40, 5);
+}
+
+/* ---- stores that fail ---- */
+
+static void test_a_failed_write_keeps_the_page(void)
+{
+    region_at(SPOT, 30, LOCK_RW);
+    write_pages(SPOT, 30, 1);
+    sim_swap_fail_writes(sim_boot_swap(), 1, 1000);
+    (void)vm_reclaim(30);
+    assert_int_equal(figures().swap_outs, 0);
+    assert_int_equal(figures().free_swap_slots, 1024);
+    check_pages(SPOT, 30, 1);
+    sim_swap_fail_writes(sim_boot_swap(), 0, 0);
+    assert_true(vm_reclaim(30) > 0);
+    check_pages(SPOT, 30, 1);
+    SIM_CHECK();
+}
+
+static void test_a_failed_read_is_the_accesss_error_and_can_be_tried_again(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    write_pages(SPOT, 4, 1);
+    assert_true(vm_reclaim(4) >= 4);
+    sim_swap_fail_reads(sim_boot_swap(), 1, 1);
+    assert_int_equal(sim_read_byte(SPOT), ERR_IO);
+    SIM_CHECK();
+    check_pages(SPOT, 4, 1);
+}
+
+static void test_no_slot_is_no_loss(void)
+{
+    region_at(SPOT, 8, LOCK_RW);
+    write_pages(SPOT, 8, 1);
+    sim_fail_at(SIM_FAIL_SLOT, 1, true);
+    (void)vm_reclaim(8);
+    assert_int_equal(figures().swap_outs, 0);
+    sim_fail_at(SIM_FAIL_SLOT, 0, false);
+    check_pages(SPOT, 8, 1);
+}
+
+/* ---- files ---- */
+
+static void test_a_files_pages_go_clean_and_come_back(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 100);
+    void *at = PTR(SPOT);
+    assert_true(vm_map_file(program, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(100), LOCK_RW,
+                            REGION_NO_PRIVATE_MAP, "/f", 0) > 0);
+    for (size_t i = 0; i < 100; i++)
+        assert_byte(SPOT + PAGES(i), (uint8_t)(i + 1));
+    OK(sim_write_byte(SPOT + PAGES(50), 200));
+    assert_true(vm_reclaim(100) >= 100);
+    assert_int_equal(figures().file_pages, 0);
+    assert_int_equal(sim_file_data(file)[PAGES(50)], 200);
+    assert_byte(SPOT + PAGES(50), 200);
+    assert_byte(SPOT + PAGES(99), 100);
+}
+
+static void test_msync_hears_once_of_a_write_that_failed_before(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    void *at = PTR(SPOT);
+    assert_true(vm_map_file(program, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(2), LOCK_RW,
+                            REGION_NO_PRIVATE_MAP, "/f", 0) > 0);
+    OK(sim_write_byte(SPOT, 77));
+    sim_file_fail_writes(file, 1, 1000, ERR_IO);
+    (void)vm_reclaim(2);
+    assert_true(figures().write_errors > 0);
+    sim_file_fail_writes(file, 0, 0, VM_OK);
+    assert_byte(SPOT, 77);
+    assert_int_equal(vm_sync_range(program, SPOT, PAGES(2)), ERR_IO);
+    OK(vm_sync_range(program, SPOT, PAGES(2)));
+    assert_int_equal(sim_file_data(file)[0], 77);
+}
+
+/* ---- advice ---- */
+
+static void test_vm_advise_range_pageout_and_will_need(void)
+{
+    region_at(SPOT, 16, LOCK_RW);
+    write_pages(SPOT, 16, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(16), VM_ADVICE_PAGEOUT));
+    vm_aspace_info info;
+    OK(vm_get_aspace_info(program, &info));
+    assert_int_equal(info.resident_pages, 0);
+    assert_int_equal(info.swapped_pages, 16);
+    OK(vm_advise_range(program, SPOT, PAGES(16), VM_ADVICE_WILL_NEED));
+    OK(vm_get_aspace_info(program, &info));
+    assert_int_equal(info.swapped_pages, 0);
+    check_pages(SPOT, 16, 1);
+    assert_int_equal(vm_advise_range(program, SPOT, PAGES(17), VM_ADVICE_COLD),
+                     ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(vm_advise_range(program, SPOT, PAGE, 99), ERR_INVALID_ARGS);
+}
+
+static void test_vm_keep_range_says_what_was_lost(void)
+{
+    bool lost = true;
+    region_at(SPOT, 8, LOCK_RW);
+    write_pages(SPOT, 8, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(8), VM_ADVICE_FREE));
+    check_pages(SPOT, 8, 1);
+    OK(vm_keep_range(program, SPOT, PAGES(8), &lost));
+    assert_false(lost);
+    check_pages(SPOT, 8, 1);
+    assert_true(vm_reclaim(8) >= 8);
+    check_pages(SPOT, 8, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(8), VM_ADVICE_FREE));
+    assert_true(vm_reclaim(8) >= 8);
+    assert_true(figures().discarded > 0);
+    OK(vm_keep_range(program, SPOT, PAGES(8), &lost));
+    assert_true(lost);
+    assert_byte(SPOT, 0);
+    assert_int_equal(vm_keep_range(program, SPOT, PAGES(8), NULL), ERR_INVALID_ARGS);
+}
+
+/* ---- holding and wiring ---- */
+
+static void test_vm_hold_page_keeps_the_frame(void)
+{
+    addr_t physical, after;
+    region_at(SPOT, 2, LOCK_RW);
+    write_pages(SPOT, 2, 1);
+    OK(vm_hold_page(program, SPOT + 5, VM_ACCESS_READ, &physical));
+    OK(vm_advise_range(program, SPOT, PAGES(2), VM_ADVICE_PAGEOUT));
+    assert_byte(SPOT, 1);
+    OK(vm_get_page_mapping(program, SPOT + 5, &after));
+    assert_int_equal(after, physical);
+    vm_unhold_page(physical, false);
+    assert_int_equal(vm_hold_page(program, SPOT + PAGES(9), VM_ACCESS_READ, &physical),
+                     ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(vm_hold_page(program, SPOT, VM_ACCESS_READ, NULL), ERR_INVALID_ARGS);
+    assert_int_equal(vm_hold_page(99, SPOT, VM_ACCESS_READ, &physical), ERR_VM_INVALID_ASPACE);
+}
+
+static void test_wired_pages_stay_and_are_limited(void)
+{
+    region_at(SPOT, 250, LOCK_RW);
+    OK(vm_wire_range(program, SPOT, PAGES(20)));
+    assert_int_equal(vm_advise_range(program, SPOT, PAGES(20), VM_ADVICE_PAGEOUT),
+                     ERR_INVALID_ARGS);
+    (void)vm_reclaim(256);
+    vm_region_info info;
+    addr_t cookie = SPOT;
+    OK(vm_get_next_region_info(program, &cookie, &info));
+    assert_int_equal(info.resident_pages, 20);
+    assert_int_equal(vm_wire_range(program, SPOT, PAGES(250)), ERR_NO_MEMORY);
+    OK(vm_unwire_range(program, SPOT, PAGES(250)));
+}
+
+/* ---- notices ---- */
+
+static unsigned told;
+static void note(struct vm_memory_notice *notice, enum vm_memory_level level)
+{
+    (void)notice;
+    told |= 1u << level;
+}
+
+static void test_vm_memory_subscribe(void)
+{
+    struct vm_memory_notice notice = {.notify = note};
+    told = 0;
+    assert_int_equal(vm_memory_subscribe(NULL), ERR_INVALID_ARGS);
+    OK(vm_memory_subscribe(&notice));
+    region_at(SPOT, MANY, LOCK_RW);
+    write_pages(SPOT, MANY, 1);
+    assert_true(told & 1u << VM_MEMORY_LOW);
+    vm_memory_unsubscribe(&notice);
+}
+
+/* ---- several at once ---- */
+
+static int use_pages(void *argument)
+{
+    addr_t base = (addr_t)argument;
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < 200; i++) {
+            int error = sim_write_byte(base + PAGES(i), (uint8_t)(i + round));
+            if (error != VM_OK)
+                return error;
+        }
+        for (size_t i = 0; i < 200; i++) {
+            int byte = sim_read_byte(base + PAGES(i));
+            if (byte != (uint8_t)(i + round))
+                return byte < 0 ? byte : 1000 + byte;
+        }
+    }
+    return VM_OK;
+}
+
+static void test_four_programs_in_a_quarter_of_their_memory(void)
+{
+    sim_fiber *fiber[4];
+    for (addr_t i = 0; i < 4; i++)
+        region_at(SPOT + PAGES(1000 * i), 200, LOCK_RW);
+    for (unsigned i = 0; i < 4; i++)
+        fiber[i] = sim_spawn_on(i % 2, program, "use", use_pages, PTR(SPOT + PAGES(1000 * i)));
+    sim_run();
+    for (unsigned i = 0; i < 4; i++)
+        OK(sim_fiber_result(fiber[i]));
+    SIM_CHECK();
+}
+
+static void test_vm_swap_add_refuses(void)
+{
+    sim_swap *swap = sim_swap_create(4);
+    vm_store *null = vm_store_create_null();
+    assert_int_equal(vm_swap_add(NULL, 4, "x"), ERR_INVALID_ARGS);
+    assert_int_equal(vm_swap_add(null, 4, "x"), ERR_INVALID_ARGS);
+    assert_int_equal(vm_swap_add(sim_swap_store(swap), 0, "x"), ERR_INVALID_ARGS);
+    assert_int_equal(vm_swap_add(sim_swap_store(swap), 4, NULL), ERR_INVALID_ARGS);
+    vm_swap_info info;
+    OK(vm_get_swap_info(0, &info));
+    assert_string_equal(info.name, "swap");
+    assert_int_equal(info.slots, 1024);
+    assert_int_equal(info.used_slots, 0);
+    assert_int_equal(vm_get_swap_info(1, &info), ERR_NOT_FOUND);
+    assert_int_equal(vm_get_swap_info(0, NULL), ERR_INVALID_ARGS);
+    null->ops->destroy(null);
+    sim_swap_store(swap)->ops->destroy(sim_swap_store(swap));
+}
+
+UNIT_MAIN("reclaim", TEST_ON(test_more_pages_than_frames, SMALL),
+          TEST_ON(test_each_policy_keeps_every_byte, SMALL, .policy = &vm_policy_clock),
+          TEST_ON(test_each_policy_keeps_every_byte, SMALL, .policy = &vm_policy_two_lists),
+          TEST_ON(test_pages_never_written_go_without_being_written, SMALL),
+          TEST_ON(test_forks_share_what_is_in_swap, SMALL),
+          TEST_ON(test_discarded_pages_do_not_come_back_from_swap, SMALL),
+          TEST_ON(test_swap_that_is_full_is_an_answer, .memory = (size_t)1 << 20, .swap = 50,
+                  .overcommit = true),
+          TEST_ON(test_a_failed_write_keeps_the_page, SMALL),
+          TEST_ON(test_a_failed_read_is_the_accesss_error_and_can_be_tried_again, SMALL),
+          TEST_ON(test_no_slot_is_no_loss, SMALL),
+          TEST_ON(test_a_files_pages_go_clean_and_come_back, SMALL),
+          TEST_ON(test_msync_hears_once_of_a_write_that_failed_before, SMALL),
+          TEST_ON(test_vm_advise_range_pageout_and_will_need, SMALL),
+          TEST_ON(test_vm_keep_range_says_what_was_lost, SMALL),
+          TEST_ON(test_vm_hold_page_keeps_the_frame, SMALL),
+          TEST_ON(test_wired_pages_stay_and_are_limited, SMALL),
+          TEST_ON(test_vm_memory_subscribe, SMALL), TEST_ON(test_vm_swap_add_refuses, SMALL),
+          TEST_ON(test_four_programs_in_a_quarter_of_their_memory, SMALL, .cpus = 2),
+          TEST_ON(test_four_programs_in_a_quarter_of_their_memory, SMALL, .cpus = 2, .seed = 9),
+          TEST_ON(test_four_programs_in_a_quarter_of_their_memory, SMALL, .cpus = 2,
+                  .page_daemons = 2, .seed = 3))
