@@ -6,6 +6,7 @@
 
 #define NO_ID INT64_MAX
 #define MEMORY ((size_t)2 << 20)
+#define SWAP 64 /* slots */
 
 aspace_id perform_space[SPACES];
 static sim_file *files[FILES];
@@ -24,8 +25,8 @@ static aspace_id new_space(void)
 void perform_start(unsigned cpus)
 {
     static const char *const names[FILES] = {"/one", "/two"};
-    int error =
-        sim_start(&(struct sim_config){.memory = MEMORY, .cpus = cpus, .keep_memory = true});
+    int error = sim_start(
+        &(struct sim_config){.memory = MEMORY, .cpus = cpus, .swap = SWAP, .keep_memory = true});
     vm_info info;
     cpu_count = cpus;
     if (error != VM_OK)

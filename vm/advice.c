@@ -48,7 +48,8 @@ static bool must_read(vm_cache_ref *top, off_t offset)
             continue;
         const void *value = vm_cache_lookup_page(at, offset);
         skipping |= cache_is_skip(value);
-        bool in_store = !cache_is_page(value) && (cache_is_swapped(value) || cache_store_has_page(at, offset));
+        bool in_store =
+            !cache_is_page(value) && (cache_is_swapped(value) || cache_store_has_page(at, offset));
         reads |= in_store;
         ended |= in_store || cache_is_page(value);
     }

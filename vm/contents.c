@@ -34,8 +34,7 @@ int for_each_part(vm_address_space *aspace, addr_t first, addr_t last, visit_par
     return ERR_VM_PAGE_NOT_PRESENT;
 }
 
-int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit,
-                void *argument)
+int visit_range(aspace_id aid, addr_t address, addr_t size, visit_part *visit, void *argument)
 {
     vm_address_space *aspace;
     addr_t last;
@@ -232,7 +231,8 @@ static int rewire_part(vm_region *region, addr_t first, addr_t last, void *argum
 /* Counts the pages of lazy regions that will be brought in. */
 static int count_lazy(vm_region *region, addr_t first, addr_t last, void *count)
 {
-    if (!region->is_device && region->wiring == REGION_WIRING_LAZY && !(region->lock & LOCK_NO_READ))
+    if (!region->is_device && region->wiring == REGION_WIRING_LAZY &&
+        !(region->lock & LOCK_NO_READ))
         *(size_t *)count += (last - first) / VM_PAGE_SIZE + 1;
     return VM_OK;
 }

@@ -120,9 +120,8 @@ int reclaim_start_daemons(unsigned count)
     int error = VM_OK;
     for (unsigned i = 0; i < count && error == VM_OK; i++) {
         vm_atomic_fetch_add(&RECLAIM->daemons, 1, __ATOMIC_RELAXED);
-        error = VM_INJECT(VM_INJECT_THREAD)
-                    ? ERR_NO_MEMORY
-                    : host_thread_create("page_daemon", page_daemon, NULL);
+        error = VM_INJECT(VM_INJECT_THREAD) ? ERR_NO_MEMORY
+                                            : host_thread_create("page_daemon", page_daemon, NULL);
         if (error != VM_OK)
             vm_atomic_fetch_sub(&RECLAIM->daemons, 1, __ATOMIC_RELAXED);
     }

@@ -38,8 +38,8 @@ static bool is_memory_frame(const kernel_args *ka, addr_t physical)
 static int check_arguments(const kernel_args *ka)
 {
     if (!ka || !ka->format || ka->num_cpus == 0 || ka->num_cpus > VM_MAX_CPUS ||
-        ka->boot_regions > VM_MAX_BOOT_REGIONS || ka->page_daemons > VM_MAX_PAGE_DAEMONS || !is_range(ka->kernel_base, ka->kernel_size) ||
-        !is_range(ka->user_base, ka->user_size) ||
+        ka->boot_regions > VM_MAX_BOOT_REGIONS || ka->page_daemons > VM_MAX_PAGE_DAEMONS ||
+        !is_range(ka->kernel_base, ka->kernel_size) || !is_range(ka->user_base, ka->user_size) ||
         is_inside(ka->user_base, 1, ka->kernel_base, ka->kernel_size) ||
         is_inside(ka->kernel_base, 1, ka->user_base, ka->user_size) ||
         (ka->kernel_alloc_base != 0 &&

@@ -13,8 +13,8 @@
 enum vm_lock_rank {
     VM_RANK_NOTICE = 1, /* who is told about memory */
     VM_RANK_MAP,        /* an address space's map */
-    VM_RANK_WALK,    /* the walk over a cache's consumers */
-    VM_RANK_VNODE,   /* which cache is a vnode's */
+    VM_RANK_WALK,       /* the walk over a cache's consumers */
+    VM_RANK_VNODE,      /* which cache is a vnode's */
     VM_RANK_CACHE,
     VM_RANK_TMAP,
     VM_RANK_TABLE, /* the tables of ids */

@@ -52,7 +52,7 @@ static void queue_remove(struct vm_page *page)
     page_queue_remove(POOL, page);
 }
 
-static bool is_aging(int state)
+static bool is_aging(enum vm_page_state state)
 {
     return state == VM_PAGE_ACTIVE || state == VM_PAGE_INACTIVE;
 }
@@ -175,9 +175,8 @@ int vm_page_init(const kernel_args *ka)
     POOL->total = total;
     POOL->array_frames = bytes >> VM_PAGE_SHIFT;
     POOL->policy = ka->policy ? ka->policy : &vm_policy_car;
-    POOL->reserve = (struct vm_reserves){.user = total / USER_RESERVE,
-                                         .low = total / LOW_WATER,
-                                         .high = total / HIGH_WATER};
+    POOL->reserve = (struct vm_reserves){
+        .user = total / USER_RESERVE, .low = total / LOW_WATER, .high = total / HIGH_WATER};
     init_ghosts((struct vm_ghost *)(void *)pages, ghosts);
     return VM_OK;
 }
@@ -335,7 +334,7 @@ static void set_state(struct vm_page *page, enum vm_page_state state)
         return;
     queue_remove(page);
     if (is_aging(state))
-        page_queue_append(POOL, page, state);
+        page_queue_append(POOL, page, (int)state);
     else
         queue_insert(page, state);
 }
@@ -393,7 +392,7 @@ void page_dequeue(struct vm_page *page, enum vm_page_state state, uint64_t key)
 void page_deactivate(struct vm_page *page)
 {
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
-    if (is_aging(page->state)) {
+    if (is_aging((enum vm_page_state)page->state)) {
         queue_remove(page);
         queue_insert(page, VM_PAGE_INACTIVE);
         page->referenced = 0;

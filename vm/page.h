@@ -36,7 +36,8 @@ struct vm_page {
     uint32_t wire_count; /* translations among them by wired regions, and the host's own wiring */
     uint32_t number;     /* physical address / VM_PAGE_SIZE */
     uint8_t state;
-    uint8_t modified;    /* since it was read; the hardware's dirty bits are harvested into it. 1: counted
+    uint8_t
+        modified; /* since it was read; the hardware's dirty bits are harvested into it. 1: counted
                             in modified_file_pages, 2: not */
     uint8_t referenced;  /* since a policy's hand has passed; likewise, of accessed bits */
     uint8_t born;        /* the pool's generation when it came: see page_note_access */

@@ -39,8 +39,8 @@ struct vm_ghost {
 
 struct vm_ghosts {
     struct vm_ghost *table;
-    size_t size;                  /* a power of two, at least 4 */
-    uint32_t count[3], added[3];  /* by list: in the table; ever */
+    size_t size;                 /* a power of two, at least 4 */
+    uint32_t count[3], added[3]; /* by list: in the table; ever */
 };
 
 /* What a place in a cache is called: `serial` is the cache's. */

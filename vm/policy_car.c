@@ -37,7 +37,8 @@ static bool insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key
         pool->target = smaller(
             pool->target + step(&pool->ghosts, VM_GHOST_RECENT, VM_GHOST_FREQUENT), capacity(pool));
     else if (ghost == VM_GHOST_FREQUENT)
-        pool->target -= smaller(step(&pool->ghosts, VM_GHOST_FREQUENT, VM_GHOST_RECENT), pool->target);
+        pool->target -=
+            smaller(step(&pool->ghosts, VM_GHOST_FREQUENT, VM_GHOST_RECENT), pool->target);
     page_queue_append(pool, page, ghost == VM_GHOST_NONE ? VM_PAGE_INACTIVE : VM_PAGE_ACTIVE);
     return ghost != VM_GHOST_NONE;
 }

@@ -17,7 +17,8 @@ static void referenced(struct vm_page_pool *pool, struct vm_page *page)
 }
 
 /* The oldest of `state` goes to the tail of `used`, or of `idle`, by whether it was accessed. */
-static struct vm_page *turn(struct vm_page_pool *pool, int state, int used, int idle, bool *was_used)
+static struct vm_page *turn(struct vm_page_pool *pool, int state, int used, int idle,
+                            bool *was_used)
 {
     struct vm_page *page = pool->queue[state].next;
     *was_used = __atomic_exchange_n(&page->referenced, 0, __ATOMIC_RELAXED);

@@ -31,11 +31,11 @@ struct vm_region {
     bool charged;    /* its size is part of what its cache's store has committed */
     uint32_t shares; /* how often it was made shared, and is */
     bool promised;   /* what it shares is part of what others have been charged for */
-    bool charged_to_share; /* and wasn't before it was shared */
-    uint8_t advice;          /* how it will be accessed: NORMAL, SEQUENTIAL, RANDOM */
-    uint32_t errors_seen;    /* of its cache's write errors, by msync */
+    bool charged_to_share;     /* and wasn't before it was shared */
+    uint8_t advice;            /* how it will be accessed: NORMAL, SEQUENTIAL, RANDOM */
+    uint32_t errors_seen;      /* of its cache's write errors, by msync */
     uint64_t faults, refaults; /* atomic */
-    size_t working_set;      /* pages accessed between the last two collections; atomic */
+    size_t working_set;        /* pages accessed between the last two collections; atomic */
     char name[VM_NAME_LENGTH];
 };
 

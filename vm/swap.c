@@ -117,8 +117,8 @@ int swap_write(uint32_t slot, const addr_t *frames, size_t count)
     vm_assert_no_locks();
     int error = VM_INJECT(VM_INJECT_STORE_WRITE)
                     ? ERR_IO
-                    : area->store->ops->write(
-                          area->store, (off_t)(index_of(slot) * VM_PAGE_SIZE), frames, count, &done);
+                    : area->store->ops->write(area->store, (off_t)(index_of(slot) * VM_PAGE_SIZE),
+                                              frames, count, &done);
     if (error == VM_OK && done != count * VM_PAGE_SIZE)
         error = ERR_IO;
     vm_atomic_count(error == VM_OK ? &area->written : &area->errors, error == VM_OK ? count : 1);

@@ -20,7 +20,8 @@ struct vm_counters {
     uint64_t page_faults, read_faults, write_faults, execute_faults;
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges, file_pages_shared;
-    uint64_t swap_ins, swap_outs, evictions, clean_evictions, discarded, refaults, kept, collections;
+    uint64_t swap_ins, swap_outs, evictions, clean_evictions, discarded, refaults, kept,
+        collections;
     uint64_t reclaim_waits, write_errors;
     size_t most_regions, most_aspaces;
     unsigned deepest_chain;
@@ -54,7 +55,7 @@ struct vm_system {
     size_t vnode_cache_count;
     struct vm_swap swap;
     struct vm_reclaim reclaim;
-    size_t caches, table_pages; /* atomic */
+    size_t caches, table_pages;             /* atomic */
     size_t modified_file_pages, file_pages; /* atomic */
     uint64_t next_cache_serial;
     uint32_t busy_pages;

@@ -66,7 +66,7 @@ const char *sim_failure_name(enum sim_failure class)
 {
     static const char *const names[SIM_FAILURES] = {
         "metadata",   "frame",       "table",     "commitment", "store read",
-        "short read", "store write", "swap slot", "user copy", "thread",
+        "short read", "store write", "swap slot", "user copy",  "thread",
     };
     return names[class];
 }

@@ -307,7 +307,7 @@ enum {
     VM_ADVICE_WILL_NEED = 3,  /* read now, as far as there are frames; mapped by the first access */
     VM_ADVICE_COLD = 4,       /* the next to go */
     VM_ADVICE_PAGEOUT = 5,    /* go now */
-    VM_ADVICE_FREE = 6,       /* private memory's bytes may be forgotten, until the page is written again:
+    VM_ADVICE_FREE = 6, /* private memory's bytes may be forgotten, until the page is written again:
                                  it then reads as zeros. MADV_FREE */
 };
 /* ERR_INVALID_ARGS: unknown; FREE, COLD or PAGEOUT of wired pages; FREE of a mapping of a file or of shared
@@ -453,19 +453,19 @@ typedef struct vm_info {
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges;
     uint64_t file_pages_shared; /* times a page of a file was mapped that was there already */
-    uint64_t evictions;       /* pages that have left their frame */
-    uint64_t clean_evictions; /* of these: not written for it */
-    uint64_t discarded;       /* of these: forgotten */
+    uint64_t evictions;         /* pages that have left their frame */
+    uint64_t clean_evictions;   /* of these: not written for it */
+    uint64_t discarded;         /* of these: forgotten */
     uint64_t swap_ins, swap_outs;
-    uint64_t refaults; /* pages that came back while the policy still knew of them */
-    uint64_t kept;     /* pages that were to go, but were accessed or wanted meanwhile */
-    uint64_t collections;   /* passes over accessed bits */
-    uint64_t reclaim_waits; /* times a thread waited for another to free frames */
-    uint64_t write_errors;  /* of writes that nobody waited for */
+    uint64_t refaults;          /* pages that came back while the policy still knew of them */
+    uint64_t kept;              /* pages that were to go, but were accessed or wanted meanwhile */
+    uint64_t collections;       /* passes over accessed bits */
+    uint64_t reclaim_waits;     /* times a thread waited for another to free frames */
+    uint64_t write_errors;      /* of writes that nobody waited for */
     size_t modified_file_pages; /* known to be */
     size_t swap_slots, free_swap_slots;
     size_t available_pages; /* free, beyond what is kept for tables and pageout */
-    size_t file_pages; /* in memory, of files */
+    size_t file_pages;      /* in memory, of files */
     size_t aspaces, regions, caches, most_regions, most_aspaces;
     unsigned deepest_chain;
     enum vm_memory_level memory_level;

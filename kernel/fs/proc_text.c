@@ -67,13 +67,14 @@ void proc_write_meminfo(struct proc_text *text, struct process *process)
     size_t unused = info.free_pages + info.clear_pages;
     proc_text_add(text, "MemTotal:       %8lu kB\n", KIB(info.physical_pages));
     proc_text_add(text, "MemFree:        %8lu kB\n", KIB(unused));
-    proc_text_add(text, "MemAvailable:   %8lu kB\n", KIB(unused));
+    proc_text_add(text, "MemAvailable:   %8lu kB\n", KIB(info.available_pages + info.file_pages));
     proc_text_add(text, "Buffers:        %8lu kB\n", 0ul);
-    proc_text_add(text, "Cached:         %8lu kB\n", KIB(info.inactive_pages));
+    proc_text_add(text, "Cached:         %8lu kB\n", KIB(info.file_pages));
     proc_text_add(text, "Active:         %8lu kB\n", KIB(info.active_pages));
     proc_text_add(text, "Inactive:       %8lu kB\n", KIB(info.inactive_pages));
-    proc_text_add(text, "SwapTotal:      %8lu kB\n", 0ul);
-    proc_text_add(text, "SwapFree:       %8lu kB\n", 0ul);
+    proc_text_add(text, "SwapTotal:      %8lu kB\n", KIB(info.swap_slots));
+    proc_text_add(text, "SwapFree:       %8lu kB\n", KIB(info.free_swap_slots));
+    proc_text_add(text, "Dirty:          %8lu kB\n", KIB(info.modified_file_pages));
     proc_text_add(text, "PageTables:     %8lu kB\n", KIB(info.table_pages));
     proc_text_add(text, "CommitLimit:    %8ld kB\n", (long)(info.max_commit / 1024));
     proc_text_add(text, "Committed_AS:   %8ld kB\n", (long)(info.committed / 1024));

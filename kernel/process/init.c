@@ -123,6 +123,16 @@ static void print_statistics(size_t before, size_t after)
                i.most_aspaces, i.deepest_chain, before, after);
 }
 
+static void print_paging(void)
+{
+    vm_info i;
+    vm_get_info(&i);
+    log_record("stats swap_outs=%lu swap_ins=%lu evictions=%lu clean_evictions=%lu refaults=%lu"
+               " kept=%lu collections=%lu reclaim_waits=%lu",
+               i.swap_outs, i.swap_ins, i.evictions, i.clean_evictions, i.refaults, i.kept,
+               i.collections, i.reclaim_waits);
+}
+
 static void print_disks(void)
 {
     for (unsigned i = 0; i < block_count(); i++) {
@@ -146,6 +156,7 @@ static void report(int status, int unwritten, size_t before)
     size_t after = free_frames();
     if (statistics != NULL && strcmp(statistics, "1") == 0) {
         print_statistics(before, after);
+        print_paging();
         print_disks();
     }
     if (unwritten != 0)

@@ -30,6 +30,9 @@ int64_t sys_sysinfo(struct trap_frame *frame)
     result.uptime = (int64_t)(time_monotonic() / NS_PER_SECOND);
     result.total = info.physical_pages * VM_PAGE_SIZE;
     result.unused = (info.free_pages + info.clear_pages) * VM_PAGE_SIZE;
+    result.buffers = info.file_pages * VM_PAGE_SIZE;
+    result.swap_total = info.swap_slots * VM_PAGE_SIZE;
+    result.swap_unused = info.free_swap_slots * VM_PAGE_SIZE;
     result.processes = (uint16_t)process_count();
     result.unit = 1;
     return copy_to_user(POINTER(0), &result, sizeof(result));

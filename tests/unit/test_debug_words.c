@@ -237,8 +237,8 @@ static void expect_page(const vm_cache *cache, unsigned long offset, const char 
                         unsigned mapped)
 {
     const struct vm_page *page = vm_cache_lookup_page(cache->ref, (off_t)offset);
-    expect("  offset 0x%lx: page 0x%x, INACTIVE%s, mapped %u times, wired 0\n", offset, page->number,
-           flags, mapped);
+    expect("  offset 0x%lx: page 0x%x, INACTIVE%s, mapped %u times, wired 0\n", offset,
+           page->number, flags, mapped);
 }
 
 static void test_dump_cache_word_for_word(void)
