@@ -34,6 +34,7 @@ struct scenario {
      * `child` are deleted by the runner. May be NULL. */
     void (*end)(void);
     size_t memory; /* of the machine; 0: 1 MiB */
+    size_t swap;   /* slots; 0: none */
 };
 
 /* The runner's: the program that actors run in at first, and a second space (0: none) for scenarios

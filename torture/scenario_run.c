@@ -155,6 +155,7 @@ static void start(void)
     struct sim_config config = {
         .memory = current->memory != 0 ? current->memory : DEFAULT_MEMORY,
         .cpus = count_actors(),
+        .swap = current->swap,
         .keep_memory = true,
     };
     OK(sim_start(&config));

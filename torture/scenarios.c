@@ -61,6 +61,13 @@
     X(kernel_region_against_delete) \
     X(killed_waiter) \
     X(last_frame_for_two_faults) \
+    X(page_in_against_discard) \
+    X(reclaim_against_discard) \
+    X(reclaim_against_fork) \
+    X(reclaim_against_unmap) \
+    X(reclaim_against_writer) \
+    X(reclaim_of_a_file_against_writer) \
+    X(two_reclaimers_against_reader) \
     X(last_owner_against_exit) \
     X(last_owner_moves_page) \
     X(last_unmap_against_writer) \

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "../scenario.h"
+
+static void begin(void)
+{
+    scenario_region(SPOT, 2, LOCK_RW);
+    scenario_number(SPOT, 2, 1);
+}
+
+static int reclaim(void)
+{
+    (void)vm_reclaim(2);
+    return VM_OK;
+}
+
+static int discard(void)
+{
+    return vm_discard_range(program, SPOT, PAGE);
+}
+
+static void end(void)
+{
+    MUST(scenario_result(1) == VM_OK, "the discard failed: %d", scenario_result(1));
+    scenario_expect(SPOT, 0);
+    scenario_expect(SPOT + PAGE, 2);
+}
+
+const struct scenario scenario_reclaim_against_discard = {
+    .name = "reclaim-against-discard",
+    .text = "a page is discarded while it goes to swap: it doesn't come back",
+    .begin = begin,
+    .actor = {{.name = "reclaimer", .run = reclaim}, {.name = "discarder", .run = discard}},
+    .end = end,
+    .swap = 64,
+};
