@@ -174,6 +174,8 @@ static bool start_once(const struct scenario_failure *failure, struct explore_re
 {
     int error = sim_start(&(struct sim_config){.memory = (size_t)1 << 20,
                                                .cpus = 2,
+                                               .swap = 64,
+                                               .page_daemons = 1,
                                                .keep_memory = true,
                                                .fail_n = failure->n,
                                                .fail_class = failure->class,

@@ -138,8 +138,12 @@ int vm_init_postthread(kernel_args *ka)
                     ? ERR_NO_MEMORY
                     : host_thread_create("max_commit_thread", vm_thread_dump_max_commit, NULL);
     vm_system.thread_started = error == VM_OK;
-    if (error == VM_OK)
-        error = reclaim_start_daemons(ka->page_daemons);
+    if (error != VM_OK || (error = reclaim_start_daemons(ka->page_daemons)) == VM_OK)
+        return error;
+    reclaim_stop_daemons();
+    vm_commit_stop_thread();
+    vm_system.commitment.stop = 0;
+    vm_system.thread_started = false;
     return error;
 }
 

@@ -106,6 +106,9 @@ void file_stop(void);
 /* How many files have references or caches left; says so in the log. */
 unsigned file_report(void);
 
+/* ---- swap.c ---- */
+void swap_stop(void);
+
 /* ---- log.c ---- */
 void log_start(void);
 void log_stop(void);

@@ -17,6 +17,7 @@ static void power_off(void)
     tlb_stop();
     fiber_stop();
     file_stop();
+    swap_stop();
     powered = false;
 }
 

@@ -18,7 +18,10 @@ struct sim_swap {
     } fail_reads, fail_writes;
     uint32_t blocked;
     unsigned waiting;
+    struct sim_swap *next;
 };
+
+static struct sim_swap *swaps;
 
 static bool fails(struct swap_failure *plan)
 {
@@ -86,7 +89,10 @@ static int swap_write_slots(vm_store *store, off_t offset, const addr_t *frames,
 
 static void swap_destroy(vm_store *store)
 {
-    struct sim_swap *swap = store->data;
+    struct sim_swap *swap = store->data, **link = &swaps;
+    while (*link != swap)
+        link = &(*link)->next;
+    *link = swap->next;
     free(swap->bytes);
     free(swap->written);
     free(swap);
@@ -109,7 +115,15 @@ sim_swap *sim_swap_create(size_t slots)
                               .written = calloc(slots, sizeof(bool))};
     if (swap->bytes == NULL || swap->written == NULL)
         abort();
+    swap->next = swaps;
+    swaps = swap;
     return swap;
+}
+
+void swap_stop(void)
+{
+    while (swaps != NULL)
+        swap_destroy(&swaps->store);
 }
 
 vm_store *sim_swap_store(sim_swap *swap)

@@ -105,6 +105,65 @@ static void test_swap_that_is_full_is_an_answer(void)
     check_pages(SPOT, 40, 5);
 }
 
+/* NewOS's daemon aged pages that nothing ever freed. */
+static void test_defect_17_pages_are_reclaimed(void)
+{
+    region_at(SPOT, 100, LOCK_RW);
+    write_pages(SPOT, 100, 1);
+    size_t before = sim_free_frames();
+    assert_true(vm_reclaim(50) >= 50);
+    assert_true(sim_free_frames() >= before + 50);
+    check_pages(SPOT, 100, 1);
+}
+
+/* NewOS's daemon looked at the first 500 pages of a region. */
+static void test_defect_18_no_page_of_a_region_is_skipped(void)
+{
+    region_id id = region_at(SPOT, 1200, LOCK_RW);
+    write_pages(SPOT, 1200, 1);
+    vm_system.reclaim.gone = SIZE_MAX / 2;
+    reclaim_collect();
+    assert_int_equal(region_info(id).working_set, 1200);
+    vm_system.reclaim.gone = SIZE_MAX / 2;
+    reclaim_collect();
+    assert_int_equal(region_info(id).working_set, 0);
+}
+
+/* A slot gets another page's bytes while what it had before is thought of still. */
+static void test_bug_35_a_slot_used_again_is_another_page(void)
+{
+    region_at(SPOT, 8, LOCK_RW);
+    region_at(SPOT + PAGES(100), 8, LOCK_RW);
+    for (unsigned round = 0; round < 20; round++) {
+        write_pages(SPOT, 8, round);
+        assert_true(vm_reclaim(8) >= 8);
+        OK(vm_discard_range(program, SPOT, PAGES(4)));
+        write_pages(SPOT + PAGES(100), 8, round + 100);
+        (void)vm_reclaim(8);
+        assert_byte(SPOT, 0);
+        assert_int_equal(sim_read_byte(SPOT + PAGES(5)), (uint8_t)(5 * 7 + round));
+        check_pages(SPOT + PAGES(100), 8, round + 100);
+    }
+    SIM_CHECK();
+}
+
+/* A page comes from swap when no frame is free: another goes for it, and needs none to do so. */
+static void test_bug_40_a_page_comes_from_swap_when_memory_is_full(void)
+{
+    static addr_t frames[256];
+    size_t count = 0;
+    region_at(SPOT, 40, LOCK_RW);
+    write_pages(SPOT, 40, 1);
+    assert_true(vm_reclaim(20) >= 20);
+    while (figures().available_pages > 0)
+        OK(vm_allocate_frames(1, false, &frames[count++]));
+    check_pages(SPOT, 40, 1);
+    write_pages(SPOT, 40, 2);
+    check_pages(SPOT, 40, 2);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+}
+
 /* ---- stores that fail ---- */
 
 static void test_a_failed_write_keeps_the_page(void)
@@ -327,7 +386,11 @@ static void test_vm_swap_add_refuses(void)
     sim_swap_store(swap)->ops->destroy(sim_swap_store(swap));
 }
 
-UNIT_MAIN("reclaim", TEST_ON(test_more_pages_than_frames, SMALL),
+UNIT_MAIN("reclaim", TEST_ON(test_defect_17_pages_are_reclaimed, SMALL),
+          TEST_ON(test_defect_18_no_page_of_a_region_is_skipped, .memory = (size_t)8 << 20),
+          TEST_ON(test_bug_35_a_slot_used_again_is_another_page, SMALL),
+          TEST_ON(test_bug_40_a_page_comes_from_swap_when_memory_is_full, SMALL),
+          TEST_ON(test_more_pages_than_frames, SMALL),
           TEST_ON(test_each_policy_keeps_every_byte, SMALL, .policy = &vm_policy_clock),
           TEST_ON(test_each_policy_keeps_every_byte, SMALL, .policy = &vm_policy_two_lists),
           TEST_ON(test_pages_never_written_go_without_being_written, SMALL),

@@ -21,9 +21,20 @@ static int take_frames(size_t count)
     return VM_OK;
 }
 
+static int take_reserved(void)
+{
+    addr_t physical = 0;
+    int error = vm_allocate_reserved_frame(&physical);
+    if (error == VM_OK)
+        vm_free_frames(physical, 1);
+    return error;
+}
+
 static int frames(void)
 {
     int error = take_frames(1);
+    if (error == VM_OK)
+        error = take_reserved();
     return error == VM_OK ? take_frames(3) : error;
 }
 
