@@ -298,11 +298,12 @@ static void poison(struct vm_page *page)
 void vm_page_free(struct vm_page *page, bool is_clear)
 {
     VM_ASSERT(page->map_count == 0 && page->wire_count == 0 && !is_free(page));
-    VM_DEBUG_ASSERT(page->cache == NULL && page->busy == 0);
+    VM_DEBUG_ASSERT(page->cache == NULL && page->busy == 0 && !page->writing);
     VM_DEBUG_ASSERT(!is_clear || frame_is_clear(page));
     page_clear_modified(page);
     swap_forget(page);
-    page->referenced = page->discardable = page->no_write = page->fate = 0;
+    page->referenced = page->discardable = page->fate = 0;
+    page->no_write = false;
     if (!is_clear)
         poison(page);
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);

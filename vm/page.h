@@ -24,9 +24,9 @@ enum vm_page_state {
 
 /* One for each frame, for ever: a pointer to one never dangles, though the frame may get another use.
  * Guarded by: `page lock` next, prev, state, born; by the cache's lock cache, offset, modified and
- * referenced (setting these two needs none), busy, swap, fate, discardable; map_count and wire_count are
- * atomic. `cache` changes to NULL before the cache goes, and who holds the page lock may look meanwhile
- * (reclaim.c). */
+ * referenced (setting these two needs none), busy, swap, fate, discardable, writing; map_count and
+ * wire_count are atomic. `cache` changes to NULL before the cache goes, and who holds the page lock may
+ * look meanwhile (reclaim.c). */
 struct vm_page {
     struct vm_page *next, *prev;
     vm_cache *cache; /* NULL: free, a table, metadata or the host's */
@@ -45,7 +45,8 @@ struct vm_page {
     uint8_t is_file;     /* of a file's cache, or of memory's */
     uint8_t fate;        /* of a busy page: what becomes of it when it is no longer busy */
     uint8_t discardable; /* its bytes may be forgotten instead of written */
-    uint8_t no_write;    /* its store has said that it can't write: once modified, it stays */
+    bool no_write : 1;   /* its store has said that it can't write: once modified, it stays */
+    bool writing : 1;    /* it is busy because its store writes it */
     uint32_t checked;    /* the checker's own count of mappings */
 };
 

@@ -216,6 +216,7 @@ static void begin_write(struct batch *b)
     for (size_t i = 0; i < b->count; i++) {
         struct vm_page *page = b->page[i];
         swap_forget(page);
+        page->writing = true;
         page_clear_modified(page);
         page_dequeue(page, page->is_file ? VM_PAGE_MODIFIED : VM_PAGE_MODIFIED_TEMPORARY,
                      ghost_key(b->cache, page));
@@ -261,6 +262,7 @@ static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *p
                         int error)
 {
     page->no_write = error == ERR_UNSUPPORTED;
+    page->writing = false;
     if (!written || (page->is_file && writeback_has_more(holder, page)))
         page_set_modified(page);
     if (!page->modified && !is_wanted(b, page)) {

@@ -18,8 +18,18 @@ struct writeback {
     size_t count;
 };
 
-/* => cache: locked. Makes the next modified pages in a row busy. False: there are none. What is past
- * the end waits until the file is longer: nothing would be written of it. */
+/* => cache: locked, let go meanwhile. What somebody else is writing isn't there yet; and if he can't, it
+ * is modified again. */
+static void wait_for_writer(vm_cache_ref *ref, struct vm_page *page)
+{
+    vm_page_will_wait(page);
+    cache_unlock(ref);
+    (void)vm_page_wait(page, false);
+    cache_lock(ref);
+}
+
+/* => cache: locked, let go meanwhile. Makes the next modified pages in a row busy. False: there are
+ * none. What is past the end waits until the file is longer: nothing would be written of it. */
 static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
 {
     struct vm_page *page;
@@ -28,11 +38,16 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
            *key <= last) {
         if (run->count > 0 && *key != run->key + run->count)
             break;
+        if (page->writing && run->count == 0) {
+            wait_for_writer(run->ref, page);
+            continue;
+        }
         if (page->busy == 0 && page->modified &&
             !cache_is_past_end(run->ref, (off_t)(*key << VM_PAGE_SHIFT))) {
             if (run->count == 0)
                 run->key = *key;
             cache_begin_busy(run->ref->cache, page);
+            page->writing = true;
             page_clear_modified(page);
             run->frames[run->count] = vm_page_physical(page);
             run->pages[run->count++] = page;
@@ -78,6 +93,7 @@ static int write_run(struct writeback *run)
     cache_lock(run->ref);
     for (size_t i = 0; i < run->count; i++) {
         run->pages[i]->no_write = error == ERR_UNSUPPORTED;
+        run->pages[i]->writing = false;
         if (error != VM_OK || writeback_has_more(run->ref, run->pages[i]))
             page_set_modified(run->pages[i]);
         cache_end_busy(run->ref->cache, run->pages[i]);

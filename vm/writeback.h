@@ -5,8 +5,9 @@
 
 #include "cache.h"
 
-/* Writes what is modified in [first, last], in runs, with no lock held meanwhile. => nothing locked,
- * with a reference. The first error of the store ends it: what was not written stays modified. A
+/* Writes what is modified in [first, last], in runs, with no lock held meanwhile, and waits for what
+ * others are writing of it: afterwards the store has what was modified before. => nothing locked, with
+ * a reference. The first error of the store ends it: what was not written stays modified. A
  * store that can't write at all is no error. */
 int writeback_range(vm_cache_ref *ref, off_t first, off_t last);
 /* `count` busy pages from `key` on; what the store says. ERR_UNSUPPORTED: it can't. => nothing locked */

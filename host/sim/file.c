@@ -22,7 +22,7 @@ struct sim_file {
     unsigned reads, pages_read, writes;
     struct failure_plan read_plan, write_plan;
     size_t longest_read;
-    uint32_t blocked; /* reads wait while it is 1 */
+    uint32_t reads_blocked, writes_blocked; /* they wait while it is 1 */
     unsigned waiting;
     bool no_writing;
     struct sim_file *next;
@@ -108,11 +108,21 @@ void sim_file_shorten_reads(sim_file *file, size_t bytes)
     file->longest_read = bytes;
 }
 
-void sim_file_block_reads(sim_file *file, bool block)
+static void set_blocked(uint32_t *blocked, bool block)
 {
-    file->blocked = block;
+    *blocked = block;
     if (!block)
-        host_wake(&file->blocked, UINT32_MAX);
+        host_wake(blocked, UINT32_MAX);
+}
+
+void sim_file_block_reads(struct sim_file *file, bool block)
+{
+    set_blocked(&file->reads_blocked, block);
+}
+
+void sim_file_block_writes(struct sim_file *file, bool block)
+{
+    set_blocked(&file->writes_blocked, block);
 }
 
 unsigned sim_file_blocked(const sim_file *file)
@@ -204,11 +214,11 @@ static int planned_failure(struct failure_plan *plan)
     return plan->error;
 }
 
-static void wait_while_blocked(struct sim_file *file)
+static void wait_while(struct sim_file *file, uint32_t *blocked)
 {
     file->waiting++;
-    while (file->blocked != 0)
-        (void)host_wait(&file->blocked, 1, VM_NO_DEADLINE, false);
+    while (*blocked != 0)
+        (void)host_wait(blocked, 1, VM_NO_DEADLINE, false);
     file->waiting--;
 }
 
@@ -226,7 +236,7 @@ int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t coun
     *done = 0;
     file->reads++;
     file->pages_read += (unsigned)count;
-    wait_while_blocked(file);
+    wait_while(file, &file->reads_blocked);
     int error = planned_failure(&file->read_plan);
     if (error != VM_OK)
         return error;
@@ -248,6 +258,7 @@ int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t cou
     file->writes++;
     if (file->no_writing)
         return ERR_UNSUPPORTED;
+    wait_while(file, &file->writes_blocked);
     int error = planned_failure(&file->write_plan);
     if (error != VM_OK)
         return error;

@@ -202,8 +202,9 @@ void sim_file_fail_reads(sim_file *file, unsigned n, unsigned times, int error);
 void sim_file_fail_writes(sim_file *file, unsigned n, unsigned times, int error);
 /* Reads stop after so many bytes; SIZE_MAX: they don't. */
 void sim_file_shorten_reads(sim_file *file, size_t bytes);
-/* While blocked, reads wait. */
+/* While blocked, they wait; how many do. */
 void sim_file_block_reads(sim_file *file, bool block);
+void sim_file_block_writes(sim_file *file, bool block);
 unsigned sim_file_blocked(const sim_file *file);
 /* host_vnode_write answers ERR_UNSUPPORTED, as a ram file system's does. */
 void sim_file_forbid_writing(sim_file *file);

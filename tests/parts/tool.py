@@ -57,6 +57,10 @@ def check_usage(report):
             ("--disk", "/etc/passwd:/proc/x:ro", "the kernel's own"),
             ("--disk", "/etc/passwd:/tmp:ro", "a folder"), ("--disk", "/etc/passwd:/bin:ro", "a folder"),
             ("--disk", "/etc/passwd:/bin/busybox:ro", "where the program is"),
+            ("--disk", "/etc/passwd:/bin/busybox/x:ro", "where the program is"),
+            ("--disk", f"/etc/passwd:/x/{'n' * 256}:ro", "a name of 256 bytes"),
+            ("--disk", f"/etc/passwd:{'/deep' * 820}:ro", "4095 are possible"),
+            ("--file", f"/etc/passwd:/{'n' * 256}", "a name of 256 bytes"),
             ("--swap", "", "not a size"), ("--swap", "much", "not a size"), ("--swap", "0", "no room"),
             ("--swap", "5000", "multiple"), ("--swap", "-4K", "not a size"), ("--swap", "1000G", "more than"),
             ("--kernel", "/is/not/there", "./dev build"), ("--kernel", "/etc/passwd", "no kernel")]:
@@ -75,8 +79,11 @@ def check_usage(report):
             "--memory", "4M", "--", "busybox", "true")
     refuses(report, "more memory than QEMU can have", 125, ["QEMU ended"], "boot", "--memory", "64G",
             "--", "busybox", "true", preexec_fn=limit_memory)
-    long = "x" * 20000
-    refuses(report, "too many arguments", 125, ["too long"], "boot", "--", "busybox", "echo", long)
+    for length in (4096, 20000):
+        refuses(report, f"arguments of {length} bytes", 125, ["too long", "4095"], "boot", "--", "busybox",
+                "echo", "x" * length)
+    done = boot("--", "busybox", "echo", "x" * 4000)
+    report.check("arguments of 4000 bytes", done.stdout == "x" * 4000 + "\n", done.stderr)
 
 
 def check_disks(report):
@@ -121,6 +128,8 @@ def check_ended_by_signal(report, directory, path):
                              "sleep 1000"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": directory})
     done.stdout.readline()
+    refuses(report, "a disk of two machines", 125, [path, "another machine writes to it"], "boot", "--disk",
+            f"{path}:/x:ro", "--", "busybox", "true")
     done.send_signal(signal.SIGTERM)
     status = done.wait(timeout=20)
     done.stdout.close()

@@ -77,6 +77,51 @@ static void test_sync_passes_over_what_is_being_read(void)
     finish_reading(reader, 1);
 }
 
+static int sync_page(void *page)
+{
+    return vm_sync_range(program, place + PAGES((uintptr_t)page), PAGE);
+}
+
+/* Two syncs of a modified page: the second begins while the store writes for the first. */
+static void sync_twice(sim_fiber *fibers[2])
+{
+    file = sim_file_create_numbered("/f", 4);
+    map_pages(&place, file, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    OK(sim_write_byte(place + PAGE, 70));
+    sim_file_block_writes(file, true);
+    fibers[0] = sim_spawn("first", sync_page, PTR(1));
+    (void)sim_run_until_blocked();
+    assert_int_equal(sim_file_blocked(file), 1);
+    fibers[1] = sim_spawn("second", sync_page, PTR(1));
+    (void)sim_run_until_blocked();
+}
+
+/* What somebody else is writing isn't in the file yet. */
+static void test_sync_waits_for_what_is_being_written(void)
+{
+    sim_fiber *fibers[2];
+    sync_twice(fibers);
+    assert_false(sim_fiber_ended(fibers[1]));
+    sim_file_block_writes(file, false);
+    sim_run();
+    OK(sim_fiber_result(fibers[0]));
+    OK(sim_fiber_result(fibers[1]));
+    assert_int_equal(sim_file_data(file)[PAGE], 70);
+    assert_int_equal(sim_file_writes(file), 1);
+}
+
+static void test_sync_writes_what_another_could_not(void)
+{
+    sim_fiber *fibers[2];
+    sync_twice(fibers);
+    sim_file_fail_writes(file, 1, 1, ERR_IO);
+    sim_file_block_writes(file, false);
+    sim_run();
+    assert_int_equal(sim_fiber_result(fibers[0]), ERR_IO);
+    OK(sim_fiber_result(fibers[1]));
+    assert_int_equal(sim_file_data(file)[PAGE], 70);
+}
+
 static void test_sync_writes_in_runs(void)
 {
     file = sim_file_create_numbered("/f", 40);
@@ -181,7 +226,9 @@ static void test_writing_behind_the_end_without_memory(void)
 
 UNIT_MAIN("pages that are busy", TEST(test_discard_leaves_what_is_being_read),
           TEST(test_discard_leaves_private_copies), TEST(test_sync_passes_over_what_is_being_read),
-          TEST(test_sync_writes_in_runs), TEST(test_the_last_write_back_that_fails_is_logged),
+          TEST(test_sync_waits_for_what_is_being_written),
+          TEST(test_sync_writes_what_another_could_not), TEST(test_sync_writes_in_runs),
+          TEST(test_the_last_write_back_that_fails_is_logged),
           TEST(test_what_is_being_read_is_not_resident), TEST(test_reads_that_stop_short),
           TEST(test_sync_of_regions_that_join_meanwhile),
           TEST(test_writing_behind_the_end_without_memory))

@@ -15,6 +15,10 @@
 #define SECTOR 512
 #define READ_ONLY_SUFFIX ":ro"
 
+/* The bytes of an image that QEMU locks. */
+#define QEMU_WRITES 101
+#define QEMU_WANTS_NO_WRITER 201
+
 /* ---- --disk FILE[:GUEST][:ro] ---- */
 
 /* A file whose whole name is the text is meant, whatever that ends with. */
@@ -62,6 +66,22 @@ static int refuse_open(const struct disk *disk, int reason)
                 disk->read_only ? "read" : "read and write", strerror(reason));
 }
 
+static bool is_locked(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* QEMU would refuse it, and name a descriptor. */
+static int check_free(const struct disk *disk)
+{
+    bool written = is_locked(disk->fd, QEMU_WRITES);
+    if (!written && (disk->read_only || !is_locked(disk->fd, QEMU_WANTS_NO_WRITER)))
+        return 0;
+    return fail(STATUS_ERROR, "--disk %s: another machine %s it; try again when that has ended",
+                disk->host, written ? "writes to" : "reads");
+}
+
 /* Non-blocking, so that a pipe of that name can't hold us. */
 static int open_file(struct disk *disk)
 {
@@ -80,7 +100,7 @@ static int open_file(struct disk *disk)
     disk->size = (uint64_t)status.st_size;
     disk->device = status.st_dev;
     disk->inode = status.st_ino;
-    return 0;
+    return check_free(disk);
 }
 
 /* Two disks have two caches: one would not see what is written to the other. */

@@ -19,8 +19,8 @@
 
 #define QEMU "qemu-system-x86_64"
 #define MAX_ARGUMENTS 192
-/* What the kernel has room for: bytes and words. */
-#define MAX_COMMAND_LINE 16384
+/* What QEMU passes on to a kernel that it starts by PVH, its NUL too; and what the kernel has room for. */
+#define MAX_COMMAND_LINE 4096
 #define MAX_WORDS 128
 
 /* ---- the kernel's command line ---- */
@@ -93,9 +93,10 @@ static int make_command_line(const struct machine_parts *parts, char **line)
         return fail(STATUS_ERROR, "the program has too many arguments: %zu words, of %d at most",
                     words, MAX_WORDS);
     return fail(STATUS_ERROR,
-                "the program's arguments are too long: %zu bytes, of %d at most; "
+                "the program's arguments%s are too long: %zu bytes, of %d at most; "
                 "put them into a file (--file)",
-                length, MAX_COMMAND_LINE - 1);
+                parts->options->disks.count > 0 ? ", with the places of disks," : "", length,
+                MAX_COMMAND_LINE - 1);
 }
 
 /* ---- QEMU's ---- */

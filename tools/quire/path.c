@@ -9,6 +9,10 @@
 
 #include "error.h"
 
+/* What the kernel has room for, as Linux has. */
+#define MAX_NAME 255
+#define MAX_PATH 4095
+
 const char *path_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -54,6 +58,23 @@ static char *complete_guest(const char *guest, const char *host)
     return clean;
 }
 
+static int check_lengths(const char *option, const char *host, const char *guest)
+{
+    size_t length = strlen(guest), longest = 0;
+    for (const char *name = guest; *name != '\0'; name += *name == '/') {
+        size_t size = strcspn(name, "/");
+        longest = size > longest ? size : longest;
+        name += size;
+    }
+    if (longest > MAX_NAME)
+        return fail(STATUS_ERROR, "%s %s: a name of %zu bytes in %.60s...; %d are possible", option,
+                    host, longest, guest, MAX_NAME);
+    if (length > MAX_PATH)
+        return fail(STATUS_ERROR, "%s %s: %.60s... has %zu bytes; %d are possible", option, host,
+                    guest, length, MAX_PATH);
+    return 0;
+}
+
 int path_split(const char *option, const char *text, char **host, char **guest)
 {
     const char *colon = NULL;
@@ -71,5 +92,7 @@ int path_split(const char *option, const char *text, char **host, char **guest)
     if (*host == NULL)
         return fail_no_memory();
     *guest = colon != NULL ? complete_guest(colon + 1, *host) : NULL;
-    return colon == NULL || *guest != NULL ? 0 : fail_no_memory();
+    if (colon == NULL)
+        return 0;
+    return *guest != NULL ? check_lengths(option, *host, *guest) : fail_no_memory();
 }

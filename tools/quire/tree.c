@@ -198,23 +198,29 @@ static int add_program(struct archive *archive, const char *program, char **gues
     return status;
 }
 
+/* Whether `path` lies somewhere in `directory`. */
+static bool is_below(const char *path, const char *directory)
+{
+    size_t length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && path[length] == '/';
+}
+
 /* What can't be a file, because something else is there. */
 static int check_place(const struct archive *archive, const struct disk *disk, const char *program)
 {
     static const char *const directories[] = {"/tmp", "/dev"};
     const char *guest = disk->guest;
-    size_t length = strlen(guest);
     bool taken = false;
     for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
         taken |= strcmp(guest, directories[i]) == 0;
     for (size_t i = 0; i < archive->count && !taken; i++)
-        taken = strncmp(archive->names[i], guest, length) == 0 && archive->names[i][length] == '/';
+        taken = is_below(archive->names[i], guest);
     if (taken)
         return fail(STATUS_ERROR, "--disk %s: %s is a folder in there; write %s:%s/NAME",
                     disk->host, guest, disk->host, guest);
-    if (strcmp(guest, program) == 0)
+    if (strcmp(guest, program) == 0 || is_below(guest, program))
         return fail(STATUS_ERROR, "--disk %s: %s is where the program is; choose another place",
-                    disk->host, guest);
+                    disk->host, program);
     return 0;
 }
 
