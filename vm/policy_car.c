@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* CAR, which is ARC for accessed bits: two clocks, of pages that came once (INACTIVE, its T1) and of
+ * pages that were referenced since or came back (ACTIVE, its T2). A ghost that comes back says which of
+ * them is too small, and moves the target, the size that INACTIVE should have. Here the capacity
+ * is whatever the queues have, and the ghosts' order is that of vm_ghosts. */
+#include "page.h"
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* As many ghosts as CAR would have: INACTIVE and its ghosts are no more than the capacity, all pages and
+ * all ghosts no more than twice that. */
+static void set_limits(const struct vm_page_pool *pool, size_t capacity, size_t limit[3])
+{
+    size_t pages = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE];
+    limit[VM_GHOST_NONE] = 0;
+    limit[VM_GHOST_RECENT] = capacity - pool->count[VM_PAGE_INACTIVE];
+    size_t recent = least(pool->ghosts.count[VM_GHOST_RECENT], limit[VM_GHOST_RECENT]);
+    limit[VM_GHOST_FREQUENT] = 2 * capacity - pages - recent;
+}
+
+/* `of` and `against` are the sizes of the list where the ghost was and of the other. */
+static size_t step(size_t of, size_t against)
+{
+    return most(1, against / most(1, of));
+}
+
+static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t capacity,
+                  const size_t size[3])
+{
+    size_t recent = size[VM_GHOST_RECENT], frequent = size[VM_GHOST_FREQUENT];
+    if (found == VM_GHOST_RECENT)
+        pool->target += step(recent, frequent);
+    else
+        pool->target -= least(pool->target, step(frequent, recent));
+    pool->target = least(pool->target, capacity);
+}
+
+static bool car_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
+{
+    size_t capacity = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE] + 1;
+    size_t limit[3], size[3];
+    set_limits(pool, capacity, limit);
+    for (int list = 0; list < 3; list++)
+        size[list] = least(pool->ghosts.count[list], limit[list]);
+    enum vm_ghost_list found = vm_ghosts_take(&pool->ghosts, key, limit);
+    if (found != VM_GHOST_NONE)
+        adapt(pool, found, capacity, size);
+    policy_add(pool, page, found == VM_GHOST_NONE ? VM_PAGE_INACTIVE : VM_PAGE_ACTIVE);
+    return found != VM_GHOST_NONE;
+}
+
+/* `only_inactive`: so many of ACTIVE's pages may not go that it's the other's turn. */
+static struct vm_page *next_page(const struct vm_page_pool *pool, bool only_inactive)
+{
+    size_t inactive = pool->count[VM_PAGE_INACTIVE];
+    bool turn = only_inactive || inactive >= most(1, pool->target);
+    struct vm_page *page = turn ? policy_oldest(pool, VM_PAGE_INACTIVE) : NULL;
+    if (!page)
+        page = policy_oldest(pool, VM_PAGE_ACTIVE);
+    return page ? page : policy_oldest(pool, VM_PAGE_INACTIVE);
+}
+
+/* What may not go ends up on ACTIVE, as if it were referenced: INACTIVE is for pages that leave. */
+static struct vm_page *car_victim(struct vm_page_pool *pool, unsigned *budget)
+{
+    unsigned stuck = 0, patience = (*budget + 1) / 2;
+    while (*budget > 0) {
+        struct vm_page *page = next_page(pool, stuck >= patience);
+        if (!page)
+            return NULL;
+        --*budget;
+        if (!policy_stays(pool, page)) {
+            policy_move(pool, page, page->state);
+            return page;
+        }
+        stuck += page->state == VM_PAGE_ACTIVE && !policy_may_go(pool, page);
+        policy_move(pool, page, VM_PAGE_ACTIVE);
+    }
+    return NULL;
+}
+
+static void car_ghost(struct vm_page_pool *pool, const struct vm_page *page, uint64_t key)
+{
+    bool recent = page->state == VM_PAGE_INACTIVE;
+    vm_ghosts_add(&pool->ghosts, recent ? VM_GHOST_RECENT : VM_GHOST_FREQUENT, key);
+}
+
+const struct vm_policy vm_policy_car = {
+    .name = "car",
+    .published = "Bansal and Modha, FAST 2004",
+    .insert = car_insert,
+    .referenced = policy_set_referenced,
+    .victim = car_victim,
+    .ghost = car_ghost,
+};
