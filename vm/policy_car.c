@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* CAR, which is ARC for accessed bits: two clocks, of pages that came once (INACTIVE, its T1) and of
  * pages that were referenced since or came back (ACTIVE, its T2). A ghost that comes back says which of
- * them is too small, and moves the target, the size that INACTIVE should have. Here the capacity
- * is whatever the queues have, and the ghosts' order is that of vm_ghosts. */
+ * them is too small, and moves the target, the size that INACTIVE should have.
+ *
+ * Other than in the paper, the capacity is whatever the queues have; the ghosts' order is that of
+ * vm_ghosts; the older half of the ghosts don't count; and a step of the target is no more than a
+ * part of the capacity. docs/bench.md says what the last two are for. */
 #include "page.h"
+
+#define LONGEST_STEP 32 /* this part of the capacity */
 
 static size_t least(size_t a, size_t b)
 {
@@ -15,21 +20,27 @@ static size_t most(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* As many ghosts as CAR would have: INACTIVE and its ghosts are no more than the capacity, all pages and
+static size_t half(size_t n)
+{
+    return n - n / 2;
+}
+
+/* The paper has as many ghosts that INACTIVE and its own are no more than the capacity, all pages and
  * all ghosts no more than twice that. */
 static void set_limits(const struct vm_page_pool *pool, size_t capacity, size_t limit[3])
 {
     size_t pages = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE];
+    size_t recent = capacity - pool->count[VM_PAGE_INACTIVE];
+    size_t there = least(pool->ghosts.count[VM_GHOST_RECENT], recent);
     limit[VM_GHOST_NONE] = 0;
-    limit[VM_GHOST_RECENT] = capacity - pool->count[VM_PAGE_INACTIVE];
-    size_t recent = least(pool->ghosts.count[VM_GHOST_RECENT], limit[VM_GHOST_RECENT]);
-    limit[VM_GHOST_FREQUENT] = 2 * capacity - pages - recent;
+    limit[VM_GHOST_RECENT] = half(recent);
+    limit[VM_GHOST_FREQUENT] = half(2 * capacity - pages - there);
 }
 
-/* `of` and `against` are the sizes of the list where the ghost was and of the other. */
-static size_t step(size_t of, size_t against)
+/* By how many times the other list is longer than `of`, where the ghost was. */
+static size_t choose_step(size_t of, size_t other, size_t capacity)
 {
-    return most(1, against / most(1, of));
+    return most(1, least(other / most(1, of), capacity / LONGEST_STEP));
 }
 
 static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t capacity,
@@ -37,9 +48,9 @@ static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t ca
 {
     size_t recent = size[VM_GHOST_RECENT], frequent = size[VM_GHOST_FREQUENT];
     if (found == VM_GHOST_RECENT)
-        pool->target += step(recent, frequent);
+        pool->target += choose_step(recent, frequent, capacity);
     else
-        pool->target -= least(pool->target, step(frequent, recent));
+        pool->target -= least(pool->target, choose_step(frequent, recent, capacity));
     pool->target = least(pool->target, capacity);
 }
 

@@ -4,7 +4,7 @@
 
 #include "page.h"
 
-#define MOST_PAGES 64
+#define MOST_PAGES 256
 #define GHOSTS 256
 #define ALL SIZE_MAX
 
@@ -300,44 +300,56 @@ static void test_car_ghosts_move_the_target(void)
     assert_counts(3, 5);
 }
 
-/* The target moves by how much longer the other list is, and stays from 0 to the capacity. */
-static void test_car_steps_are_as_long_as_the_lists(void)
+/* 142 pages, 2 of them on INACTIVE; then `frequent` of ACTIVE have gone, and page 140 of INACTIVE. */
+static void leave_ghosts(unsigned frequent)
 {
     begin(&vm_policy_car, GHOSTS);
-    make_active(0, 16);
-    insert_many(16, 2);
-    pool.target = 16;
-    for (unsigned i = 0; i < 6; i++)
+    make_active(0, 140);
+    insert_many(140, 2);
+    pool.target = 200;
+    for (unsigned i = 0; i < frequent; i++)
         assert_int_equal(evict(), i);
     pool.target = 1;
-    assert_int_equal(evict(), 16);
-    assert_ghosts(1, 6);
-    assert_true(insert(16));
-    assert_int_equal(pool.target, 7);
+    assert_int_equal(evict(), 140);
+    assert_ghosts(1, frequent);
+}
+
+static void test_car_steps_are_as_long_as_the_lists(void)
+{
+    leave_ghosts(3);
+    assert_true(insert(140));
+    assert_int_equal(pool.target, 4);
+    leave_ghosts(6);
+    assert_true(insert(140));
+    assert_int_equal(pool.target, 5); /* a 32nd of 136 pages is 4 */
     assert_true(insert(0));
-    assert_int_equal(pool.target, 6);
+    assert_int_equal(pool.target, 4);
+}
+
+static void test_car_target_stays_between_0_and_all(void)
+{
+    leave_ghosts(6);
     pool.target = 0;
-    assert_true(insert(1));
+    assert_true(insert(0));
     assert_int_equal(pool.target, 0);
-    assert_int_equal(pool.count[VM_PAGE_INACTIVE], 1);
-    assert_int_equal(evict(), 17);
-    pool.target = 14;
-    assert_true(insert(17));
-    assert_int_equal(pool.target, 14); /* 13 pages and the one that comes */
+    pool.target = 136; /* 136 pages, and the one that comes */
+    assert_true(insert(140));
+    assert_int_equal(pool.target, 137);
 }
 
 static void test_car_target_falls_by_more_than_one(void)
 {
     begin(&vm_policy_car, GHOSTS);
     make_active(0, 4);
-    insert_many(4, 12);
+    insert_many(4, 140);
     for (unsigned i = 4; i < 10; i++)
         assert_int_equal(evict(), i);
-    pool.target = 10;
+    pool.target = 200;
     assert_int_equal(evict(), 0);
     assert_ghosts(6, 1);
-    assert_true(insert(0)); /* 4 of the 6 count: there are 10 pages, 6 of them on INACTIVE */
-    assert_int_equal(pool.target, 6);
+    pool.target = 100;
+    assert_true(insert(0)); /* 138 pages, 134 of them on INACTIVE: half of 4 ghosts count */
+    assert_int_equal(pool.target, 98);
 }
 
 static void test_car_remembers_no_more_than_the_paper(void)
@@ -367,15 +379,15 @@ static void leave_three_active(void)
     assert_ghosts(0, 9);
 }
 
-/* With the page that comes there are 4: of 8 in all, 5 are ghosts. */
+/* With the page that comes there are 4: of 8 in all, 5 are ghosts, and half of them count. */
 static void test_car_limits_ghosts_of_active(void)
 {
     leave_three_active();
-    assert_false(insert(3));
-    assert_on(3, VM_PAGE_INACTIVE);
+    assert_false(insert(5));
+    assert_on(5, VM_PAGE_INACTIVE);
     assert_int_equal(pool.target, 1);
     leave_three_active();
-    assert_true(insert(4));
+    assert_true(insert(6));
     assert_int_equal(pool.target, 0);
 }
 
@@ -612,6 +624,7 @@ UNIT_MAIN("replacement policies", TEST(test_policies_agree),
           TEST(test_car_moves_referenced_pages_to_active),
           TEST(test_car_takes_from_active_below_the_target), TEST(test_car_ghosts_move_the_target),
           TEST(test_car_steps_are_as_long_as_the_lists),
+          TEST(test_car_target_stays_between_0_and_all),
           TEST(test_car_target_falls_by_more_than_one),
           TEST(test_car_remembers_no_more_than_the_paper), TEST(test_car_limits_ghosts_of_active),
           TEST(test_car_gives_up_a_queue_that_may_not_go), TEST(test_car_resists_a_scan),
