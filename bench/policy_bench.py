@@ -43,8 +43,8 @@ def write_lines(path):
 def programs():
     """{trace: the program and its arguments}"""
     lines = f"{TRACES}/lines"
-    return {"cc1": [compiler(), "-quiet", "-std=gnu11", "-O2", "-Iinclude", "-Ivm", "vm/fault.c", "-o",
-                    f"{TRACES}/cc1.s"],
+    return {"cc1": [compiler(), "-quiet", "-std=gnu11", "-O2", "-ffreestanding", "-Iinclude", "-Ivm",
+                    "vm/fault.c", "-o", f"{TRACES}/cc1.s"],
             "sort": ["sort", "--parallel=1", "-S", "8M", "-o", f"{TRACES}/sorted", lines],
             "python3": ["python3", "-I", "-S", "-c", SCRIPT]}
 
@@ -54,7 +54,10 @@ def record(name, command, most):
     path = f"{TRACES}/{name}-{most}"
     if os.path.exists(path):
         return path
-    lackey = ["valgrind", "--tool=lackey", "--trace-mem=yes", "--log-fd=3", *command]
+    # A program that fails would be another trace.
+    subprocess.run(command, check=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
+    lackey = ["valgrind", "--vgdb=no", "--tool=lackey", "--trace-mem=yes", "--log-fd=3", *command]
     script = 'exec "$@" 3>&1 >/dev/null 2>&1 </dev/null'
     with subprocess.Popen(["sh", "-c", script, "sh", *lackey], env=ENVIRONMENT,
                           stdout=subprocess.PIPE) as traced:
