@@ -4,11 +4,13 @@
  * them is too small, and moves the target, the size that INACTIVE should have.
  *
  * Other than in the paper, the capacity is whatever the queues have; the ghosts' order is that of
- * vm_ghosts; the older half of the ghosts don't count; and a step of the target is no more than a
- * part of the capacity. docs/bench.md says what the last two are for. */
+ * vm_ghosts; the older half of the ghosts don't count; and steps of the target have a longest.
+ * docs/bench.md says what the last two are for. */
 #include "page.h"
 
-#define LONGEST_STEP 32 /* this part of the capacity */
+/* A step of the target is at most 8 pages, or a 32nd of the capacity if that is more. */
+#define STEP_PAGES 8
+#define STEP_PART 32
 
 static size_t least(size_t a, size_t b)
 {
@@ -40,7 +42,8 @@ static void set_limits(const struct vm_page_pool *pool, size_t capacity, size_t 
 /* By how many times the other list is longer than `of`, where the ghost was. */
 static size_t choose_step(size_t of, size_t other, size_t capacity)
 {
-    return most(1, least(other / most(1, of), capacity / LONGEST_STEP));
+    size_t longest = most(STEP_PAGES, capacity / STEP_PART);
+    return most(1, least(other / most(1, of), longest));
 }
 
 static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t capacity,

@@ -4,8 +4,8 @@
 
 #include "page.h"
 
-#define MOST_PAGES 256
-#define GHOSTS 256
+#define MOST_PAGES 512
+#define GHOSTS 512
 #define ALL SIZE_MAX
 
 static const struct vm_policy *const policies[] = {&vm_policy_car, &vm_policy_clock,
@@ -26,7 +26,7 @@ static void begin(const struct vm_policy *policy, size_t ghosts)
     vm_ghosts_init(&pool.ghosts, memory, ghosts);
 }
 
-/* Different ones never share tag or, in a table of 256, more than a fourth of a set. */
+/* Different ones never share tag or, in a table of 512, more than a fourth of a set. */
 static uint64_t key_of(const struct vm_page *page)
 {
     uint64_t number = (uint64_t)(page - pages) + 1;
@@ -300,35 +300,38 @@ static void test_car_ghosts_move_the_target(void)
     assert_counts(3, 5);
 }
 
-/* 142 pages, 2 of them on INACTIVE; then `frequent` of ACTIVE have gone, and page 140 of INACTIVE. */
-static void leave_ghosts(unsigned frequent)
+/* `active` pages of ACTIVE and 2 of INACTIVE; then `frequent` of ACTIVE have gone, and the first of INACTIVE. */
+static void leave_ghosts(unsigned active, unsigned frequent)
 {
     begin(&vm_policy_car, GHOSTS);
-    make_active(0, 140);
-    insert_many(140, 2);
-    pool.target = 200;
+    make_active(0, active);
+    insert_many(active, 2);
+    pool.target = 1000;
     for (unsigned i = 0; i < frequent; i++)
         assert_int_equal(evict(), i);
     pool.target = 1;
-    assert_int_equal(evict(), 140);
+    assert_int_equal(evict(), active);
     assert_ghosts(1, frequent);
 }
 
 static void test_car_steps_are_as_long_as_the_lists(void)
 {
-    leave_ghosts(3);
+    leave_ghosts(140, 3);
     assert_true(insert(140));
     assert_int_equal(pool.target, 4);
-    leave_ghosts(6);
+    leave_ghosts(140, 20);
     assert_true(insert(140));
-    assert_int_equal(pool.target, 5); /* a 32nd of 136 pages is 4 */
-    assert_true(insert(0));
-    assert_int_equal(pool.target, 4);
+    assert_int_equal(pool.target, 9); /* 8 at most */
+    assert_true(insert(19));
+    assert_int_equal(pool.target, 8);
+    leave_ghosts(340, 20);
+    assert_true(insert(340));
+    assert_int_equal(pool.target, 11); /* a 32nd of 322 pages is 10 */
 }
 
 static void test_car_target_stays_between_0_and_all(void)
 {
-    leave_ghosts(6);
+    leave_ghosts(140, 6);
     pool.target = 0;
     assert_true(insert(0));
     assert_int_equal(pool.target, 0);
