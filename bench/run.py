@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Prints the figures that docs/bench.md describes: "sim", the core alone on the simulated machine;
-"guest", programs in the reference kernel beside Debian's Linux, in instructions."""
+"guest", programs in the reference kernel beside Debian's Linux, in instructions; "policies", misses of the
+replacement policies on traces of pages."""
 import argparse
 import json
 import os
@@ -11,6 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import guest_bench  # noqa: E402
+import policy_bench  # noqa: E402
 import sim_figures  # noqa: E402
 
 
@@ -35,12 +37,14 @@ def show_guest(figures):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("parts", metavar="PART", nargs="*", help="sim, guest; without: both")
+    parser.add_argument("parts", metavar="PART", nargs="*", help="sim, guest, policies; without: all")
+    parser.add_argument("--short", action="store_true",
+                        help="policies: on short traces, in less than a minute")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
     arguments = parser.parse_args()
     for part in arguments.parts:
-        if part not in ("sim", "guest"):
-            parser.error(f"{part}: no such part; sim or guest")
+        if part not in ("sim", "guest", "policies"):
+            parser.error(f"{part}: no such part; sim, guest or policies")
     os.chdir(ROOT)
     results = {}
     if not arguments.parts or "sim" in arguments.parts:
@@ -53,6 +57,9 @@ def main():
         show_guest(figures)
         results["guest"] = {name: {"linux": linux, "quire": quire}
                             for name, linux, quire in figures}
+    if not arguments.parts or "policies" in arguments.parts:
+        results["policies"] = policy_bench.measure(arguments.short)
+        policy_bench.show(results["policies"])
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=2)

@@ -16,10 +16,10 @@ def run(arguments):
                           text=True).stdout
 
 
-def build_program():
+def build(*targets):
     if not os.path.exists(f"{BUILD}/build.ninja"):
         run(["meson", "setup", BUILD, "-Dkernel=false", "-Dbuildtype=release"])
-    run(["ninja", "-C", BUILD, "bench/sim-bench"])
+    run(["ninja", "-C", BUILD, *targets])
 
 
 def rows(text):
@@ -45,7 +45,7 @@ def instructions(size):
 
 def measure():
     """[(operation, [ns by size], [instructions by size])]"""
-    build_program()
+    build("bench/sim-bench")
     times = [rows(run([PROGRAM, str(size)])) for size in SIZES]
     counts = [instructions(size) for size in SIZES]
     return [(name, [time[name] for time in times], [count[name] for count in counts])

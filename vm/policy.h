@@ -19,7 +19,8 @@ struct vm_policy {
     /* The page has been accessed, at most once in a generation. */
     void (*referenced)(struct vm_page_pool *pool, struct vm_page *page);
     /* The page to go next, which is on its queue still, but at the tail; or NULL. Looks at no more than
-     * *budget pages, and takes those off it. Pages that can't go (policy_may_go) are passed over. */
+     * *budget pages, and takes those off it. Pages that can't go (policy_may_go) are passed over. NULL
+     * with some budget left: there are no pages. */
     struct vm_page *(*victim)(struct vm_page_pool *pool, unsigned *budget);
     /* The page, still on its queue, goes. */
     void (*ghost)(struct vm_page_pool *pool, const struct vm_page *page, uint64_t key);
@@ -29,7 +30,7 @@ struct vm_policy {
 extern const struct vm_policy vm_policy_car, vm_policy_clock, vm_policy_two_lists;
 
 /* Ghosts: a table of as many as there are frames, 8 bytes each, found by a hash of the key. In two
- * lists; the older half of a set of four makes room. */
+ * lists; a new one takes the place of the oldest of its set of four. */
 enum vm_ghost_list { VM_GHOST_NONE, VM_GHOST_RECENT, VM_GHOST_FREQUENT };
 
 struct vm_ghost {
@@ -62,5 +63,14 @@ enum vm_ghost_list vm_ghosts_take(struct vm_ghosts *ghosts, uint64_t key, const 
 /* The queues: pages come at the tail. */
 void page_queue_append(struct vm_page_pool *pool, struct vm_page *page, int state);
 void page_queue_remove(struct vm_page_pool *pool, struct vm_page *page);
+
+/* What the policies share. */
+struct vm_page *policy_oldest(const struct vm_page_pool *pool, int state);
+/* A page that has come: what referenced it before doesn't count. */
+void policy_add(struct vm_page_pool *pool, struct vm_page *page, int state);
+void policy_move(struct vm_page_pool *pool, struct vm_page *page, int state);
+void policy_set_referenced(struct vm_page_pool *pool, struct vm_page *page);
+/* The hand passes: whether the page stays, since it has been referenced or may not go. */
+bool policy_stays(const struct vm_page_pool *pool, struct vm_page *page);
 
 #endif

@@ -1,91 +1,117 @@
 /* SPDX-License-Identifier: MIT */
-/* CAR: clock with adaptive replacement. S. Bansal and D. Modha, FAST 2004, figure 2. INACTIVE is T1, pages
- * accessed once of late; ACTIVE is T2, those accessed again; the ghosts are B1 and B2. The capacity c is what
- * is on the two queues now. Ghosts aren't counted but aged: the youngest of each list, up to its limit. */
+/* CAR, which is ARC for accessed bits: two clocks, of pages that came once (INACTIVE, its T1) and of
+ * pages that were referenced since or came back (ACTIVE, its T2). A ghost that comes back says which of
+ * them is too small, and moves the target, the size that INACTIVE should have.
+ *
+ * Other than in the paper, the capacity is whatever the queues have; the ghosts' order is that of
+ * vm_ghosts; the older half of the ghosts don't count; and steps of the target have a longest.
+ * docs/bench.md says what the last two are for. */
 #include "page.h"
 
-static size_t capacity(const struct vm_page_pool *pool)
-{
-    size_t pages = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE];
-    return pages > 0 ? pages : 1;
-}
+/* A step of the target is at most 8 pages, or a 32nd of the capacity if that is more. */
+#define STEP_PAGES 8
+#define STEP_PART 32
 
-static size_t smaller(size_t a, size_t b)
+static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* A step of the target: the longer the other list of ghosts is than the one that was hit, the larger. */
-static size_t step(const struct vm_ghosts *ghosts, enum vm_ghost_list hit, enum vm_ghost_list other)
+static size_t most(size_t a, size_t b)
 {
-    size_t of_hit = ghosts->count[hit] + 1, of_other = ghosts->count[other];
-    return of_other > of_hit ? of_other / of_hit : 1;
+    return a > b ? a : b;
 }
 
-static enum vm_ghost_list take_ghost(struct vm_page_pool *pool, uint64_t key)
+static size_t half(size_t n)
 {
-    size_t c = capacity(pool), recent = pool->count[VM_PAGE_INACTIVE];
-    size_t b1 = c - smaller(recent, c);
-    size_t limit[3] = {0, b1, c - smaller(smaller(b1, pool->ghosts.count[VM_GHOST_RECENT]), c)};
-    return vm_ghosts_take(&pool->ghosts, key, limit);
+    return n - n / 2;
 }
 
-static bool insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
+/* The paper has as many ghosts that INACTIVE and its own are no more than the capacity, all pages and
+ * all ghosts no more than twice that. */
+static void set_limits(const struct vm_page_pool *pool, size_t capacity, size_t limit[3])
 {
-    enum vm_ghost_list ghost = take_ghost(pool, key);
-    if (ghost == VM_GHOST_RECENT)
-        pool->target = smaller(
-            pool->target + step(&pool->ghosts, VM_GHOST_RECENT, VM_GHOST_FREQUENT), capacity(pool));
-    else if (ghost == VM_GHOST_FREQUENT)
-        pool->target -=
-            smaller(step(&pool->ghosts, VM_GHOST_FREQUENT, VM_GHOST_RECENT), pool->target);
-    page_queue_append(pool, page, ghost == VM_GHOST_NONE ? VM_PAGE_INACTIVE : VM_PAGE_ACTIVE);
-    return ghost != VM_GHOST_NONE;
+    size_t pages = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE];
+    size_t recent = capacity - pool->count[VM_PAGE_INACTIVE];
+    size_t there = least(pool->ghosts.count[VM_GHOST_RECENT], recent);
+    limit[VM_GHOST_NONE] = 0;
+    limit[VM_GHOST_RECENT] = half(recent);
+    limit[VM_GHOST_FREQUENT] = half(2 * capacity - pages - there);
 }
 
-static void referenced(struct vm_page_pool *pool, struct vm_page *page)
+/* By how many times the other list is longer than `of`, where the ghost was. */
+static size_t choose_step(size_t of, size_t other, size_t capacity)
 {
-    (void)pool;
-    __atomic_store_n(&page->referenced, 1, __ATOMIC_RELAXED);
+    size_t longest = most(STEP_PAGES, capacity / STEP_PART);
+    return most(1, least(other / most(1, of), longest));
 }
 
-/* The queue whose hand moves next. */
-static int queue_of_victim(const struct vm_page_pool *pool)
+static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t capacity,
+                  const size_t size[3])
 {
-    size_t recent = pool->count[VM_PAGE_INACTIVE];
-    bool from_recent = recent > 0 && recent >= (pool->target > 0 ? pool->target : 1);
-    return from_recent || pool->count[VM_PAGE_ACTIVE] == 0 ? VM_PAGE_INACTIVE : VM_PAGE_ACTIVE;
+    size_t recent = size[VM_GHOST_RECENT], frequent = size[VM_GHOST_FREQUENT];
+    if (found == VM_GHOST_RECENT)
+        pool->target += choose_step(recent, frequent, capacity);
+    else
+        pool->target -= least(pool->target, choose_step(frequent, recent, capacity));
+    pool->target = least(pool->target, capacity);
 }
 
-static struct vm_page *victim(struct vm_page_pool *pool, unsigned *budget)
+static bool car_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
 {
-    for (; *budget > 0; (*budget)--) {
-        int state = queue_of_victim(pool);
-        if (pool->count[state] == 0)
+    size_t capacity = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE] + 1;
+    size_t limit[3], size[3];
+    set_limits(pool, capacity, limit);
+    for (int list = 0; list < 3; list++)
+        size[list] = least(pool->ghosts.count[list], limit[list]);
+    enum vm_ghost_list found = vm_ghosts_take(&pool->ghosts, key, limit);
+    if (found != VM_GHOST_NONE)
+        adapt(pool, found, capacity, size);
+    policy_add(pool, page, found == VM_GHOST_NONE ? VM_PAGE_INACTIVE : VM_PAGE_ACTIVE);
+    return found != VM_GHOST_NONE;
+}
+
+/* `only_inactive`: so many of ACTIVE's pages may not go that it's the other's turn. */
+static struct vm_page *next_page(const struct vm_page_pool *pool, bool only_inactive)
+{
+    size_t inactive = pool->count[VM_PAGE_INACTIVE];
+    bool turn = only_inactive || inactive >= most(1, pool->target);
+    struct vm_page *page = turn ? policy_oldest(pool, VM_PAGE_INACTIVE) : NULL;
+    if (!page)
+        page = policy_oldest(pool, VM_PAGE_ACTIVE);
+    return page ? page : policy_oldest(pool, VM_PAGE_INACTIVE);
+}
+
+/* What may not go ends up on ACTIVE, as if it were referenced: INACTIVE is for pages that leave. */
+static struct vm_page *car_victim(struct vm_page_pool *pool, unsigned *budget)
+{
+    unsigned stuck = 0, patience = (*budget + 1) / 2;
+    while (*budget > 0) {
+        struct vm_page *page = next_page(pool, stuck >= patience);
+        if (!page)
             return NULL;
-        struct vm_page *page = pool->queue[state].next;
-        bool used = __atomic_exchange_n(&page->referenced, 0, __ATOMIC_RELAXED);
-        page_queue_remove(pool, page);
-        page_queue_append(pool, page, used ? VM_PAGE_ACTIVE : state);
-        if (!used && policy_may_go(pool, page)) {
-            (*budget)--;
+        --*budget;
+        if (!policy_stays(pool, page)) {
+            policy_move(pool, page, page->state);
             return page;
         }
+        stuck += page->state == VM_PAGE_ACTIVE && !policy_may_go(pool, page);
+        policy_move(pool, page, VM_PAGE_ACTIVE);
     }
     return NULL;
 }
 
-static void ghost(struct vm_page_pool *pool, const struct vm_page *page, uint64_t key)
+static void car_ghost(struct vm_page_pool *pool, const struct vm_page *page, uint64_t key)
 {
-    vm_ghosts_add(&pool->ghosts,
-                  page->state == VM_PAGE_ACTIVE ? VM_GHOST_FREQUENT : VM_GHOST_RECENT, key);
+    bool recent = page->state == VM_PAGE_INACTIVE;
+    vm_ghosts_add(&pool->ghosts, recent ? VM_GHOST_RECENT : VM_GHOST_FREQUENT, key);
 }
 
 const struct vm_policy vm_policy_car = {
-    .name = "CAR",
-    .published = "S. Bansal, D. Modha: CAR: Clock with Adaptive Replacement, FAST 2004",
-    .insert = insert,
-    .referenced = referenced,
-    .victim = victim,
-    .ghost = ghost,
+    .name = "car",
+    .published = "Bansal and Modha, FAST 2004",
+    .insert = car_insert,
+    .referenced = policy_set_referenced,
+    .victim = car_victim,
+    .ghost = car_ghost,
 };
