@@ -67,6 +67,9 @@ region_id scenario_region(addr_t base, size_t pages, unsigned lock);
 sim_file *scenario_file(addr_t base, size_t pages, unsigned lock, int mapping);
 /* Writes first + i to the first byte of page i. */
 void scenario_number(addr_t base, size_t pages, unsigned first);
+/* Two pages at SPOT, with a 1 and a 2 in them: a `begin`. And who frees two frames: an actor. */
+void scenario_two_pages(void);
+int scenario_reclaim(void);
 /* The region at the address. */
 region_id scenario_find(addr_t address);
 /* Makes `child` a copy of `program`. */

@@ -79,6 +79,18 @@ void scenario_number(addr_t base, size_t pages, unsigned first)
         OK(sim_write_byte(base + PAGES(i), (uint8_t)(first + i)));
 }
 
+void scenario_two_pages(void)
+{
+    scenario_region(SPOT, 2, LOCK_RW);
+    scenario_number(SPOT, 2, 1);
+}
+
+int scenario_reclaim(void)
+{
+    (void)vm_reclaim(2);
+    return VM_OK;
+}
+
 region_id scenario_find(addr_t address)
 {
     vm_region_info info;

@@ -66,6 +66,7 @@
     X(reclaim_against_fork) \
     X(reclaim_against_unmap) \
     X(reclaim_against_writer) \
+    X(reclaim_of_a_file_against_unmap) \
     X(reclaim_of_a_file_against_writer) \
     X(two_reclaimers_against_reader) \
     X(last_owner_against_exit) \

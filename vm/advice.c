@@ -39,30 +39,12 @@ static int advise_access(aspace_id aid, addr_t address, addr_t size, uint8_t adv
 
 /* ---- bringing in --------------------------------------------------------------------------------- */
 
-/* => the region's cache: locked. Whether an access would have to read. */
-static bool must_read(vm_cache_ref *top, off_t offset)
-{
-    bool reads = false, skipping = false, ended = false;
-    for (vm_cache_ref *at = top; at; at = chain_step(top, at)) {
-        if (ended || (skipping && at->temporary))
-            continue;
-        const void *value = vm_cache_lookup_page(at, offset);
-        skipping |= cache_is_skip(value);
-        bool in_store =
-            !cache_is_page(value) && (cache_is_swapped(value) || cache_store_has_page(at, offset));
-        reads |= in_store;
-        ended |= in_store || cache_is_page(value);
-    }
-    return reads;
-}
-
 /* The next address in the range at which something must be read. */
 struct absent {
     addr_t at;
     bool at_end;
 };
 
-#define FOUND 1
 static int find_absent(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     struct absent *absent = argument;
@@ -71,13 +53,14 @@ static int find_absent(vm_region *region, addr_t first, addr_t last, void *argum
         return VM_OK;
     addr_t at = first < absent->at ? absent->at : first;
     cache_lock(region->cache_ref);
-    while (!(found = must_read(region->cache_ref, region_offset(region, at))) &&
+    while (!(found = contents_whereabouts(region->cache_ref, region_offset(region, at)) ==
+                     CONTENTS_IN_STORE) &&
            last - at >= VM_PAGE_SIZE)
         at += VM_PAGE_SIZE;
     cache_unlock(region->cache_ref);
     absent->at = found ? at : last + 1;
     absent->at_end = !found && last == UINTPTR_MAX;
-    return found ? FOUND : VM_OK;
+    return found ? CONTENTS_FOUND : VM_OK;
 }
 
 /* As far as frames are free anyway: it is a hint. A page that can't be read is left to its access. */
@@ -85,32 +68,32 @@ static int will_need(aspace_id aid, addr_t address, addr_t size)
 {
     struct absent absent = {.at = address};
     int result;
-    while ((result = visit_range(aid, address, size, find_absent, &absent)) == FOUND &&
+    while ((result = visit_range(aid, address, size, find_absent, &absent)) == CONTENTS_FOUND &&
            page_available() > vm_system.pages.reserve.low) {
         (void)vm_fault_aspace(aid, absent.at, VM_ACCESS_READ);
         absent.at_end = absent.at > UINTPTR_MAX - VM_PAGE_SIZE;
         absent.at += VM_PAGE_SIZE;
     }
-    return result == FOUND ? VM_OK : result;
+    return result == CONTENTS_FOUND ? VM_OK : result;
 }
 
 /* ---- going --------------------------------------------------------------------------------------- */
 
-/* => cache: locked. Calls `visit` for each page that the region's own cache has in the part. */
-static void for_each_own(const vm_region *region, addr_t first, addr_t last,
-                         void (*visit)(vm_cache *cache, struct vm_page *value, uint64_t key))
+/* => cache: locked. Calls `visit` for what the cache has in the region's part. */
+typedef void visit_value(vm_cache *cache, struct vm_page *value, uint64_t key, bool *lost);
+static void for_each_value(vm_cache *cache, const vm_region *region, addr_t first, addr_t last,
+                           visit_value *visit, bool *lost)
 {
     uint64_t key = (uint64_t)region_offset(region, first) >> VM_PAGE_SHIFT;
     uint64_t end = (uint64_t)region_offset(region, last) >> VM_PAGE_SHIFT;
-    vm_cache *cache = region->cache_ref->cache;
     struct vm_page *value;
     for (; (value = radix_next(&cache->pages, &key)) != NULL && key <= end; key++)
-        visit(cache, value, key);
+        visit(cache, value, key, lost);
 }
 
-static void make_cold(vm_cache *cache, struct vm_page *value, uint64_t key)
+static void make_cold(vm_cache *cache, struct vm_page *value, uint64_t key, bool *lost)
 {
-    (void)cache, (void)key;
+    (void)cache, (void)key, (void)lost;
     if (cache_is_page(value) && value->busy == 0)
         page_deactivate(value);
 }
@@ -124,44 +107,29 @@ static int cold_part(vm_region *region, addr_t first, addr_t last, void *unused)
         return ERR_INVALID_ARGS;
     cache_lock(region->cache_ref);
     mapping_forget_access(region, first, last);
-    for_each_own(region, first, last, make_cold);
+    for_each_value(region->cache_ref->cache, region, first, last, make_cold, NULL);
     cache_unlock(region->cache_ref);
     return VM_OK;
 }
 
-/* A part to be written out, found anew each time, since the map isn't held meanwhile. */
-struct pageout {
-    addr_t at;
-    bool at_end;
-    vm_cache_ref *ref;
-    uint64_t first, last;
-};
-
-static int find_pageout(vm_region *region, addr_t first, addr_t last, void *argument)
+static int find_pageout(vm_region *region, addr_t first, addr_t last, void *part)
 {
-    struct pageout *out = argument;
-    if (out->at_end || last < out->at || region->is_device)
+    if (region->is_device || !contents_is_next(part, last))
         return VM_OK;
     if (region_is_wired(region))
         return ERR_INVALID_ARGS;
-    if (first < out->at)
-        first = out->at;
-    vm_cache_acquire_ref(region->cache_ref);
-    out->ref = region->cache_ref;
-    out->first = (uint64_t)region_offset(region, first) >> VM_PAGE_SHIFT;
-    out->last = (uint64_t)region_offset(region, last) >> VM_PAGE_SHIFT;
-    out->at = last + 1;
-    out->at_end = last == UINTPTR_MAX;
-    return FOUND;
+    contents_take_part(part, region, first, last);
+    return CONTENTS_FOUND;
 }
 
 static int page_out(aspace_id aid, addr_t address, addr_t size)
 {
-    struct pageout out = {.at = address};
+    struct contents_part part = {.at = address};
     int result;
-    while ((result = visit_range(aid, address, size, find_pageout, &out)) == FOUND) {
-        (void)reclaim_pages(out.ref, out.first, out.last);
-        vm_cache_release_ref(out.ref);
+    while ((result = visit_range(aid, address, size, find_pageout, &part)) == CONTENTS_FOUND) {
+        (void)reclaim_pages(part.ref, (uint64_t)part.first >> VM_PAGE_SHIFT,
+                            (uint64_t)part.last >> VM_PAGE_SHIFT);
+        vm_cache_release_ref(part.ref);
     }
     return result;
 }
@@ -169,8 +137,9 @@ static int page_out(aspace_id aid, addr_t address, addr_t size)
 /* ---- forgetting ---------------------------------------------------------------------------------- */
 
 /* What swap has of it needn't be kept: it is forgotten at once. */
-static void make_discardable(vm_cache *cache, struct vm_page *value, uint64_t key)
+static void make_discardable(vm_cache *cache, struct vm_page *value, uint64_t key, bool *lost)
 {
+    (void)lost;
     if (cache_is_swapped(value)) {
         cache_forget_value(cache, radix_replace(&cache->pages, key, VM_CACHE_LOST));
     } else if (cache_is_page(value) && value->busy == 0) {
@@ -196,47 +165,35 @@ static int free_part(vm_region *region, addr_t first, addr_t last, void *unused)
     cache_lock(region->cache_ref);
     if (is_private(region)) {
         mapping_clean(region, first, last);
-        for_each_own(region, first, last, make_discardable);
+        for_each_value(region->cache_ref->cache, region, first, last, make_discardable, NULL);
     }
     cache_unlock(region->cache_ref);
     return VM_OK;
 }
 
-/* A page that may not be forgotten any more has no other place than its frame. */
-static void keep_page(vm_cache *cache, struct vm_page *value, uint64_t key)
+/* A page that may not be forgotten any more has no other place than its frame. What is lost is said once. */
+static void keep(vm_cache *cache, struct vm_page *value, uint64_t key, bool *lost)
 {
-    (void)cache, (void)key;
-    if (cache_is_page(value) && value->discardable) {
+    if (value == VM_CACHE_LOST) {
+        (void)radix_replace(&cache->pages, key, VM_CACHE_SKIP);
+        *lost = true;
+    } else if (cache_is_page(value) && value->discardable) {
         value->discardable = 0;
         page_set_modified(value);
     }
 }
 
-/* => cache: locked. Whether anything was lost; asked once. */
-static bool take_lost(const vm_region *region, addr_t first, addr_t last)
-{
-    uint64_t key = (uint64_t)region_offset(region, first) >> VM_PAGE_SHIFT;
-    uint64_t end = (uint64_t)region_offset(region, last) >> VM_PAGE_SHIFT;
-    vm_cache *cache = region->cache_ref->cache;
-    const void *value;
-    bool lost = false;
-    for (; (value = radix_next(&cache->pages, &key)) != NULL && key <= end; key++)
-        if (value == VM_CACHE_LOST) {
-            (void)radix_replace(&cache->pages, key, VM_CACHE_SKIP);
-            lost = true;
-        }
-    return lost;
-}
-
+/* Forks since may have put the pages below: there, too, they are to stay. */
 static int keep_part(vm_region *region, addr_t first, addr_t last, void *lost)
 {
+    vm_cache_ref *top = region->cache_ref;
     if (region->is_device)
         return VM_OK;
-    cache_lock(region->cache_ref);
-    for_each_own(region, first, last, keep_page);
-    if (take_lost(region, first, last))
-        *(bool *)lost = true;
-    cache_unlock(region->cache_ref);
+    cache_lock(top);
+    for (vm_cache_ref *at = top; at; at = chain_step(top, at))
+        if (at->temporary)
+            for_each_value(at->cache, region, first, last, keep, lost);
+    cache_unlock(top);
     return VM_OK;
 }
 

@@ -189,6 +189,8 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
     }
     vm_mutex_unlock(&vm_system.vnode_lock);
     vm_cache_ref *source = last ? destroy(ref) : NULL;
+    /* Who has found the cache by a page, and counted a reference, has also told the vnode. */
+    page_lock_barrier();
     store.ops->release_ref(&store);
     return source;
 }

@@ -8,6 +8,7 @@
 #include "aspace.h"
 #include "fault.h"
 #include "mapping.h"
+#include "pagein.h"
 #include "range.h"
 #include "reclaim.h"
 #include "system.h"
@@ -113,41 +114,45 @@ int vm_discard_range(aspace_id aid, addr_t address, addr_t size)
 
 /* ---- writing back ------------------------------------------------------------------------------- */
 
+bool contents_is_next(const struct contents_part *part, addr_t last)
+{
+    return !part->at_end && last >= part->at;
+}
+
+void contents_take_part(struct contents_part *part, vm_region *region, addr_t first, addr_t last)
+{
+    vm_cache_acquire_ref(region->cache_ref);
+    part->ref = region->cache_ref;
+    part->first = region_offset(region, first < part->at ? part->at : first);
+    part->last = region_offset(region, last);
+    part->at = last + 1;
+    part->at_end = last == UINTPTR_MAX;
+}
+
 struct sync {
-    addr_t at;   /* where the next part begins */
-    bool at_end; /* behind the last address */
-    vm_cache_ref *ref;
-    off_t first, last;
+    struct contents_part part;
     int earlier; /* an error of a write that nobody waited for */
 };
 
-/* Finds the first part that has to be written, from sync->at on, and stops there. */
-#define FOUND 1
+/* Finds the first part that has to be written, from where the last one ended, and stops there. */
 static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     struct sync *sync = argument;
-    if (sync->at_end || last < sync->at || !region->cache_ref->is_vnode)
+    if (!region->cache_ref->is_vnode || !contents_is_next(&sync->part, last))
         return VM_OK;
-    if (first < sync->at)
-        first = sync->at;
-    vm_cache_acquire_ref(region->cache_ref);
-    sync->ref = region->cache_ref;
+    contents_take_part(&sync->part, region, first, last);
     sync->earlier = vm_cache_take_error(region->cache_ref, &region->errors_seen);
-    sync->first = region_offset(region, first);
-    sync->last = region_offset(region, last);
-    sync->at = last + 1;
-    sync->at_end = last == UINTPTR_MAX;
-    return FOUND;
+    return CONTENTS_FOUND;
 }
 
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size)
 {
-    struct sync sync = {.at = address};
+    struct sync sync = {.part = {.at = address}};
     int result;
     /* The map isn't held while the store writes: each part is found anew. */
-    while ((result = visit_range(aid, address, size, find_sync_part, &sync)) == FOUND) {
-        int error = writeback_range(sync.ref, sync.first, sync.last);
-        vm_cache_release_ref(sync.ref);
+    while ((result = visit_range(aid, address, size, find_sync_part, &sync)) == CONTENTS_FOUND) {
+        int error = writeback_range(sync.part.ref, sync.part.first, sync.part.last);
+        vm_cache_release_ref(sync.part.ref);
         if (error == VM_OK)
             error = sync.earlier;
         if (error != VM_OK)
@@ -163,17 +168,19 @@ struct residency {
     uint8_t *pages;
 };
 
-/* => the region's cache: locked */
-static bool is_resident(vm_region *region, off_t offset)
+enum contents_whereabouts contents_whereabouts(vm_cache_ref *top, off_t offset)
 {
-    vm_cache_ref *top = region->cache_ref;
-    bool found = false, skipping = false, ended = false;
+    enum contents_whereabouts found = CONTENTS_NOWHERE;
+    bool skipping = false;
     for (vm_cache_ref *at = top; at; at = chain_step(top, at)) {
-        bool hidden = ended || (skipping && at->temporary);
-        const struct vm_page *page = hidden ? NULL : vm_cache_lookup_page(at, offset);
+        if (found != CONTENTS_NOWHERE || (skipping && at->temporary))
+            continue;
+        const struct vm_page *page = vm_cache_lookup_page(at, offset);
         skipping |= cache_is_skip(page);
-        found |= cache_is_page(page) && page->busy == 0;
-        ended |= cache_is_page(page) || cache_is_swapped(page);
+        if (cache_is_page(page))
+            found = page->busy == 0 ? CONTENTS_RESIDENT : CONTENTS_BUSY;
+        else if (cache_is_swapped(page) || cache_store_has_page(at, offset))
+            found = CONTENTS_IN_STORE;
     }
     return found;
 }
@@ -184,7 +191,7 @@ static int residency_part(vm_region *region, addr_t first, addr_t last, void *ar
     cache_lock(region->cache_ref);
     for (addr_t at = first;; at += VM_PAGE_SIZE) {
         residency->pages[(at - residency->address) / VM_PAGE_SIZE] =
-            is_resident(region, region_offset(region, at));
+            contents_whereabouts(region->cache_ref, region_offset(region, at)) == CONTENTS_RESIDENT;
         if (last - at < VM_PAGE_SIZE)
             break;
     }
@@ -271,7 +278,7 @@ static void undo_wiring(vm_address_space *aspace, addr_t address, addr_t last)
 static int find_lazy(vm_region *region, addr_t first, addr_t last, void *unused)
 {
     (void)first, (void)last, (void)unused;
-    return !region->is_device && region->wiring == REGION_WIRING_LAZY ? FOUND : VM_OK;
+    return !region->is_device && region->wiring == REGION_WIRING_LAZY ? CONTENTS_FOUND : VM_OK;
 }
 
 /* The boundaries are still there: nothing joins a region whose wiring is under way. False: a part's is no
@@ -279,7 +286,7 @@ static int find_lazy(vm_region *region, addr_t first, addr_t last, void *unused)
 static bool end_wiring(vm_address_space *aspace, addr_t address, addr_t last)
 {
     vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    bool whole = for_each_part(aspace, address, last, find_lazy, NULL) != FOUND;
+    bool whole = for_each_part(aspace, address, last, find_lazy, NULL) != CONTENTS_FOUND;
     if (whole)
         rewire_parts(aspace, address, last, end_wire);
     aspace_write_unlock(aspace);

@@ -23,9 +23,11 @@ void reclaim_note_shortage(struct reclaim_attempt *attempt)
     attempt->shortage = vm_atomic_load(&POOL->shortage, __ATOMIC_RELAXED);
 }
 
-/* Somebody else may be about to free frames: pages are being written. */
+/* Somebody else may be about to free frames: pages are being written. Or he has by now. */
 static int wait_for_frames(struct reclaim_attempt *attempt, int again)
 {
+    if (page_available() > 0)
+        return again;
     if (vm_atomic_load(&vm_system.busy_pages, __ATOMIC_RELAXED) == 0 ||
         attempt->waits++ >= MOST_WAITS)
         return ERR_NO_MEMORY;

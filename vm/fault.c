@@ -391,14 +391,14 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
     do {
         reclaim_note_shortage(&attempt);
         result = try_fault(&f);
-        if (result == ERR_NO_MEMORY)
-            result = reclaim_for(&attempt, TRY_AGAIN);
         if (result == ERR_VM_PF_BAD_ADDRESS && !grown) {
-            grown = true;
             result = region_grow_stack(aspace, f.address);
-            if (result == VM_OK)
+            grown = result == VM_OK;
+            if (grown)
                 result = TRY_AGAIN;
         }
+        if (result == ERR_NO_MEMORY)
+            result = reclaim_for(&attempt, TRY_AGAIN);
     } while (result == TRY_AGAIN);
     if (result != VM_OK)
         VM_COUNT(failed_faults);

@@ -19,11 +19,12 @@ static enum vm_memory_level level_now(bool critical)
 void reclaim_tell(bool critical)
 {
     enum vm_memory_level level = level_now(critical);
-    if (vm_atomic_exchange(&RECLAIM->level, level, __ATOMIC_RELAXED) == level)
+    if (vm_atomic_load(&RECLAIM->level, __ATOMIC_RELAXED) == level)
         return;
     vm_mutex_lock(&RECLAIM->notice_lock, VM_RANK_NOTICE);
-    list_for_each(link, &RECLAIM->notices)
-    {
+    bool changed = vm_atomic_exchange(&RECLAIM->level, level, __ATOMIC_RELAXED) != level;
+    for (struct list_link *link = RECLAIM->notices.next; changed && link != &RECLAIM->notices;
+         link = link->next) {
         struct vm_memory_notice *notice = list_member(link, struct vm_memory_notice, link);
         notice->notify(notice, level);
     }

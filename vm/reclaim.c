@@ -23,9 +23,10 @@
 
 struct batch {
     struct vm_page *victim;
-    vm_cache_ref *ref; /* with a reference */
-    vm_cache *cache;   /* under it when this began */
-    bool desperate;    /* accessed pages go, too */
+    vm_cache_ref *ref;    /* with a reference */
+    vm_cache *cache;      /* under it when this began */
+    bool desperate;       /* accessed pages go, too */
+    uint64_t first, last; /* keys that are none of its business lie outside */
     struct vm_page *page[VM_CLUSTER];
     size_t count;
     size_t freed;
@@ -75,6 +76,8 @@ static bool gather(struct batch *b)
     }
     uint64_t first = victim->offset - victim->offset % VM_CLUSTER;
     for (uint64_t key = first; key < first + VM_CLUSTER; key++) {
+        if (key < b->first || key > b->last)
+            continue;
         struct vm_page *page = radix_lookup(&b->cache->pages, key);
         if (page != victim && !goes_along(b, page))
             continue;
@@ -317,7 +320,7 @@ static size_t evict_batch(struct batch *b)
 
 static size_t reclaim_batch(bool desperate, unsigned *budget)
 {
-    struct batch b = {.desperate = desperate};
+    struct batch b = {.desperate = desperate, .last = UINT64_MAX};
     return find_victim(&b, budget) ? evict_batch(&b) : 0;
 }
 
@@ -332,7 +335,8 @@ size_t reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last)
             break;
         if (!cache_is_page(page))
             continue;
-        struct batch b = {.victim = page, .ref = ref, .desperate = true};
+        struct batch b = {
+            .victim = page, .ref = ref, .desperate = true, .first = first, .last = last};
         vm_cache_acquire_ref(ref);
         freed += evict_batch(&b);
     }

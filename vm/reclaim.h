@@ -8,8 +8,6 @@
 #include "list.h"
 #include "lock.h"
 
-#define VM_PAGE_DAEMONS_MAX 8
-
 struct vm_reclaim {
     uint32_t wake;        /* changes when the daemons are wanted; they wait here */
     uint32_t asleep;      /* how many of them do */

@@ -18,8 +18,14 @@ struct writeback {
     size_t count;
 };
 
-/* => cache: locked, let go meanwhile. What somebody else is writing isn't there yet; and if he can't, it
- * is modified again. */
+/* => cache: locked. Somebody else writes it, or is about to, to free its frame: it isn't there yet, and if he
+ * can't, it is modified again. */
+static bool is_anothers(const struct vm_page *page)
+{
+    return page->busy != 0 && (page->writing || page->modified);
+}
+
+/* => cache: locked, let go meanwhile */
 static void wait_for_writer(vm_cache_ref *ref, struct vm_page *page)
 {
     vm_page_will_wait(page);
@@ -38,7 +44,7 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
            *key <= last) {
         if (run->count > 0 && *key != run->key + run->count)
             break;
-        if (page->writing && run->count == 0) {
+        if (run->count == 0 && is_anothers(page)) {
             wait_for_writer(run->ref, page);
             continue;
         }

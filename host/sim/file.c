@@ -161,6 +161,9 @@ int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **
 void host_vnode_acquire(void *vnode)
 {
     struct sim_file *file = vnode;
+    fiber_step();
+    if (file->references == 0 && file->cache != NULL)
+        sim_fail("file %s is acquired when its last reference has gone", file->path);
     file->references++;
 }
 

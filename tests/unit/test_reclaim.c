@@ -279,6 +279,116 @@ static void test_vm_keep_range_says_what_was_lost(void)
     assert_int_equal(vm_keep_range(program, SPOT, PAGES(8), NULL), ERR_INVALID_ARGS);
 }
 
+/* A fork has put the pages below what the region sees first. */
+static void test_vm_keep_range_after_a_fork(void)
+{
+    bool lost = true;
+    region_at(SPOT, 8, LOCK_RW);
+    write_pages(SPOT, 8, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(8), VM_ADVICE_FREE));
+    aspace_id child = vm_copy_aspace(program, "child");
+    assert_true(child > 0);
+    OK(vm_keep_range(program, SPOT, PAGES(8), &lost));
+    assert_false(lost);
+    assert_true(vm_reclaim(8) >= 8);
+    check_pages(SPOT, 8, 1);
+    OK(sim_delete_aspace(child));
+}
+
+static void test_vm_keep_range_hears_of_a_loss_before_a_fork(void)
+{
+    bool lost = false;
+    region_at(SPOT, 8, LOCK_RW);
+    write_pages(SPOT, 8, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(8), VM_ADVICE_FREE));
+    assert_true(vm_reclaim(8) >= 8);
+    aspace_id child = vm_copy_aspace(program, "child");
+    assert_true(child > 0);
+    OK(vm_keep_range(program, SPOT, PAGES(8), &lost));
+    assert_true(lost);
+    OK(sim_delete_aspace(child));
+}
+
+static void test_pageout_leaves_what_is_beside_the_range(void)
+{
+    vm_aspace_info info;
+    region_at(SPOT, 16, LOCK_RW);
+    write_pages(SPOT, 16, 1);
+    for (unsigned i = 0; i < 3; i++) { /* so that none is young */
+        vm_system.reclaim.gone = SIZE_MAX / 2;
+        reclaim_collect();
+    }
+    OK(vm_advise_range(program, SPOT + PAGES(4), PAGES(2), VM_ADVICE_PAGEOUT));
+    OK(vm_get_aspace_info(program, &info));
+    assert_int_equal(info.swapped_pages, 2);
+    check_pages(SPOT, 16, 1);
+}
+
+/* ---- who waits ---- */
+
+/* What a fork shares must be hidden where the stack grows over it again, by structures for which there is
+ * no frame before something goes. */
+static void test_a_stack_grows_when_memory_is_full(void)
+{
+    static addr_t frames[256];
+    size_t count = 0;
+    region_at(SPOT, 100, LOCK_RW | REGION_GROWS_DOWN);
+    write_pages(SPOT, 100, 1);
+    aspace_id child = vm_copy_aspace(program, "child");
+    assert_true(child > 0);
+    OK(vm_unmap_range(program, SPOT, PAGES(90)));
+    vm_trim();
+    while (vm_allocate_frames(1, false, &frames[count]) == VM_OK)
+        count++;
+    OK(sim_write_byte(SPOT, 9));
+    assert_byte(SPOT, 9);
+    assert_byte(SPOT + PAGES(50), 0);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+    OK(sim_delete_aspace(child));
+}
+
+/* Frames are free again by the time somebody asks whether others work: that is no end of memory. */
+static void test_free_frames_are_never_out_of_memory(void)
+{
+    struct reclaim_attempt attempt = {.shortage = UINT32_MAX};
+    assert_int_equal(figures().busy_pages, 0);
+    assert_int_equal(reclaim_for(&attempt, 1), 1);
+}
+
+/* ---- how much may be modified ---- */
+
+static void test_who_writes_much_writes_back(void)
+{
+    static uint8_t bytes[VM_PAGE_SIZE];
+    vm_cache_ref *cache;
+    size_t done;
+    sim_file *file = sim_file_create("/f", NULL, PAGES(150), VM_ACCESS_READ | VM_ACCESS_WRITE);
+    OK(vm_get_vnode_cache(file, &cache));
+    for (off_t i = 0; i < 150; i++) {
+        OK(vm_cache_write(cache, i * (off_t)PAGE, bytes, PAGE, false, &done));
+        assert_true(figures().modified_file_pages <= figures().physical_pages / 4 + 1);
+    }
+    assert_true(sim_file_writes(file) > 0);
+    vm_put_cache(cache);
+}
+
+static void test_daemons_write_what_is_old(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    vm_cache_ref *cache;
+    uint8_t byte = 99;
+    size_t done;
+    OK(vm_get_vnode_cache(file, &cache));
+    OK(vm_cache_write(cache, 0, &byte, 1, false, &done));
+    reclaim_wake();
+    sim_sleep((uint64_t)3 * 1000000000);
+    assert_int_equal(sim_file_data(file)[0], 1);
+    sim_sleep((uint64_t)6 * 1000000000);
+    assert_int_equal(sim_file_data(file)[0], 99);
+    vm_put_cache(cache);
+}
+
 /* ---- holding and wiring ---- */
 
 static void test_vm_hold_page_keeps_the_frame(void)
@@ -405,6 +515,13 @@ UNIT_MAIN("reclaim", TEST_ON(test_defect_17_pages_are_reclaimed, SMALL),
           TEST_ON(test_msync_hears_once_of_a_write_that_failed_before, SMALL),
           TEST_ON(test_vm_advise_range_pageout_and_will_need, SMALL),
           TEST_ON(test_vm_keep_range_says_what_was_lost, SMALL),
+          TEST_ON(test_vm_keep_range_after_a_fork, SMALL),
+          TEST_ON(test_vm_keep_range_hears_of_a_loss_before_a_fork, SMALL),
+          TEST_ON(test_pageout_leaves_what_is_beside_the_range, SMALL),
+          TEST_ON(test_a_stack_grows_when_memory_is_full, SMALL),
+          TEST_ON(test_free_frames_are_never_out_of_memory, SMALL),
+          TEST_ON(test_who_writes_much_writes_back, SMALL),
+          TEST_ON(test_daemons_write_what_is_old, SMALL, .page_daemons = 1),
           TEST_ON(test_vm_hold_page_keeps_the_frame, SMALL),
           TEST_ON(test_wired_pages_stay_and_are_limited, SMALL),
           TEST_ON(test_vm_memory_subscribe, SMALL), TEST_ON(test_vm_swap_add_refuses, SMALL),

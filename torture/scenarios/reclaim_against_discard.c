@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../scenario.h"
 
-static void begin(void)
-{
-    scenario_region(SPOT, 2, LOCK_RW);
-    scenario_number(SPOT, 2, 1);
-}
-
-static int reclaim(void)
-{
-    (void)vm_reclaim(2);
-    return VM_OK;
-}
-
 static int discard(void)
 {
     return vm_discard_range(program, SPOT, PAGE);
@@ -28,8 +16,9 @@ static void end(void)
 const struct scenario scenario_reclaim_against_discard = {
     .name = "reclaim-against-discard",
     .text = "a page is discarded while it goes to swap: it doesn't come back",
-    .begin = begin,
-    .actor = {{.name = "reclaimer", .run = reclaim}, {.name = "discarder", .run = discard}},
+    .begin = scenario_two_pages,
+    .actor = {{.name = "reclaimer", .run = scenario_reclaim},
+              {.name = "discarder", .run = discard}},
     .end = end,
     .swap = 64,
 };

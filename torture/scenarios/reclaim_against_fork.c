@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../scenario.h"
 
-static void begin(void)
-{
-    scenario_region(SPOT, 2, LOCK_RW);
-    scenario_number(SPOT, 2, 1);
-}
-
-static int reclaim(void)
-{
-    (void)vm_reclaim(2);
-    return VM_OK;
-}
-
 static int fork_program(void)
 {
     child = vm_copy_aspace(program, "child");
@@ -31,8 +19,9 @@ static void end(void)
 const struct scenario scenario_reclaim_against_fork = {
     .name = "reclaim-against-fork",
     .text = "pages go while a fork puts their cache below another: the child has them all",
-    .begin = begin,
-    .actor = {{.name = "reclaimer", .run = reclaim}, {.name = "forker", .run = fork_program}},
+    .begin = scenario_two_pages,
+    .actor = {{.name = "reclaimer", .run = scenario_reclaim},
+              {.name = "forker", .run = fork_program}},
     .end = end,
     .swap = 64,
 };

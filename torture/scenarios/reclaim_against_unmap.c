@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../scenario.h"
 
-static void begin(void)
-{
-    scenario_region(SPOT, 2, LOCK_RW);
-    scenario_number(SPOT, 2, 1);
-}
-
-static int reclaim(void)
-{
-    (void)vm_reclaim(2);
-    return VM_OK;
-}
-
 static int unmap(void)
 {
     return vm_unmap_range(program, SPOT, PAGES(2));
@@ -30,8 +18,8 @@ static void end(void)
 const struct scenario scenario_reclaim_against_unmap = {
     .name = "reclaim-against-unmap",
     .text = "a region is unmapped while its pages go: neither a frame nor a slot is left",
-    .begin = begin,
-    .actor = {{.name = "reclaimer", .run = reclaim}, {.name = "unmapper", .run = unmap}},
+    .begin = scenario_two_pages,
+    .actor = {{.name = "reclaimer", .run = scenario_reclaim}, {.name = "unmapper", .run = unmap}},
     .end = end,
     .swap = 64,
 };

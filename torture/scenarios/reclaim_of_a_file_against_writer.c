@@ -7,12 +7,6 @@ static void begin(void)
     OK(sim_write_byte(SPOT, 7));
 }
 
-static int reclaim(void)
-{
-    (void)vm_reclaim(2);
-    return VM_OK;
-}
-
 static int write(void)
 {
     return sim_write_byte(SPOT, 11);
@@ -30,7 +24,7 @@ const struct scenario scenario_reclaim_of_a_file_against_writer = {
     .name = "reclaim-of-a-file-against-writer",
     .text = "a file's page goes while it is written through a mapping: the write is not lost",
     .begin = begin,
-    .actor = {{.name = "reclaimer", .run = reclaim}, {.name = "writer", .run = write}},
+    .actor = {{.name = "reclaimer", .run = scenario_reclaim}, {.name = "writer", .run = write}},
     .end = end,
     .swap = 64,
 };
