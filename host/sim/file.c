@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct failure_plan {
-    unsigned next, times; /* fails the calls numbered next ... next + times - 1 from now on */
-    int error;
-};
-
 struct sim_file {
     char path[64];
     uint8_t *data;
@@ -20,7 +15,7 @@ struct sim_file {
     unsigned references;
     vm_cache_ref *cache;
     unsigned reads, pages_read, writes;
-    struct failure_plan read_plan, write_plan;
+    struct request_plan read_plan, write_plan;
     size_t longest_read;
     uint32_t reads_blocked, writes_blocked; /* they wait while it is 1 */
     unsigned waiting;
@@ -95,12 +90,12 @@ unsigned sim_file_writes(const sim_file *file)
 
 void sim_file_fail_reads(sim_file *file, unsigned n, unsigned times, int error)
 {
-    file->read_plan = (struct failure_plan){.next = n, .times = times, .error = error};
+    file->read_plan = (struct request_plan){.next = n, .times = times, .error = error};
 }
 
 void sim_file_fail_writes(sim_file *file, unsigned n, unsigned times, int error)
 {
-    file->write_plan = (struct failure_plan){.next = n, .times = times, .error = error};
+    file->write_plan = (struct request_plan){.next = n, .times = times, .error = error};
 }
 
 void sim_file_shorten_reads(sim_file *file, size_t bytes)
@@ -108,21 +103,14 @@ void sim_file_shorten_reads(sim_file *file, size_t bytes)
     file->longest_read = bytes;
 }
 
-static void set_blocked(uint32_t *blocked, bool block)
-{
-    *blocked = block;
-    if (!block)
-        host_wake(blocked, UINT32_MAX);
-}
-
 void sim_file_block_reads(struct sim_file *file, bool block)
 {
-    set_blocked(&file->reads_blocked, block);
+    request_block(&file->reads_blocked, block);
 }
 
 void sim_file_block_writes(struct sim_file *file, bool block)
 {
-    set_blocked(&file->writes_blocked, block);
+    request_block(&file->writes_blocked, block);
 }
 
 unsigned sim_file_blocked(const sim_file *file)
@@ -203,28 +191,6 @@ off_t host_vnode_size(void *vnode)
     return (off_t)file->size;
 }
 
-static int planned_failure(struct failure_plan *plan)
-{
-    if (plan->next == 0)
-        return VM_OK;
-    if (plan->next > 1) {
-        plan->next--;
-        return VM_OK;
-    }
-    if (plan->times == 0)
-        return VM_OK;
-    plan->times--;
-    return plan->error;
-}
-
-static void wait_while(struct sim_file *file, uint32_t *blocked)
-{
-    file->waiting++;
-    while (*blocked != 0)
-        (void)host_wait(blocked, 1, VM_NO_DEADLINE, false);
-    file->waiting--;
-}
-
 /* How many bytes at `offset` belong to the file, of `limit`. */
 static size_t bytes_at(const struct sim_file *file, size_t offset, size_t limit)
 {
@@ -239,8 +205,8 @@ int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t coun
     *done = 0;
     file->reads++;
     file->pages_read += (unsigned)count;
-    wait_while(file, &file->reads_blocked);
-    int error = planned_failure(&file->read_plan);
+    request_wait(&file->reads_blocked, &file->waiting);
+    int error = request_failure(&file->read_plan);
     if (error != VM_OK)
         return error;
     for (size_t i = 0; i < count && *done == i * VM_PAGE_SIZE; i++) {
@@ -261,8 +227,8 @@ int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t cou
     file->writes++;
     if (file->no_writing)
         return ERR_UNSUPPORTED;
-    wait_while(file, &file->writes_blocked);
-    int error = planned_failure(&file->write_plan);
+    request_wait(&file->writes_blocked, &file->waiting);
+    int error = request_failure(&file->write_plan);
     if (error != VM_OK)
         return error;
     for (size_t i = 0; i < count && *done == i * VM_PAGE_SIZE; i++) {

@@ -106,6 +106,17 @@ void file_stop(void);
 /* How many files have references or caches left; says so in the log. */
 unsigned file_report(void);
 
+/* ---- request.c ---- */
+struct request_plan {
+    unsigned next, times; /* fails the calls numbered next ... next + times - 1 from now on */
+    int error;
+};
+/* The error of this call. */
+int request_failure(struct request_plan *plan);
+/* Calls wait while `blocked` is 1; how many do. */
+void request_block(uint32_t *blocked, bool block);
+void request_wait(uint32_t *blocked, unsigned *waiting);
+
 /* ---- swap.c ---- */
 void swap_stop(void);
 

@@ -13,31 +13,13 @@ struct sim_swap {
     uint8_t *bytes;
     bool *written;
     unsigned reads, writes;
-    struct swap_failure {
-        unsigned next, times;
-    } fail_reads, fail_writes;
+    struct request_plan fail_reads, fail_writes;
     uint32_t blocked;
     unsigned waiting;
     struct sim_swap *next;
 };
 
 static struct sim_swap *swaps;
-
-static bool fails(struct swap_failure *plan)
-{
-    if (plan->next == 0 || (plan->next > 1 && plan->next--) || plan->times == 0)
-        return false;
-    plan->times--;
-    return true;
-}
-
-static void wait_while_blocked(struct sim_swap *swap)
-{
-    swap->waiting++;
-    while (swap->blocked != 0)
-        (void)host_wait(&swap->blocked, 1, VM_NO_DEADLINE, false);
-    swap->waiting--;
-}
 
 static size_t first_slot(const struct sim_swap *swap, off_t offset, size_t count)
 {
@@ -55,9 +37,10 @@ static int swap_read_slots(vm_store *store, off_t offset, const addr_t *frames, 
     size_t first = first_slot(swap, offset, count);
     *done = 0;
     swap->reads++;
-    wait_while_blocked(swap);
-    if (fails(&swap->fail_reads))
-        return ERR_IO;
+    request_wait(&swap->blocked, &swap->waiting);
+    int error = request_failure(&swap->fail_reads);
+    if (error != VM_OK)
+        return error;
     for (size_t i = 0; i < count; i++) {
         fiber_step();
         if (!swap->written[first + i])
@@ -76,15 +59,15 @@ static int swap_write_slots(vm_store *store, off_t offset, const addr_t *frames,
     size_t first = first_slot(swap, offset, count);
     *done = 0;
     swap->writes++;
-    wait_while_blocked(swap);
-    bool failed = fails(&swap->fail_writes);
+    request_wait(&swap->blocked, &swap->waiting);
+    int error = request_failure(&swap->fail_writes);
     for (size_t i = 0; i < count; i++) {
         fiber_step();
         memcpy(swap->bytes + (first + i) * VM_PAGE_SIZE, host_frame_ptr(frames[i]), VM_PAGE_SIZE);
-        swap->written[first + i] = !failed;
+        swap->written[first + i] = error == VM_OK;
         *done += VM_PAGE_SIZE;
     }
-    return failed ? ERR_IO : VM_OK;
+    return error;
 }
 
 static void swap_destroy(vm_store *store)
@@ -133,19 +116,17 @@ vm_store *sim_swap_store(sim_swap *swap)
 
 void sim_swap_fail_reads(sim_swap *swap, unsigned n, unsigned times)
 {
-    swap->fail_reads = (struct swap_failure){n, times};
+    swap->fail_reads = (struct request_plan){n, times, ERR_IO};
 }
 
 void sim_swap_fail_writes(sim_swap *swap, unsigned n, unsigned times)
 {
-    swap->fail_writes = (struct swap_failure){n, times};
+    swap->fail_writes = (struct request_plan){n, times, ERR_IO};
 }
 
 void sim_swap_block(sim_swap *swap, bool block)
 {
-    swap->blocked = block;
-    if (!block)
-        host_wake(&swap->blocked, UINT32_MAX);
+    request_block(&swap->blocked, block);
 }
 
 unsigned sim_swap_blocked(const sim_swap *swap)
