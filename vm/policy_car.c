@@ -57,7 +57,7 @@ static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t ca
     pool->target = least(pool->target, capacity);
 }
 
-static bool car_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
+static bool insert_known(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
 {
     size_t capacity = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE] + 1;
     size_t limit[3], size[3];
@@ -69,6 +69,15 @@ static bool car_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t
         adapt(pool, found, capacity, size);
     policy_add(pool, page, found == VM_GHOST_NONE ? VM_PAGE_INACTIVE : VM_PAGE_ACTIVE);
     return found != VM_GHOST_NONE;
+}
+
+/* As long as nothing has gone, nothing can come back: most faults of most systems. */
+static bool car_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
+{
+    if (pool->ghosts.count[VM_GHOST_RECENT] + pool->ghosts.count[VM_GHOST_FREQUENT] > 0)
+        return insert_known(pool, page, key);
+    policy_add(pool, page, VM_PAGE_INACTIVE);
+    return false;
 }
 
 /* `only_inactive`: so many of ACTIVE's pages may not go that it's the other's turn. */

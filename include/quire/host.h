@@ -85,6 +85,7 @@ int host_user_memset(void *to, char c, size_t size);
  * (VM_ACCESS_*; a private mapping only reads), `kernel` whether the kernel itself asks.
  * ERR_NOT_FOUND, ERR_PERMISSION_DENIED, ERR_INVALID_ARGS (no regular file), ERR_NO_MEMORY. May sleep. */
 int host_vnode_from_path(const char *path, bool kernel, unsigned access, void **vnode);
+/* Called under locks of the core's, too: it must not sleep. */
 void host_vnode_acquire(void *vnode);
 /* May sleep only with the last reference: others are given back under locks of the core's. */
 void host_vnode_release(void *vnode);
@@ -104,7 +105,9 @@ off_t host_vnode_size(void *vnode);
  * core is held. */
 int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t count, size_t *done);
 
-/* Writes pages back, never past the end of the file. ERR_UNSUPPORTED where the file has no other
+/* Writes pages back, never past the end of the file; less than that must be an error. Any fault, copy or
+ * call that needs memory may write any file, to free frames: what it needs may not be held by who calls the
+ * core. ERR_UNSUPPORTED where the file has no other
  * place than its cache (a ram file system). May sleep. */
 int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t count, size_t *done);
 

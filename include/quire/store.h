@@ -21,6 +21,8 @@ struct vm_store_ops {
     /* Fills `count` frames. *done is how many bytes were filled: the core clears the rest.
      * VM_OK, ERR_IO or what the store has to say; the faulting thread gets it. */
     int (*read)(vm_store *store, off_t offset, const addr_t *frames, size_t count, size_t *done);
+    /* Writes `count` frames, up to size(store) where there is one. Less than that must be an error: on VM_OK
+     * the frames may be used for something else. */
     int (*write)(vm_store *store, off_t offset, const addr_t *frames, size_t count, size_t *done);
     /* Resolves a fault by itself: it is called instead of everything else, with the address space's
      * map read-locked, and maps what it wants through vm_store_map_frame. VM_OK or an error for the

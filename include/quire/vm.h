@@ -303,7 +303,7 @@ int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
 enum {
     VM_ADVICE_NORMAL = 0,
     VM_ADVICE_RANDOM = 1,     /* no page is read but the one that is accessed */
-    VM_ADVICE_SEQUENTIAL = 2, /* pages go sooner */
+    VM_ADVICE_SEQUENTIAL = 2, /* kept with the region, for who asks: pages are read as for NORMAL */
     VM_ADVICE_WILL_NEED = 3,  /* read now, as far as there are frames; mapped by the first access */
     VM_ADVICE_COLD = 4,       /* the next to go */
     VM_ADVICE_PAGEOUT = 5,    /* go now */
@@ -314,7 +314,7 @@ enum {
  * memory. ERR_VM_PAGE_NOT_PRESENT: a hole, after the rest was done. Of WILL_NEED and PAGEOUT nothing is
  * heard that fails. */
 int vm_advise_range(aspace_id aid, addr_t address, addr_t size, int advice);
-/* Ends FREE: what is still there stays. *lost: a page that was free to go has gone since, and what was in it
+/* Ends FREE: what is still there stays. *lost: a page that was free to go has gone, was not accessed since, and what was in it
  * must be made again. ERR_INVALID_ARGS (lost is NULL), ERR_VM_PAGE_NOT_PRESENT: a hole, after the rest was
  * done. */
 int vm_keep_range(aspace_id aid, addr_t address, addr_t size, bool *lost);
@@ -350,7 +350,9 @@ int vm_put_physical_page(addr_t vaddr);
  * it there. Each hold is ended by vm_unhold_page. The errors of a fault; ERR_VM_INVALID_ASPACE,
  * ERR_INVALID_ARGS; ERR_UNSUPPORTED for device memory. */
 int vm_hold_page(aspace_id aid, addr_t address, unsigned access, addr_t *physical);
-/* `modified`: the host has written to it. Doesn't sleep but for a lock. */
+/* `modified`: the host has written to it. Doesn't sleep but for a lock. (What is written to a frame in another
+ * way, through vm_get_physical_page or by a device, is lost when the page goes, unless the program writes to
+ * the page, too.) */
 void vm_unhold_page(addr_t physical, bool modified);
 
 /* `count` frames in a row for the host's own use, wired. Cleared if `clear`. Doesn't sleep.

@@ -373,6 +373,67 @@ static void test_who_writes_much_writes_back(void)
     vm_put_cache(cache);
 }
 
+static void test_vm_sync_files(void)
+{
+    sim_file *file[2] = {sim_file_create_numbered("/a", 1), sim_file_create_numbered("/b", 1)};
+    vm_cache_ref *cache[2];
+    uint8_t byte = 99;
+    size_t done;
+    for (unsigned i = 0; i < 2; i++) {
+        OK(vm_get_vnode_cache(file[i], &cache[i]));
+        OK(vm_cache_write(cache[i], 0, &byte, 1, false, &done));
+    }
+    sim_file_fail_writes(file[0], 1, 1, ERR_IO);
+    assert_int_equal(vm_sync_files(), ERR_IO);
+    assert_int_equal(sim_file_data(file[1])[0], 99); /* tried all the same */
+    OK(vm_sync_files());
+    assert_int_equal(sim_file_data(file[0])[0], 99);
+    for (unsigned i = 0; i < 2; i++)
+        vm_put_cache(cache[i]);
+}
+
+static void test_vm_cache_sync(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 3);
+    vm_cache_ref *cache;
+    uint8_t byte = 99;
+    size_t done;
+    OK(vm_get_vnode_cache(file, &cache));
+    for (off_t i = 0; i < 3; i++)
+        OK(vm_cache_write(cache, i * (off_t)PAGE, &byte, 1, false, &done));
+    assert_int_equal(vm_cache_sync(cache, -1, 5), ERR_INVALID_ARGS);
+    assert_int_equal(vm_cache_sync(cache, 5, 4), ERR_INVALID_ARGS);
+    OK(vm_cache_sync(cache, (off_t)PAGE, (off_t)PAGE));
+    assert_int_equal(sim_file_data(file)[0], 1);
+    assert_int_equal(sim_file_data(file)[PAGE], 99);
+    sim_file_fail_writes(file, 1, 1, ERR_IO);
+    assert_int_equal(vm_cache_sync(cache, 0, INT64_MAX), ERR_IO);
+    OK(vm_cache_sync(cache, 0, INT64_MAX));
+    assert_int_equal(sim_file_data(file)[PAGES(2)], 99);
+    vm_put_cache(cache);
+}
+
+static void test_vm_get_aspace_info_refuses(void)
+{
+    vm_aspace_info info;
+    assert_int_equal(vm_get_aspace_info(program, NULL), ERR_INVALID_ARGS);
+    assert_int_equal(vm_get_aspace_info(99, &info), ERR_VM_INVALID_ASPACE);
+}
+
+static void test_vm_allocate_reserved_frame(void)
+{
+    static addr_t frames[1024];
+    addr_t reserved;
+    size_t count = 0;
+    while (vm_allocate_frames(1, false, &frames[count]) == VM_OK)
+        count++;
+    OK(vm_allocate_reserved_frame(&reserved));
+    vm_free_frames(reserved, 1);
+    assert_int_equal(vm_allocate_reserved_frame(NULL), ERR_INVALID_ARGS);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+}
+
 static void test_daemons_write_what_is_old(void)
 {
     sim_file *file = sim_file_create_numbered("/f", 2);
@@ -520,7 +581,9 @@ UNIT_MAIN("reclaim", TEST_ON(test_defect_17_pages_are_reclaimed, SMALL),
           TEST_ON(test_pageout_leaves_what_is_beside_the_range, SMALL),
           TEST_ON(test_a_stack_grows_when_memory_is_full, SMALL),
           TEST_ON(test_free_frames_are_never_out_of_memory, SMALL),
-          TEST_ON(test_who_writes_much_writes_back, SMALL),
+          TEST_ON(test_who_writes_much_writes_back, SMALL), TEST(test_vm_sync_files),
+          TEST(test_vm_cache_sync), TEST(test_vm_get_aspace_info_refuses),
+          TEST_ON(test_vm_allocate_reserved_frame, .memory = (size_t)4 << 20, .swap = 64),
           TEST_ON(test_daemons_write_what_is_old, SMALL, .page_daemons = 1),
           TEST_ON(test_vm_hold_page_keeps_the_frame, SMALL),
           TEST_ON(test_wired_pages_stay_and_are_limited, SMALL),
