@@ -129,6 +129,14 @@ static void walk_chain(struct fault *f)
 
 /* ---- what can be done at once ------------------------------------------------------------------- */
 
+static void copy_frame(addr_t to, addr_t from)
+{
+    if (vm_system.frames)
+        vm_system.frames->copy(to, from);
+    else
+        vm_frame_copy(host_frame_ptr(to), host_frame_ptr(from));
+}
+
 /* A new page in `ref`, cleared or a copy. => cache: locked */
 static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *original,
                     struct vm_page **made)
@@ -141,8 +149,7 @@ static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *or
         return ERR_NO_MEMORY;
     }
     if (original) {
-        vm_frame_copy(host_frame_ptr(vm_page_physical(page)),
-                      host_frame_ptr(vm_page_physical(original)));
+        copy_frame(vm_page_physical(page), vm_page_physical(original));
         page_set_modified(page);
         VM_COUNT(copies);
     } else {

@@ -49,6 +49,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .overcommit = c.overcommit,
         .page_daemons = c.page_daemons,
         .policy = c.policy,
+        .frames = c.frames,
     };
     swap_slots = c.swap;
     boot_swap = NULL;

@@ -40,6 +40,7 @@ struct sim_config {
     size_t swap;           /* slots of a swap device that the machine begins with */
     unsigned page_daemons; /* 0: none */
     const struct vm_policy *policy;
+    const struct vm_frame_hooks *frames;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */

@@ -30,6 +30,19 @@ struct vm_boot_region {
     unsigned lock; /* LOCK_KERNEL and what else holds */
 };
 
+/* For a host whose frames' bytes don't stay at one address: what becomes of frames, and copies between them.
+ * With it, host_frame_ptr is linear only over frames that were taken together and not for a cache. They are
+ * called under locks of the core's, so they may spin, but not sleep or fail, nor call the core. */
+struct vm_frame_hooks {
+    /* `count` frames in a row are in use from here on; for the page of a cache, or for tables, metadata and
+     * the host. */
+    void (*taken)(addr_t physical, size_t count, bool for_cache);
+    /* Nobody will read the frame's bytes again. */
+    void (*freed)(addr_t physical);
+    /* The bytes of a whole frame: `from` may be mapped, and be moved by the host meanwhile. */
+    void (*copy)(addr_t to, addr_t from);
+};
+
 /* What the boot code hands over. The tables at `kernel_root` must have all top-level entries of the
  * kernel half that will ever be used: each user space gets a copy of them when it is created. */
 typedef struct kernel_args {
@@ -55,6 +68,8 @@ typedef struct kernel_args {
     /* Threads that free frames and write files' pages before anybody has to wait for it, started by
      * vm_init_postthread. 0: whoever needs a frame sees to it himself. */
     unsigned page_daemons;
+    /* NULL: frames stay where host_frame_ptr says. Else the host calls neither vm_cache_read nor _write. */
+    const struct vm_frame_hooks *frames;
 } kernel_args;
 
 #define VM_MAX_PAGE_DAEMONS 8
@@ -343,6 +358,14 @@ int vm_page_fault(addr_t address, addr_t fault_address, bool is_write, bool is_u
 int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip);
 /* Resolves an access in any address space, as if a thread of it had faulted. */
 int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
+
+/* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow
+ * the access, marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
+ * called before a flush of the address can begin: it may take a lock that host_tlb_flush takes, too.
+ * ERR_VM_PAGE_NOT_PRESENT: a fault, `found` is not called. */
+typedef void vm_found(addr_t address, void *argument);
+int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_found *found,
+                 void *argument, addr_t *physical, bool *writable);
 
 /* ---- pages and physical memory ------------------------------------------------------------------ */
 
