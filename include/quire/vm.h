@@ -233,6 +233,11 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
 
+/* Maps what region `source_region` (in any user space) shows now: a copy of it as a fork makes one, with its size
+ * and protection. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: it shows a file or a store itself, or a device. */
+region_id vm_snapshot_region(aspace_id aid, const char *name, void **address, int addr_type,
+                             region_id source_region);
+
 /* Unmaps and forgets a region. A fault under way either ends before or finds the region gone: when
  * this returns, none can map anything there. ERR_VM_INVALID_ASPACE,
  * ERR_VM_INVALID_REGION: also when it is in another space, or is being deleted. */
