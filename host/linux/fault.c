@@ -25,6 +25,7 @@ int fault_resolve(addr_t address, unsigned access)
 {
     struct region *region = region_of(address);
     address &= ~VM_PAGE_MASK;
+    place_prefetch(address);
     for (;;) {
         addr_t newip;
         uint32_t waits_for;

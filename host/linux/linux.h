@@ -108,6 +108,8 @@ static inline addr_t physical_of(uint32_t frame)
 size_t place_bytes(size_t frames);
 void place_start(void *memory);
 uint32_t *place_lock_of(addr_t address);
+/* The address is about to be looked for. */
+void place_prefetch(addr_t address);
 /* => the window locked */
 uint32_t place_find(addr_t address);
 void place_insert(uint32_t node, addr_t address);

@@ -17,7 +17,7 @@ static struct {
 static size_t window_count(size_t frames)
 {
     size_t count = 1;
-    while (count * WINDOW_PAGES < frames)
+    while (count * WINDOW_PAGES < frames + frames / 2)
         count *= 2;
     return count;
 }
@@ -57,6 +57,11 @@ static uint32_t *head_of(addr_t address)
 {
     return &heads[(hash_of(address) & (windows - 1)) * WINDOW_PAGES +
                   (address >> VM_PAGE_SHIFT) % WINDOW_PAGES];
+}
+
+void place_prefetch(addr_t address)
+{
+    __builtin_prefetch(head_of(address), 1);
 }
 
 uint32_t place_find(addr_t address)
