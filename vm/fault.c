@@ -306,7 +306,8 @@ static int wait_for_page(struct fault *f)
 static int read_page(struct fault *f)
 {
     struct vm_pagein in;
-    int error = pagein_begin(&in, f->at, f->offset, f->region->advice == VM_ADVICE_RANDOM);
+    bool alone = f->region->advice == VM_ADVICE_RANDOM && !(f->access & VM_ACCESS_CLUSTER);
+    int error = pagein_begin(&in, f->at, f->offset, alone);
     if (error == VM_OK && in.swap != 0)
         vm_atomic_count(&f->region->refaults, 1);
     unlock_all(f);

@@ -37,3 +37,17 @@ int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_f
     vm_mutex_unlock(&tmap->lock);
     return error;
 }
+
+void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
+                      void *argument, addr_t *physical)
+{
+    struct vm_translation_map *tmap = &aspace->translation_map;
+    const struct vm_tmap_format *format = tmap->format;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    const uint64_t *entry = tmap_entry(tmap, address, false);
+    for (size_t i = 0; i < count; i++)
+        physical[i] =
+            entry && tmap_is_present(format, entry[i]) ? tmap_entry_physical(format, entry[i]) : 0;
+    found(address, argument);
+    vm_mutex_unlock(&tmap->lock);
+}

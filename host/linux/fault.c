@@ -21,27 +21,30 @@ static int try_fill(addr_t address, unsigned access, uint32_t *waits_for)
     return fill(address, frame_of(physical), writable);
 }
 
+/* The core's fault, and what the region adds to it. */
+static int take_fault(struct region *region, addr_t address, unsigned access)
+{
+    addr_t newip;
+    unsigned more = VM_ACCESS_USER | (region ? region_before_fault(region, address) : 0);
+    int error = vm_handle_fault(address, 0, access | more, &newip);
+    if (error == VM_OK && region)
+        region_after_fault(region, address, access);
+    return error;
+}
+
 int fault_resolve(addr_t address, unsigned access)
 {
     struct region *region = region_of(address);
     address &= ~VM_PAGE_MASK;
     place_prefetch(address);
     for (;;) {
-        addr_t newip;
         uint32_t waits_for;
         int error = try_fill(address, access, &waits_for);
         if (error != FILL_AGAIN)
             return error;
-        if (waits_for != NO_NODE) {
+        if (waits_for != NO_NODE)
             frame_wait_for_pins(waits_for);
-            continue;
-        }
-        if (region)
-            region_before_fault(region, address);
-        error = vm_handle_fault(address, 0, access | VM_ACCESS_USER, &newip);
-        if (error != VM_OK)
+        else if ((error = take_fault(region, address, access)) != VM_OK)
             return error;
-        if (region)
-            region_after_fault(region);
     }
 }

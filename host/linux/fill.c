@@ -40,11 +40,11 @@ static int clear_place(uint32_t node)
 /* Where the table of places knows of nothing, nothing is, but for what marks an error. */
 static int copy_to(addr_t address, addr_t from, bool writable)
 {
-    int error = uffd_copy(address, (const void *)from, VM_PAGE_SIZE, writable);
+    int error = uffd_copy(address, from, writable);
     if (error != ERR_TIMED_OUT)
         return error;
     zap_page(address);
-    return uffd_copy(address, (const void *)from, VM_PAGE_SIZE, writable);
+    return uffd_copy(address, from, writable);
 }
 
 static void now_at(uint32_t frame, addr_t address, bool writable)

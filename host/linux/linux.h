@@ -59,9 +59,11 @@ _Noreturn void panic(const char *text, long value);
 int uffd_open(enum quire_mode wanted, const char **why);
 void uffd_close(void);
 int uffd_register(addr_t address, addr_t size);
-/* Copies pages to where nothing is. VM_OK; ERR_NO_MEMORY; ERR_TIMED_OUT: something is there;
+/* Copies a page to where nothing is. VM_OK; ERR_NO_MEMORY; ERR_TIMED_OUT: something is there;
  * ERR_VM_PF_BAD_ADDRESS: no region of ours. */
-int uffd_copy(addr_t to, const void *from, addr_t size, bool writable);
+int uffd_copy(addr_t to, addr_t from, bool writable);
+/* The same for several; *done bytes were copied, on an error, too. */
+int uffd_copy_run(addr_t to, addr_t from, addr_t size, bool writable, addr_t *done);
 void uffd_protect(addr_t address, addr_t size);
 void uffd_unprotect(addr_t address);
 void uffd_wake(addr_t address);
@@ -155,6 +157,8 @@ void replica_settle(addr_t first, addr_t last);
 enum { FILL_DONE = 0, FILL_AGAIN = 1 }; /* or an error */
 /* => window of `address` locked, and let go */
 int fill(addr_t address, uint32_t frame, bool writable);
+/* Shows for reads what the core's tables have around `address`, and Linux doesn't show yet. */
+void fill_around(addr_t address, addr_t first, addr_t end);
 /* The frame at `node`, shown at an address of the window that is locked, moves out of sight. */
 int displace(uint32_t node);
 /* No page at [first, last] is shown any more. */

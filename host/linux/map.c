@@ -3,12 +3,11 @@
 #include "regions.h"
 
 #define SMALLEST_GRANULE VM_PAGE_SIZE
-#define DEFAULT_GRANULE (16 * VM_PAGE_SIZE)
 #define LARGEST_GRANULE ((size_t)2 << 20)
 
 static int check(const struct quire_mapping *mapping)
 {
-    size_t granule = mapping->granule ? mapping->granule : DEFAULT_GRANULE;
+    size_t granule = mapping->granule ? mapping->granule : SMALLEST_GRANULE;
     if (mapping->size == 0 || mapping->size > process.size || mapping->offset < 0 ||
         ((addr_t)mapping->offset & VM_PAGE_MASK) ||
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
@@ -61,7 +60,7 @@ static int prepare(const struct quire_mapping *mapping, struct region *region)
     addr_t size = (mapping->size + VM_PAGE_MASK) & ~VM_PAGE_MASK;
     *region = (struct region){
         .size = size,
-        .granule = mapping->granule ? mapping->granule : DEFAULT_GRANULE,
+        .granule = mapping->granule,
         .limit = mapping->limit / VM_PAGE_SIZE,
         .read_only = mapping->flags & QUIRE_READ_ONLY,
         .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY))};
@@ -71,7 +70,7 @@ static int prepare(const struct quire_mapping *mapping, struct region *region)
 /* => regions locked. Linux shows what the core has mapped. */
 static int finish(struct region *region)
 {
-    if (region->granule == VM_PAGE_SIZE)
+    if (region->granule <= VM_PAGE_SIZE)
         (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
     region_insert(region);
     return region_show(region->base, region->size, region->read_only);

@@ -123,17 +123,47 @@ int region_delete(struct region *region)
 
 /* ---- faults ------------------------------------------------------------------------------------- */
 
-/* Reads the whole granule, if the page is not in memory. */
-void region_before_fault(struct region *region, addr_t address)
+#define CLUSTER (16 * VM_PAGE_SIZE)
+
+static bool is_resident(addr_t address)
 {
     uint8_t resident = 1;
-    if (region->granule <= 16 * VM_PAGE_SIZE ||
-        vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) != VM_OK || resident)
-        return;
-    addr_t first = address & ~(region->granule - 1), end = first + region->granule;
+    return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) != VM_OK || resident;
+}
+
+/* The granule's clusters, but for the one of the address. No more of it than memory has room for. */
+static void read_granule(const struct region *region, addr_t address)
+{
+    addr_t size = region->granule, most = process.frames / 8 * VM_PAGE_SIZE;
+    while (size > most)
+        size /= 2;
+    addr_t at = address & ~(size - 1), end = at + size;
     if (end > region->base + region->size)
         end = region->base + region->size;
-    (void)vm_advise_range(process.aid, first, end - first, VM_ADVICE_WILL_NEED);
+    for (; at < end; at += CLUSTER)
+        if (at != (address & ~(CLUSTER - 1)) && !is_resident(at))
+            (void)vm_fault_aspace(process.aid, at, VM_ACCESS_READ | VM_ACCESS_USER);
+}
+
+/* Whether somebody was just before this page; where he would be next is noted. No lock: it is a guess. */
+static bool is_expected(struct region *region, addr_t address)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (region->expected[i] == address) {
+            region->expected[i] = (address & ~(CLUSTER - 1)) + CLUSTER;
+            return true;
+        }
+    region->expected[region->next_expected++ % 4] = address + VM_PAGE_SIZE;
+    return false;
+}
+
+unsigned region_before_fault(struct region *region, addr_t address)
+{
+    if (region->granule == 0)
+        return is_expected(region, address) ? VM_ACCESS_CLUSTER : 0;
+    if (region->granule > CLUSTER && !is_resident(address))
+        read_granule(region, address);
+    return 0;
 }
 
 #define CHUNK 64
@@ -171,17 +201,25 @@ static void keep_limit(struct region *region, size_t limit)
 }
 
 /* A fault brings a cluster at most, or a granule. */
-void region_after_fault(struct region *region)
+static void count_for_limit(struct region *region, size_t limit)
 {
-    size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
-    if (__builtin_expect(limit == 0, 1))
-        return;
-    size_t most = region->granule / VM_PAGE_SIZE;
+    size_t most = (region->granule > CLUSTER ? region->granule : CLUSTER) / VM_PAGE_SIZE;
+    if (region->granule == VM_PAGE_SIZE)
+        most = 1;
     size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
     if (region->resident + brought + most <= limit || !try_lock(&region->limit_lock))
         return;
     keep_limit(region, limit);
     unlock(&region->limit_lock);
+}
+
+void region_after_fault(struct region *region, addr_t address, unsigned access)
+{
+    size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
+    if (limit != 0)
+        count_for_limit(region, limit);
+    if (region->granule != VM_PAGE_SIZE && !(access & VM_ACCESS_WRITE))
+        fill_around(address, region->base, region->base + region->size);
 }
 
 /* ---- calls -------------------------------------------------------------------------------------- */

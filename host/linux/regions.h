@@ -15,8 +15,10 @@ struct region {
     region_id id;
     vm_store *store;     /* wrapped; NULL: memory */
     vm_cache_ref *cache; /* of it, with a reference */
-    size_t granule;      /* in bytes */
-    size_t limit;        /* in pages; 0: none */
+    size_t granule;      /* in bytes; 0: by the pattern of faults */
+    addr_t expected[4];  /* where faults that come in sequence would go on */
+    uint32_t next_expected;
+    size_t limit; /* in pages; 0: none */
     uint32_t limit_lock;
     size_t brought; /* pages that came since `resident` was counted; atomic */
     size_t resident;
@@ -39,9 +41,9 @@ int region_delete(struct region *region);
 int region_find_place(addr_t size, addr_t *base);
 int region_show(addr_t base, addr_t size, bool read_only);
 
-/* What a fault in the region does before and after the core's. */
-void region_before_fault(struct region *region, addr_t address);
-void region_after_fault(struct region *region);
+/* What a fault in the region does before and after the core's. The first gives what is added to its access. */
+unsigned region_before_fault(struct region *region, addr_t address);
+void region_after_fault(struct region *region, addr_t address, unsigned access);
 
 /* A call of quire.h, from here to there: ERR_UNSUPPORTED where Quire doesn't run in this process. Signals that
  * a handler could take are held back: a handler may use a region, and this thread may have locks. */

@@ -74,7 +74,7 @@ int replica_show(uint32_t frame, addr_t address)
     uint32_t node = take_node(place_lock_of(address));
     if (node == NO_NODE)
         return FILL_AGAIN;
-    int error = uffd_copy(address, frame_pin(frame), VM_PAGE_SIZE, false);
+    int error = uffd_copy(address, (addr_t)frame_pin(frame), false);
     frame_unpin(frame);
     if (error == VM_OK) {
         nodes[node].pins = frame;

@@ -110,25 +110,31 @@ int uffd_register(addr_t address, addr_t size)
 
 /* ---- what is shown ------------------------------------------------------------------------------ */
 
-int uffd_copy(addr_t to, const void *from, addr_t size, bool writable)
+int uffd_copy_run(addr_t to, addr_t from, addr_t size, bool writable, addr_t *done)
 {
-    struct qu_copy copy = {to, (uint64_t)(uintptr_t)from, size, writable ? 0 : QU_COPY_WP, 0};
-    while (ioctl(process.uffd, QU_IOC_COPY, &copy) != 0) {
-        if (errno == ENOMEM)
-            return ERR_NO_MEMORY;
-        if (errno == EEXIST)
-            return ERR_TIMED_OUT;
-        if (errno != EAGAIN)
-            return ERR_VM_PF_BAD_ADDRESS;
-        if (copy.copied > 0) {
-            copy.dst += (uint64_t)copy.copied;
-            copy.src += (uint64_t)copy.copied;
-            copy.len -= (uint64_t)copy.copied;
+    uint64_t mode = writable ? 0 : QU_COPY_WP;
+    *done = 0;
+    while (*done < size) {
+        struct qu_copy copy = {to + *done, from + *done, size - *done, mode, 0};
+        if (ioctl(process.uffd, QU_IOC_COPY, &copy) == 0) {
+            *done = size;
+        } else if (errno != EAGAIN) {
+            return errno == ENOMEM   ? ERR_NO_MEMORY
+                   : errno == EEXIST ? ERR_TIMED_OUT
+                                     : ERR_VM_PF_BAD_ADDRESS;
+        } else if (copy.copied > 0) {
+            *done += (addr_t)copy.copied;
+        } else {
+            sched_yield();
         }
-        copy.copied = 0;
-        sched_yield();
     }
     return VM_OK;
+}
+
+int uffd_copy(addr_t to, addr_t from, bool writable)
+{
+    addr_t done;
+    return uffd_copy_run(to, from, VM_PAGE_SIZE, writable, &done);
 }
 
 static void protect(addr_t address, addr_t size, uint64_t mode)

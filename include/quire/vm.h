@@ -372,6 +372,11 @@ typedef void vm_found(addr_t address, void *argument);
 int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_found *found,
                  void *argument, addr_t *physical, bool *writable);
 
+/* The same for reads of `count` pages in a row below one table of the lowest level, which aren't accessed yet and
+ * so are not marked: physical[i] is 0 where a read would fault. `found` is called once, for the first. */
+void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
+                      void *argument, addr_t *physical);
+
 /* ---- pages and physical memory ------------------------------------------------------------------ */
 
 /* ERR_VM_PAGE_NOT_PRESENT where nothing is mapped. */

@@ -235,4 +235,5 @@ LINUX_MAIN(TEST_MODES(test_store_is_read, .budget = 4 * MIB),
            TEST_MODES(test_error_of_a_read_is_sigbus_there, .budget = 4 * MIB),
            TEST_MODES(test_error_of_a_read_ends_with_the_error, .budget = 4 * MIB),
            TEST(test_policy_retry), TEST(test_policy_poison), TEST(test_policy_ask),
-           TEST(test_error_of_a_write_loses_nothing), TEST(test_granules), TEST(test_map_arguments))
+           TEST(test_error_of_a_write_loses_nothing), TEST_WITH(test_granules, .budget = 32 * MIB),
+           TEST(test_map_arguments))

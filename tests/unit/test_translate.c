@@ -73,7 +73,27 @@ static void test_translate_a_read_only_entry_refuses_writes(void)
     assert_false(writable);
 }
 
-UNIT_MAIN("translate", TEST(test_translate_nothing_is_there),
-          TEST(test_translate_reads_leave_the_dirty_bit),
+static void test_translate_run_marks_nothing(void)
+{
+    addr_t physical[4], address = new_pages(4), first;
+    bool writable;
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    OK(vm_fault_aspace(program, address + PAGE, VM_ACCESS_READ | VM_ACCESS_USER));
+    OK(translate(address + PAGE, VM_ACCESS_READ, &first, &writable));
+    OK(vm_fault_aspace(program, address + PAGES(3), VM_ACCESS_WRITE | VM_ACCESS_USER));
+    calls = 0;
+    vm_translate_run(aspace, address, 4, note_found, &calls, physical);
+    assert_int_equal(calls, 1);
+    assert_int_equal(found_at, address);
+    assert_true(physical[0] == 0 && physical[1] == first && physical[2] == 0 && physical[3] != 0);
+    struct sim_translation now;
+    assert_true(sim_look_up(address + PAGES(3), &now) && !now.dirty);
+    vm_translate_run(aspace, SPOT * 64, 2, note_found, &calls, physical);
+    assert_true(physical[0] == 0 && physical[1] == 0 && calls == 2);
+    vm_put_aspace(aspace);
+}
+
+UNIT_MAIN("translate", TEST(test_translate_run_marks_nothing),
+          TEST(test_translate_nothing_is_there), TEST(test_translate_reads_leave_the_dirty_bit),
           TEST(test_translate_writes_set_the_dirty_bit),
           TEST(test_translate_a_read_only_entry_refuses_writes))
