@@ -64,11 +64,16 @@ static void handle(int number, siginfo_t *info, void *context)
 int signal_start(void)
 {
     struct sigaction mine = {.sa_sigaction = handle,
-                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART};
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART},
+                     old;
     sigfillset(&mine.sa_mask);
     sigdelset(&mine.sa_mask, SIGBUS);
     sigdelset(&mine.sa_mask, SIGSEGV);
-    return sigaction(SIGBUS, &mine, &before) == 0 ? VM_OK : ERR_UNSUPPORTED;
+    if (sigaction(SIGBUS, &mine, &old) != 0)
+        return ERR_UNSUPPORTED;
+    if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != handle) /* of a parent's Quire */
+        before = old;
+    return VM_OK;
 }
 
 void signal_stop(void)
