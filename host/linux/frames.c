@@ -156,14 +156,13 @@ static void note_taken(addr_t physical, size_t count, bool for_cache)
     }
 }
 
+/* A fill may take it out of sight meanwhile, as it is no longer what is to be shown there. */
 static void note_freed(addr_t physical)
 {
     uint32_t frame = frame_of(physical);
-    addr_t place = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
-    if (is_regions(place))
-        pending_add(frame);
-    else
-        __atomic_store_n(&nodes[frame].at, 0, __ATOMIC_RELEASE);
+    if (is_regions(__atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE)) && pending_add(frame))
+        return;
+    addr_t place = __atomic_exchange_n(&nodes[frame].at, 0, __ATOMIC_ACQ_REL);
     if (is_spare(place))
         put_spare(place);
 }

@@ -136,8 +136,9 @@ void frame_leave_place(uint32_t frame, addr_t place);
 
 /* ---- pending (pending.c) ---- */
 void pending_start(void);
-/* What is at the frame's place is garbage from here on. => nothing locked but the core's */
-void pending_add(uint32_t frame);
+/* What is at the frame's place is garbage from here on. False: it is shown nowhere. => nothing locked but the
+ * core's */
+bool pending_add(uint32_t frame);
 /* => window locked. Drops what is queued at an address. False: somebody is about to; let go and try again. */
 bool pending_claim(uint32_t node);
 /* All that was queued before is gone when it returns. */

@@ -115,14 +115,25 @@ void pending_drain(void)
         sched_yield();
 }
 
-void pending_add(uint32_t frame)
+/* It was not needed after all. */
+static void put_node(uint32_t node)
+{
+    lock(&pending_lock);
+    free_nodes[free_count++] = node;
+    unlock(&pending_lock);
+}
+
+bool pending_add(uint32_t frame)
 {
     uint32_t node;
     while ((node = take_node()) == NO_NODE) {
         drain();
         sched_yield();
     }
-    (void)place_lock_frame(frame);
+    if (!place_lock_frame(frame)) {
+        put_node(node);
+        return false;
+    }
     addr_t at = nodes[frame].at;
     place_remove(frame);
     __atomic_store_n(&nodes[frame].at, 0, __ATOMIC_RELEASE);
@@ -131,6 +142,7 @@ void pending_add(uint32_t frame)
     unlock(place_lock_of(at));
     if (enqueue(node))
         drain();
+    return true;
 }
 
 bool pending_claim(uint32_t node)
