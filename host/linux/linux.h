@@ -116,6 +116,8 @@ void place_prefetch(addr_t address);
 uint32_t place_find(addr_t address);
 void place_insert(uint32_t node, addr_t address);
 void place_remove(uint32_t node);
+/* Fills that had begun have ended. */
+void place_wait_for_fills(void);
 /* Locks the window at which the frame is shown. False: it is shown nowhere. */
 bool place_lock_frame(uint32_t frame);
 
@@ -166,8 +168,8 @@ int displace(uint32_t node);
 void settle(addr_t first, addr_t last);
 
 /* ---- flushing (flush.c) ---- */
-/* The next write of each page in [first, last] faults. */
-void forbid_writes(addr_t first, addr_t last);
+/* Whether the page was written since this was asked last: its next write will fault. */
+bool flush_changed(addr_t address);
 
 /* ---- faults (fault.c) ---- */
 int fault_resolve(addr_t address, unsigned access);

@@ -101,3 +101,12 @@ bool place_lock_frame(uint32_t frame)
         unlock(place_lock_of(at));
     }
 }
+
+void place_wait_for_fills(void)
+{
+    for (size_t i = 0; i < LOCKS; i++)
+        if (__atomic_load_n(&locks[i].word, __ATOMIC_ACQUIRE) != 0) {
+            lock(&locks[i].word);
+            unlock(&locks[i].word);
+        }
+}

@@ -137,9 +137,8 @@ int quire_changed(void *address, size_t size, unsigned char *changed)
         return error;
     if (!changed)
         return call_end(&call, ERR_INVALID_ARGS);
-    forbid_writes(range.first, range.first + (range.size - 1));
     for (addr_t at = 0; at < range.size; at += VM_PAGE_SIZE)
-        changed[at / VM_PAGE_SIZE] = dirty_take(range.first + at);
+        changed[at / VM_PAGE_SIZE] = flush_changed(range.first + at);
     return call_end(&call, VM_OK);
 }
 
