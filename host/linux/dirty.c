@@ -3,6 +3,7 @@
  * that costs only what is used of it. */
 #include "linux.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #define BITS 64
@@ -49,4 +50,21 @@ bool dirty_take(addr_t address)
     uint64_t bit, *word = word_of(address, &bit);
     return (__atomic_load_n(word, __ATOMIC_RELAXED) & bit) &&
            (__atomic_fetch_and(word, ~bit, __ATOMIC_ACQ_REL) & bit);
+}
+
+/* Regions begin at 2 MiB: no word is of two. Long ranges give their memory back. */
+void dirty_forget(addr_t base, addr_t size)
+{
+    uint64_t bit;
+    char *first = (char *)word_of(base, &bit);
+    char *end = (char *)(word_of(base + (size - VM_PAGE_SIZE), &bit) + 1);
+    char *inner = (char *)(((addr_t)first + VM_PAGE_MASK) & ~VM_PAGE_MASK);
+    char *inner_end = (char *)((addr_t)end & ~VM_PAGE_MASK);
+    if (inner >= inner_end) {
+        memset(first, 0, (size_t)(end - first));
+        return;
+    }
+    memset(first, 0, (size_t)(inner - first));
+    memset(inner_end, 0, (size_t)(end - inner_end));
+    (void)madvise(inner, (size_t)(inner_end - inner), MADV_DONTNEED);
 }

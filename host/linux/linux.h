@@ -180,6 +180,8 @@ void dirty_stop(void);
 void dirty_note(addr_t address);
 /* Whether it was written since this was asked last. */
 bool dirty_take(addr_t address);
+/* Nothing of a region was written yet. */
+void dirty_forget(addr_t base, addr_t size);
 
 /* ---- how faults come ---- */
 int signal_start(void);

@@ -111,8 +111,7 @@ int region_delete(struct region *region)
     if (deleted != VM_OK)
         panic("a region that isn't there is deleted", deleted);
     settle(base, base + (size - 1));
-    for (addr_t at = base; at < base + size; at += VM_PAGE_SIZE)
-        (void)dirty_take(at);
+    dirty_forget(base, size);
     if (hide(base, size) != VM_OK)
         panic("no memory to unmap at", (long)base);
     if (region->cache)
