@@ -38,6 +38,34 @@ def as_nobody(report, programs):
                         f"{os.path.basename(program)} without rights")
 
 
+def check_installed(report):
+    """A program that finds the library by pkg-config, as installed, works; and nothing else is to be seen."""
+    with tempfile.TemporaryDirectory() as root:
+        if not report.command("meson install", ["meson", "install", "-C", "build", "--destdir", root,
+                                                "--no-rebuild", "--quiet"], timeout=120):
+            return
+        found = subprocess.run(["find", root, "-name", "quire.pc"], stdout=subprocess.PIPE, text=True,
+                               check=True).stdout.strip()
+        environment = {**os.environ, "PKG_CONFIG_PATH": os.path.dirname(found),
+                       "PKG_CONFIG_SYSROOT_DIR": root, "LD_LIBRARY_PATH":
+                       os.path.dirname(os.path.dirname(found))}
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "quire"], stdout=subprocess.PIPE,
+                               text=True, env=environment, check=False).stdout.split()
+        program, data = f"{root}/count", f"{root}/data"
+        report.command("the example finds the library",
+                       ["cc", "-Wall", "-Wextra", "-Werror", "examples/process.c", *flags, "-o", program])
+        with open(data, "wb") as file:
+            file.write(b"quire gathers pages\n" * 2_000_000)
+        report.command("the example", [program, data, "--upper"], env=environment, timeout=120)
+        with open(data, "rb") as file:
+            report.check("the example's file", file.read() == b"QUIRE GATHERS PAGES\n" * 2_000_000)
+        names = subprocess.run(["nm", "-D", "--defined-only", "build/host/linux/libquire.so"],
+                               stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+        strange = [line for line in names if not re.search(
+            r" (quire_\w+|vm_error_text|vm_policy_\w+|host_frame_ptr|QUIRE_0)(@@QUIRE_0)?$", line)]
+        report.check("the library shows its own names only", names and not strange, "\n".join(strange))
+
+
 def check_doctor(report):
     done = subprocess.run(["build/quire", "doctor", "--json"], stdout=subprocess.PIPE, text=True,
                           timeout=60, check=False)
@@ -58,4 +86,5 @@ def run(report):
     for test in tests:
         unit.run_program(report, test)
     as_nobody(report, [test["cmd"][0] for test in tests])
+    check_installed(report)
     check_doctor(report)
