@@ -13,7 +13,7 @@ import time
 
 import guest_bench
 
-DIRECTORY = os.path.abspath("build/bench/counted")
+DIRECTORY = "build/bench/counted"
 SOCKET = os.path.join(DIRECTORY, "monitor")
 # While the processor waits the machine's clock goes with the host's: with sleep=off it would
 # jump to the next timer, wherever that is, each time somebody waits for a disk.

@@ -12,6 +12,7 @@ import guest_bench
 SEED = 1
 MEMORY = "32M"
 SWAP_MIB = 256
+TEXT_MIB = 48
 TEXT = "build/bench/big.txt"
 SWAP = "build/bench/counted/swap"
 TIMEOUT = 3600
@@ -25,6 +26,7 @@ LINUX_INIT = """#!/bin/busybox sh
 mount -t devtmpfs dev /dev
 for name in {modules}; do
     insmod /$name.ko
+    rm /$name.ko
 done
 {job}
 poweroff -f
@@ -43,7 +45,8 @@ sleep 1"""
 
 
 def make_text(size):
-    """Lines of letters, of mixed lengths; `size` is a multiple of 512: it will be a disk of Linux."""
+    """Lines of letters, of mixed lengths. `size` is a multiple of 4096: it will be a disk of Linux, which
+    then reads whole pages."""
     letters = b" etaoinshrdlucmfwypvbgkjqxz"
     source = random.Random(SEED)
     text = bytearray(source.randbytes(size).translate(bytes(letters[i * 27 >> 8] for i in range(256))))
@@ -73,11 +76,11 @@ def figures(lines, counts, expected, system):
         raise SystemExit(f"bench: a wrong answer in {system}")
     return {"instructions": counts["instructions"],
             "seconds": float(number(lines, r"^real\s+([0-9.]+)$")),
-            "pages_swapped_in": counts.get("swap0_bytes_read", 0) // 4096,
-            "pages_swapped_out": counts.get("swap0_bytes_written", 0) // 4096,
-            "swap_reads": counts.get("swap0_reads", 0),
-            "swap_writes": counts.get("swap0_writes", 0),
-            "text_bytes_read": counts.get("disk0_bytes_read", 0)}
+            "pages_swapped_in": counts["swap0_bytes_read"] // 4096,
+            "pages_swapped_out": counts["swap0_bytes_written"] // 4096,
+            "swap_reads": counts["swap0_reads"],
+            "swap_writes": counts["swap0_writes"],
+            "text_bytes_read": counts["disk0_bytes_read"]}
 
 
 # ---- Linux ----
@@ -133,35 +136,26 @@ def measure_linux(wanted, expected):
 
 # ---- Quire ----
 
-def run_quire(options, script):
-    record = "build/bench/sort.json"
-    lines, counts = counted.run(["build/quire", "boot", "--memory", MEMORY, "--timeout", str(TIMEOUT),
-                                 "--json", record, *options, "--", "busybox", "sh", "-c", script],
-                                TIMEOUT + 10)
-    with open(record, encoding="utf-8") as file:
-        return lines, counts, json.load(file)["free_before"] * 4
-
-
-def quire_has():
-    """What is free in Quire, in KiB."""
-    return run_quire(["--swap", f"{SWAP_MIB}M"], "true")[2]
-
-
 def measure_quire(expected):
-    lines, counts, has = run_quire(["--swap", f"{SWAP_MIB}M", "--disk", f"{TEXT}:/big.txt:ro"],
-                                   SORT.format(file="/big.txt"))
+    record = "build/bench/sort.json"
+    lines, counts = counted.run(["build/quire", "boot", "--memory", MEMORY, "--swap", f"{SWAP_MIB}M",
+                                 "--disk", f"{TEXT}:/big.txt:ro", "--timeout", str(TIMEOUT), "--json",
+                                 record, "--", "busybox", "sh", "-c", SORT.format(file="/big.txt")],
+                                TIMEOUT + 10)
     if not counts:
         raise SystemExit("bench: Quire didn't come to its end:\n" + "\n".join(lines)[-2000:])
-    return {"memory": int(MEMORY.rstrip("M")) << 10, "free": has,
+    with open(record, encoding="utf-8") as file:
+        free = json.load(file)["free_before"] * 4
+    return {"memory": int(MEMORY.rstrip("M")) << 10, "free": free,
             **figures(lines, counts, expected, "Quire")}
 
 
-def measure(mebibytes):
-    """{system: its figures}"""
+def measure():
+    """{system: its figures}, memory in KiB."""
     os.makedirs(counted.DIRECTORY, exist_ok=True)
-    text = make_text(mebibytes << 20)
+    text = make_text(TEXT_MIB << 20)
     with open(TEXT, "wb") as file:
         file.write(text)
     expected = answer(text)
-    linux = measure_linux(quire_has(), expected)
-    return {"linux": linux, "quire": measure_quire(expected)}
+    quire = measure_quire(expected)
+    return {"linux": measure_linux(quire["free"], expected), "quire": quire}
