@@ -35,7 +35,8 @@ def show_guest(figures):
           + (f"; not in: {'; '.join(above)}" if above else ""))
 
 
-SORT_ROWS = (("memory of the machine, KiB", "memory", ","), ("of it free before the sort, KiB", "free", ","),
+SORT_ROWS = (("memory of the machine, KiB", "memory", ","),
+             ("of it free before the sort, KiB", "free", ","),
              ("instructions", "instructions", ","), ("seconds of the machine", "seconds", ",.2f"),
              ("pages read from swap", "pages_swapped_in", ","), ("in requests", "swap_reads", ","),
              ("pages written to swap", "pages_swapped_out", ","), ("in requests", "swap_writes", ","),
@@ -44,7 +45,8 @@ SORT_ROWS = (("memory of the machine, KiB", "memory", ","), ("of it free before 
 
 def show_sort(figures):
     linux, quire = figures["linux"], figures["quire"]
-    print(f"\nSort {sort_bench.TEXT_MIB} MiB in less memory\n{'':50}{'Linux 6.1':>15}{'Quire':>15}{'ratio':>8}")
+    print(f"\nSort {sort_bench.TEXT_MIB} MiB in less memory\n"
+          f"{'':50}{'Linux 6.1':>15}{'Quire':>15}{'ratio':>8}")
     for name, key, form in SORT_ROWS:
         ratio = f"{quire[key] / linux[key]:8.2f}" if linux[key] else ""
         print(f"{name:50}{format(linux[key], form):>15}{format(quire[key], form):>15}{ratio}")
