@@ -73,15 +73,17 @@ void vm_get_info(vm_info *info)
 static void count_frame(const struct vm_page *page, vm_frame_info *info)
 {
     bool is_mapped = vm_atomic_load(&page->map_count, __ATOMIC_RELAXED) > 0;
-    bool is_active = page->state == VM_PAGE_ACTIVE;
+    bool is_active = page->state == VM_PAGE_ACTIVE, is_inactive = page->state == VM_PAGE_INACTIVE;
     if (page->is_file) {
         info->file_pages++;
         info->mapped_file_pages += is_mapped;
         info->active_file_pages += is_active;
+        info->inactive_file_pages += is_inactive;
     } else {
         info->memory_pages++;
         info->mapped_memory_pages += is_mapped;
         info->active_memory_pages += is_active;
+        info->inactive_memory_pages += is_inactive;
         info->swap_cached_pages += page->swap != 0;
     }
     info->writing_pages += page->writing;

@@ -498,7 +498,8 @@ void vm_get_info(vm_info *info);
 typedef struct vm_frame_info {
     size_t memory_pages, file_pages;               /* of memory, and of files */
     size_t mapped_memory_pages, mapped_file_pages; /* of these: in some address space */
-    size_t active_memory_pages, active_file_pages; /* of these: that the policy takes for in use */
+    /* Of these, by what the policy takes them for: in use, and the next to go. */
+    size_t active_memory_pages, inactive_memory_pages, active_file_pages, inactive_file_pages;
     size_t swap_cached_pages; /* of memory's: in swap as well, and not modified since */
     size_t writing_pages;     /* being written to a store */
     size_t discardable_pages; /* that may be forgotten */

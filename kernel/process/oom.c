@@ -58,6 +58,13 @@ static bool wait_for_end(struct process *victim)
     return has_gone(victim);
 }
 
+static uint64_t ended;
+
+uint64_t out_of_memory_ended(void)
+{
+    return __atomic_load_n(&ended, __ATOMIC_RELAXED);
+}
+
 bool out_of_memory(void)
 {
     size_t pages;
@@ -67,6 +74,7 @@ bool out_of_memory(void)
     if (!victim->killed) {
         log_printf("out of memory: process %d (%s), the largest with %zu KiB, is ended\n",
                    victim->pid, victim->name, pages * (VM_PAGE_SIZE / 1024));
+        __atomic_add_fetch(&ended, 1, __ATOMIC_RELAXED);
         signal_send_number(victim, SIGKILL);
     }
     bool gone = victim != process_current() && wait_for_end(victim);

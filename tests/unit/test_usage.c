@@ -161,6 +161,8 @@ static void test_vm_get_frame_info(void)
     assert_int_equal(info.mapped_file_pages - before.mapped_file_pages, 2);
     assert_int_equal(info.memory_pages - before.memory_pages, 4);
     assert_int_equal(info.mapped_memory_pages - before.mapped_memory_pages, 4);
+    assert_int_equal(info.inactive_memory_pages - before.inactive_memory_pages, 4);
+    assert_int_equal(info.inactive_file_pages - before.inactive_file_pages, 2);
     assert_int_equal(info.swap_cached_pages, 0);
     assert_int_equal(info.writing_pages, 0);
     OK(vm_wire_range(program, SPOT, PAGES(3)));
@@ -193,6 +195,7 @@ static void test_vm_get_frame_info_of_active_pages(void)
     assert_int_equal(now.active_memory_pages - before.active_memory_pages, 3);
     assert_int_equal(now.active_file_pages - before.active_file_pages, 2);
     assert_int_equal(now.active_memory_pages + now.active_file_pages, info.active_pages);
+    assert_int_equal(now.inactive_memory_pages + now.inactive_file_pages, info.inactive_pages);
 }
 
 static void test_vm_get_frame_info_of_pages_in_swap_too(void)
