@@ -26,6 +26,7 @@ PARTS = {
     "tool": ("the quire command: what it refuses, what it passes on", "tool.run"),
     "cases": ("programs' cases in the reference kernel, against this host", "guest.run_cases"),
     "disks": ("files that are disks: what programs see, what the host has", "disks.run"),
+    "swap": ("more memory than there is: programs, areas of swap, failures", "swap.run"),
     "abuse": ("programs that want more than there is", "abuse.run"),
     "user-vm": ("the user_vm_* calls from a program", "guest.run_user_vm"),
     "scripts": ("busybox scripts in the reference kernel, against this host", "guest.run_scripts"),

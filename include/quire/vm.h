@@ -500,7 +500,7 @@ typedef struct vm_frame_info {
     size_t mapped_memory_pages, mapped_file_pages; /* of these: in some address space */
     /* Of these, by what the policy takes them for: in use, and the next to go. */
     size_t active_memory_pages, inactive_memory_pages, active_file_pages, inactive_file_pages;
-    size_t swap_cached_pages; /* of memory's: in swap as well, and not modified since */
+    size_t swap_cached_pages; /* of memory's: in swap as well, unless modified since */
     size_t writing_pages;     /* being written to a store */
     size_t discardable_pages; /* that may be forgotten */
     size_t locked_pages;      /* in wired regions */

@@ -201,9 +201,9 @@ static void test_debug_queue_begins_with_the_oldest(void)
 
 static void test_debug_queue_refuses(void)
 {
-    static const char *const usage[] = {"queue", "queue free", "queue active x",
+    static const char *const usage[] = {"queue", "queue free", "queue active x", "queue inactive x",
                                         "queue active 1 2"};
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         say(usage[i]);
         assert_said("usage: queue active or inactive [COUNT]\n");
     }

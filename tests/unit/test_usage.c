@@ -122,8 +122,10 @@ static void test_usage_of_swap(void)
     assert_int_equal(info_at(SPOT).proportional_swap, PAGES(8));
     OK(vm_unmap_range(program, SPOT + PAGES(6), PAGES(2)));
     assert_int_equal(info_at(SPOT).swapped_pages, 6);
-    OK(vm_unmap_range(program, SPOT, PAGES(2)));
-    assert_int_equal(info_at(SPOT + PAGES(2)).swapped_pages, 4);
+    OK(vm_unmap_range(program, SPOT + PAGES(3), PAGE)); /* two pieces of one cache */
+    assert_int_equal(info_at(SPOT).swapped_pages, 3);
+    assert_int_equal(info_at(SPOT + PAGES(4)).swapped_pages, 2);
+    assert_int_equal(info_at(SPOT).proportional_swap, PAGES(3) / 2);
 }
 
 /* What both see below is in swap once; what one has written isn't there for it any more. */
