@@ -256,6 +256,7 @@ static void fill_info(vm_region *region, vm_region_info *info)
     info->resident_pages = usage.resident;
     info->modified_pages = usage.modified;
     info->swapped_pages = usage.swapped;
+    info->unmapped_pages = usage.unmapped;
     info->shared_pages = usage.shared;
     info->shared_modified_pages = usage.shared_modified;
     info->memory_pages = usage.memory;

@@ -53,28 +53,32 @@ static size_t count_users(const vm_cache_ref *ref)
 }
 
 /* => top and ref: locked. What the top has itself hides what is below; between the two nothing is asked. */
-static void count_swapped_in(const vm_region *region, vm_cache_ref *top, vm_cache_ref *ref,
-                             struct region_usage *usage)
+static void count_absent_in(const vm_region *region, vm_cache_ref *top, vm_cache_ref *ref,
+                            struct region_usage *usage)
 {
     uint64_t key = (uint64_t)region->cache_offset >> VM_PAGE_SHIFT;
     uint64_t end = (uint64_t)region_offset(region, region_last(region)) >> VM_PAGE_SHIFT;
-    size_t count = 0;
-    const void *value;
-    if (ref->cache->swapped_count == 0)
-        return;
-    for (; (value = radix_next(&ref->cache->pages, &key)) != NULL && key <= end; key++)
-        count += cache_is_swapped(value) &&
-                 (ref == top || radix_lookup(&top->cache->pages, key) == NULL);
-    usage->swapped += count;
-    usage->proportional_swap += count * VM_PAGE_SIZE / count_users(ref);
+    size_t swapped = 0;
+    const struct vm_page *value;
+    for (; (value = radix_next(&ref->cache->pages, &key)) != NULL && key <= end; key++) {
+        if (ref != top && radix_lookup(&top->cache->pages, key) != NULL)
+            continue;
+        swapped += cache_is_swapped(value);
+        usage->unmapped +=
+            cache_is_page(value) && vm_atomic_load(&value->map_count, __ATOMIC_RELAXED) == 0;
+    }
+    usage->swapped += swapped;
+    usage->proportional_swap += swapped * VM_PAGE_SIZE / count_users(ref);
 }
 
-static void count_swapped(const vm_region *region, struct region_usage *usage)
+/* Of memory: what a file has is nobody's. */
+static void count_absent(const vm_region *region, struct region_usage *usage)
 {
     vm_cache_ref *top = region->cache_ref;
     cache_lock(top);
     for (vm_cache_ref *at = top; at; at = chain_step(top, at))
-        count_swapped_in(region, top, at, usage);
+        if (at->temporary)
+            count_absent_in(region, top, at, usage);
     cache_unlock(top);
 }
 
@@ -82,7 +86,7 @@ struct region_usage region_usage(vm_region *region)
 {
     struct region_usage usage = {0};
     count_translations(region, &usage);
-    count_swapped(region, &usage);
+    count_absent(region, &usage);
     return usage;
 }
 
@@ -94,6 +98,7 @@ static void add_region(vm_region *region, vm_aspace_info *info)
     info->resident_pages += usage.resident;
     info->modified_pages += usage.modified;
     info->swapped_pages += usage.swapped;
+    info->unmapped_pages += usage.unmapped;
     info->wired_pages += usage.wired;
     info->working_set += region->working_set;
     info->faults += region->faults;

@@ -7,7 +7,7 @@
 
 struct region_usage {
     size_t resident, modified, shared, shared_modified, memory, referenced, discardable, swapped,
-        wired;
+        unmapped, wired;
     /* In bytes: its part of what several map, or have in swap. */
     uint64_t proportional, proportional_swap;
 };

@@ -247,6 +247,7 @@ typedef struct vm_region_info {
     int advice;            /* VM_ADVICE_NORMAL, SEQUENTIAL or RANDOM */
     size_t modified_pages; /* of those resident */
     size_t swapped_pages;  /* that it sees in swap */
+    size_t unmapped_pages; /* that it sees of memory, in frames, mapped nowhere */
     size_t working_set;    /* accessed between the last two collections of accessed bits */
     uint64_t faults;       /* that mapped a page; refaults: that had to read one from swap first */
     uint64_t refaults;
@@ -269,7 +270,8 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
 /* The sums over a space's regions. */
 typedef struct vm_aspace_info {
     size_t size; /* in bytes */
-    size_t regions, resident_pages, modified_pages, swapped_pages, working_set, wired_pages;
+    size_t regions, resident_pages, modified_pages, swapped_pages, unmapped_pages, working_set,
+        wired_pages;
     uint64_t faults, refaults;
 } vm_aspace_info;
 

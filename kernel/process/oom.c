@@ -5,28 +5,26 @@
 
 #define WAIT_FOR_VICTIM_NS NS_PER_SECOND
 
-static size_t resident_pages(struct process *process)
+/* In frames, mapped or not, and in swap. */
+static size_t pages_of(struct process *process)
 {
+    vm_aspace_info info = {0};
     struct user_memory *memory = process_get_memory(process);
     if (memory == NULL)
         return 0;
-    size_t pages = 0;
-    addr_t cookie = 0;
-    vm_region_info info;
-    while (vm_get_next_region_info(memory->id, &cookie, &info) == VM_OK)
-        pages += info.resident_pages;
+    (void)vm_get_aspace_info(memory->id, &info);
     user_memory_put(memory);
-    return pages;
+    return info.resident_pages + info.unmapped_pages + info.swapped_pages;
 }
 
-/* The process with the most pages, or one that is dying already; with a reference. */
+/* The process with the most pages, in memory or in swap, or one that is dying already; with a reference. */
 static struct process *choose_victim(size_t *most)
 {
     struct process *victim = NULL;
     *most = 0;
     for (struct process *process = process_next(INIT_PID); process != NULL;) {
         int32_t pid = process->pid;
-        size_t pages = resident_pages(process);
+        size_t pages = pages_of(process);
         if (pages > 0 && (victim == NULL || process->killed || pages > *most)) {
             if (victim != NULL)
                 process_put(victim);

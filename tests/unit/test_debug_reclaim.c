@@ -115,9 +115,9 @@ static void test_debug_page_word_for_word(void)
     const struct vm_page *page = page_behind(SPOT + PAGE);
     snprintf(line, sizeof(line), "page %u", page->number);
     say(line);
-    assert_said(
-        "page 0x%x: INACTIVE, mapped 1 times, wired 0\n  cache %p, offset 0x%lx, slot 0x0\n",
-        page->number, (void *)page->cache, (unsigned long)page->offset * PAGE);
+    assert_said("page 0x%x: INACTIVE, modified, mapped 1 times, wired 0\n  cache %p, offset 0x%lx, "
+                "slot 0x0\n",
+                page->number, (void *)page->cache, (unsigned long)page->offset * PAGE);
     OK(vm_advise_range(program, SPOT, PAGES(3), VM_ADVICE_FREE));
     say(line);
     assert_said(", discardable, mapped 1");

@@ -128,6 +128,32 @@ static void test_usage_of_swap(void)
     assert_int_equal(info_at(SPOT).proportional_swap, PAGES(3) / 2);
 }
 
+static void test_usage_of_pages_that_nobody_maps(void)
+{
+    region_id id = region_at(SPOT, 6, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    assert_int_equal(info_at(SPOT).unmapped_pages, 0);
+    OK(vm_protect_range(program, SPOT, PAGES(6), LOCK_NO_READ));
+    assert_int_equal(info_at(SPOT).resident_pages, 0);
+    assert_int_equal(info_at(SPOT).unmapped_pages, 4);
+    aspace_id child = vm_copy_aspace(program, "child");
+    vm_aspace_info info;
+    OK(vm_get_aspace_info(child, &info));
+    assert_int_equal(info.unmapped_pages, 4);
+    OK(sim_delete_aspace(child));
+    sim_set_aspace(program);
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    addr_t a, b;
+    vm_region_info before = region_info(id);
+    map_pages(&a, file, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    map_pages(&b, file, 2, LOCK_RW, REGION_PRIVATE_MAP, 0);
+    OK(vm_fault_aspace(program, a, VM_ACCESS_READ));
+    OK(vm_protect_range(program, a, PAGES(2), LOCK_NO_READ));
+    assert_int_equal(info_at(a).unmapped_pages, 0);
+    assert_int_equal(info_at(b).unmapped_pages, 0);
+    assert_int_equal(region_info(id).unmapped_pages, before.unmapped_pages);
+}
+
 /* What both see below is in swap once; what one has written isn't there for it any more. */
 static void test_usage_of_swap_below_a_fork(void)
 {
@@ -267,7 +293,8 @@ UNIT_MAIN("usage", TEST(test_usage_of_memory), TEST(test_usage_of_a_file_that_tw
           TEST_ON(test_usage_of_pages_without_accessed_bits, SWAP),
           TEST(test_usage_of_discardable_pages), TEST(test_usage_of_a_device),
           TEST_ON(test_usage_of_swap, SWAP), TEST_ON(test_usage_of_swap_below_a_fork, SWAP),
-          TEST(test_vm_get_frame_info), TEST_ON(test_vm_get_frame_info_of_active_pages, SWAP),
+          TEST(test_usage_of_pages_that_nobody_maps), TEST(test_vm_get_frame_info),
+          TEST_ON(test_vm_get_frame_info_of_active_pages, SWAP),
           TEST_ON(test_vm_get_frame_info_of_pages_in_swap_too, SWAP),
           TEST_ON(test_vm_get_frame_info_of_pages_being_written, SWAP),
           TEST(test_vm_get_frame_info_refuses), TEST_ON(test_figures_of_major_faults, SWAP))
