@@ -115,15 +115,21 @@ def check_dead(report, directory):
     """Swap that takes nothing: pages stay. Swap that gives nothing back: programs end, and that is all."""
     folder = os.path.join(directory, "dead")
     os.mkdir(folder)
+    no_writes, no_reads = with_bad_sector(folder, "write", ""), with_bad_sector(folder, "read", "")
     done, figures = run_with_figures(directory, "--memory", "16M", "--swap", "64M", "--", PROGRAM, "figures",
-                                     timeout=60, env=with_bad_sector(folder, "write", ""))
+                                     timeout=60, env=no_writes)
     check_end(report, "swap that takes nothing", done)
     report.check("swap that takes nothing: the bytes", done.stdout.count("right, in memory\n") == 2 and
                  "pswpout +0, pswpin +0" in done.stdout and figures["swap0_errors"] > 0 and
                  figures["swap0_bytes_written"] == 0, done.stdout)
-    done = boot("--memory", "16M", "--swap", "64M", "--debug", "check", "--file", f"{PROGRAM}:/more-memory", "--",
-                "busybox", "sh", "-c", "/more-memory pattern 24; echo $?", timeout=60,
-                env=with_bad_sector(folder, "read", ""))
+    more = ("--swap", "64M", "--debug", "check", "--file", f"{PROGRAM}:/more-memory", "--", "busybox", "sh", "-c")
+    done = boot("--memory", "8M", *more, "/more-memory pattern 12; echo $?; echo here", timeout=150,
+                env=no_writes)
+    report.check("swap that takes nothing, and a program that needs it", done.returncode == 0 and
+                 done.stdout == "137\nhere\n" and "0 contradictions" in done.stderr and
+                 re.search(r"out of memory: process \d+ \(more-memory\), the largest", done.stderr),
+                 f"{STATUS.get(done.returncode, done.returncode)}\n{done.stdout}{done.stderr[-1500:]}")
+    done = boot("--memory", "16M", *more, "/more-memory pattern 24; echo $?", timeout=60, env=no_reads)
     # The shell's own pages may be among those that can't be read.
     report.check("swap that gives nothing back", (done.returncode == 0 and done.stdout == "135\n") or
                  done.returncode in (128 + 7, 128 + 11),
@@ -133,7 +139,7 @@ def check_dead(report, directory):
 
 # ---- sorting -----------------------------------------------------------------------------------------
 
-def check_sort(report, directory, mebibytes=6, memory="12M", timeout=120):
+def check_sort(report, directory, mebibytes=4, memory="9M", timeout=120):
     """A sort in less memory than its text has, of one that is read from a disk."""
     path = os.path.join(directory, "text")
     text = make_text(mebibytes << 20)
@@ -169,6 +175,13 @@ def check_sorts(report, directory, count=4, mebibytes=3, memory="20M", timeout=2
     report.check(f"{name}: the checksums", done.stdout == "".join(f"{s}  -\n" for s in sums), done.stdout)
     report.check(f"{name}: pages have gone and come back", figures["swap_outs"] > 256 and
                  figures["swap_ins"] > 256, str(figures))
+
+
+def run_long(report, _seconds):
+    """The sort of the README, and four of its kind at once."""
+    with tempfile.TemporaryDirectory() as directory:
+        check_sort(report, directory, mebibytes=48, memory="32M", timeout=1500)
+        check_sorts(report, directory, mebibytes=12, memory="32M", timeout=1500)
 
 
 def run(report):
