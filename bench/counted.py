@@ -72,18 +72,18 @@ def read_quietly():
     return figures
 
 
-def follow(process):
-    """All lines of the program, and the figures at its two marks."""
+def follow(process, mark_of):
+    """All lines of the program, and the figures at its marks: the lines that `mark_of` has a name for."""
     lines, marks = [], {}
     for line in process.stdout:
         lines.append(line.rstrip())
-        if lines[-1] in ("begin", "end"):
-            marks[lines[-1]] = read_quietly()
+        name = mark_of(lines[-1], marks)
+        if name:
+            marks[name] = read_quietly()
     return lines, marks
 
 
-def run(arguments, timeout):
-    """The lines that it printed, and the figures of what was between the marks, if it made them."""
+def run_until_end(arguments, timeout, mark_of):
     path = f"{make_wrapper()}:{os.environ['PATH']}"
     # A pipe that nobody writes to: the end of input would be an event, too.
     silent, held = os.pipe()
@@ -92,11 +92,27 @@ def run(arguments, timeout):
                           env={**os.environ, "PATH": path, "TMPDIR": DIRECTORY}) as process:
         previous = signal.signal(signal.SIGALRM, lambda *_: process.kill())
         signal.alarm(timeout)
-        lines, marks = follow(process)
+        lines, marks = follow(process, mark_of)
         signal.alarm(0)
         signal.signal(signal.SIGALRM, previous)
     os.close(silent)
     os.close(held)
+    return lines, marks
+
+
+def run(arguments, timeout):
+    """The lines that it printed, and the figures of what was between "begin" and "end", if it made them."""
+    lines, marks = run_until_end(arguments, timeout,
+                                 lambda line, _: line if line in ("begin", "end") else None)
     if len(marks) < 2:
         return lines, {}
     return lines, {name: value - marks["begin"].get(name, 0) for name, value in marks["end"].items()}
+
+
+def run_marks(arguments, timeout):
+    """The lines, and {name: figures} at each "mark NAME". The first "begin" is "begin of nothing"."""
+    def mark_of(line, marks):
+        name = line[len("mark "):] if line.startswith("mark ") else None
+        return "begin of nothing" if name == "begin" and not marks else name
+
+    return run_until_end(arguments, timeout, mark_of)

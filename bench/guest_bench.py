@@ -78,8 +78,8 @@ def data():
     return b"".join(bytes([number % 251 + 1]) * 4096 for number in range(DATA_SIZE // 4096))
 
 
-def write_initramfs(path, init, files):
-    """`init` as /init, busybox, and `files` in the root directory: {name: content}."""
+def write_initramfs(path, init, files, programs=()):
+    """`init` as /init, busybox, and `files` and `programs` in the root directory: {name: content}."""
     executable = stat.S_IFREG | 0o755
     entries = [("dev", stat.S_IFDIR | 0o755, b"", (0, 0)),
                ("dev/console", stat.S_IFCHR | 0o600, b"", (5, 1)),
@@ -88,6 +88,7 @@ def write_initramfs(path, init, files):
                ("bin/busybox", executable, contents(shutil.which("busybox")), (0, 0)),
                ("init", executable, init, (0, 0))]
     entries += [(name, stat.S_IFREG | 0o644, content, (0, 0)) for name, content in files.items()]
+    entries += [(name, executable, content, (0, 0)) for name, content in dict(programs).items()]
     with open(path, "wb") as file:
         for number, (name, mode, content, device) in enumerate(entries, 1):
             file.write(cpio_entry(number, name, mode, content, device))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Prints the figures that docs/bench.md describes: "sim", the core alone on the simulated machine;
 "guest", programs in the reference kernel beside Debian's Linux, in instructions; "policies", misses of the
-replacement policies on traces of pages; "sort", a sort larger than memory beside Debian's Linux, which takes
-some minutes and so must be asked for."""
+replacement policies on traces of pages; "paging", pages that go and come back, beside Debian's Linux; "sort",
+a sort larger than memory beside Debian's Linux, which takes some minutes and so must be asked for."""
 import argparse
 import json
 import os
@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import guest_bench  # noqa: E402
+import paging_bench  # noqa: E402
 import policy_bench  # noqa: E402
 import sim_figures  # noqa: E402
 import sort_bench  # noqa: E402
@@ -59,14 +60,14 @@ def show_sort(figures):
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*",
-                        help="sim, guest, policies, sort; without: all but sort")
+                        help="sim, guest, policies, paging, sort; without: all but sort")
     parser.add_argument("--short", action="store_true",
                         help="policies: on short traces, in less than a minute")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
     arguments = parser.parse_args()
     for part in arguments.parts:
-        if part not in ("sim", "guest", "policies", "sort"):
-            parser.error(f"{part}: no such part; sim, guest, policies or sort")
+        if part not in ("sim", "guest", "policies", "paging", "sort"):
+            parser.error(f"{part}: no such part; sim, guest, policies, paging or sort")
     os.chdir(ROOT)
     results = {}
     if not arguments.parts or "sim" in arguments.parts:
@@ -82,6 +83,9 @@ def main():
     if not arguments.parts or "policies" in arguments.parts:
         results["policies"] = policy_bench.measure(arguments.short)
         policy_bench.show(results["policies"])
+    if not arguments.parts or "paging" in arguments.parts:
+        results["paging"] = paging_bench.measure()
+        paging_bench.show(results["paging"])
     if "sort" in arguments.parts:
         results["sort"] = sort_bench.measure()
         show_sort(results["sort"])
