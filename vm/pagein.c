@@ -165,6 +165,7 @@ int pagein_finish(struct vm_pagein *in)
     for (size_t i = 0; i < in->count; i++)
         frames[i] = vm_page_physical(in->page[i]);
     int error = read_pages(in, frames);
+    VM_COUNT(reads);
     if (error == VM_OK)
         VM_COUNT_ADD(page_ins, in->count);
     if (error == VM_OK && in->swap != 0)
