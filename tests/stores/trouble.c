@@ -124,8 +124,7 @@ static const struct vm_store_ops trouble_ops = {
 vm_store *trouble_begin(struct trouble *trouble, vm_store *below)
 {
     *trouble = (struct trouble){.below = below};
-    trouble->store =
-        (vm_store){.magic = VM_STORE_MAGIC, .ops = &trouble_ops, .data = trouble};
+    trouble->store = (vm_store){.magic = VM_STORE_MAGIC, .ops = &trouble_ops, .data = trouble};
     return &trouble->store;
 }
 
