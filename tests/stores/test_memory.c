@@ -37,8 +37,9 @@ static void test_it_is_sparse_and_gives_back(void **state)
     assert_int_equal(vm_store_memory_pages(store), 2001);
     store->ops->discard(store, 0, HUGE / 2);
     assert_int_equal(vm_store_memory_pages(store), 1);
-    /* What says which pages are there is 0.5 % of what they were. */
+#if !defined(__SANITIZE_THREAD__) /* whose own memory stays */
     assert_true(resident() < before + 1200);
+#endif
     OK(store_check_zero(store, 1000));
     assert_false(store->ops->has_page(store, PAGES(1000)));
     assert_true(store->ops->has_page(store, PAGES(HUGE - 1)));
