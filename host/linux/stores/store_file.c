@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN 16 /* frames a system call gets */
+#define RUN 64 /* frames a system call gets */
 #define FLAGS (VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE | VM_STORE_FILE_NO_RING)
 
 struct file_store {
