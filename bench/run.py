@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Prints the figures that docs/bench.md describes: "sim", the core alone on the simulated machine;
 "guest", programs in the reference kernel beside Debian's Linux, in instructions; "policies", misses of the
-replacement policies on traces of pages."""
+replacement policies on traces of pages; "stores", megabytes a second and ratios of the stores for Linux programs."""
 import argparse
 import json
 import os
@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest_bench  # noqa: E402
 import policy_bench  # noqa: E402
 import sim_figures  # noqa: E402
+import store_bench  # noqa: E402
 
 
 def show_sim(figures):
@@ -37,14 +38,14 @@ def show_guest(figures):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("parts", metavar="PART", nargs="*", help="sim, guest, policies; without: all")
+    parser.add_argument("parts", metavar="PART", nargs="*", help="sim, guest, policies, stores; without: all")
     parser.add_argument("--short", action="store_true",
                         help="policies: on short traces, in less than a minute")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
     arguments = parser.parse_args()
     for part in arguments.parts:
-        if part not in ("sim", "guest", "policies"):
-            parser.error(f"{part}: no such part; sim, guest or policies")
+        if part not in ("sim", "guest", "policies", "stores"):
+            parser.error(f"{part}: no such part; sim, guest, policies or stores")
     os.chdir(ROOT)
     results = {}
     if not arguments.parts or "sim" in arguments.parts:
@@ -60,6 +61,9 @@ def main():
     if not arguments.parts or "policies" in arguments.parts:
         results["policies"] = policy_bench.measure(arguments.short)
         policy_bench.show(results["policies"])
+    if not arguments.parts or "stores" in arguments.parts:
+        results["stores"] = store_bench.measure()
+        store_bench.show(results["stores"])
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=2)

@@ -13,7 +13,7 @@
 
 #define WRITABLE VM_STORE_FILE_WRITABLE
 #define NO_RING VM_STORE_FILE_NO_RING
-#define MANY 40
+#define MANY 140
 
 static vm_store *store;
 static int file;
@@ -218,18 +218,18 @@ static void test_errors_are_io_and_told(void **state)
     size_t done;
     struct vm_store_file_info info;
     (void)state;
-    open_part(40 * PAGE, WRITABLE | NO_RING, 0, 0);
+    open_part(140 * PAGE, WRITABLE | NO_RING, 0, 0);
     vm_store_file_info(store, &info);
     assert_int_equal(info.last_errno, 0);
     assert_false(info.ring);
     faults_at("preadv", 2, false, EIO);
-    assert_int_equal(read_pages(0, 40, &done), ERR_IO);
-    assert_int_equal(done, 16 * PAGE);
+    assert_int_equal(read_pages(0, 140, &done), ERR_IO);
+    assert_int_equal(done, 64 * PAGE);
     vm_store_file_info(store, &info);
     assert_int_equal(info.last_errno, EIO);
     faults_at("pwritev", 3, false, ENOSPC);
-    assert_int_equal(write_pages(0, 40, &done), ERR_IO);
-    assert_int_equal(done, 32 * PAGE);
+    assert_int_equal(write_pages(0, 140, &done), ERR_IO);
+    assert_int_equal(done, 128 * PAGE);
     vm_store_file_info(store, &info);
     assert_int_equal(info.last_errno, ENOSPC);
     faults_at("pwritev", 1, false, 0); /* it writes nothing, and says nothing */
@@ -240,8 +240,8 @@ static void test_errors_are_io_and_told(void **state)
     assert_int_equal(vm_store_file_sync(store), ERR_IO);
     OK(vm_store_file_sync(store));
     faults_none();
-    OK(read_pages(0, 40, &done));
-    assert_file_bytes(0, 16 * PAGE); /* the rest was written as it came */
+    OK(read_pages(0, 140, &done));
+    assert_file_bytes(0, 64 * PAGE); /* the rest was written as it came */
     assert_int_equal(ftruncate(file, 0), 0);
     faults_at("fstat", 1, false, EIO); /* what is missing can't be explained */
     assert_int_equal(read_pages(0, 1, &done), ERR_IO);
