@@ -4,71 +4,11 @@
  *
  *   cc process.c $(pkg-config --cflags --libs quire) -o count && ./count FILE [--upper] */
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <quire/host.h>
 #include <quire/quire.h>
-
-/* A store: where pages come from and go to. Quire calls it with no lock held, from any thread. */
-static int file;
-static off_t file_size;
-
-static bool has_page(vm_store *store, off_t offset)
-{
-    (void)store;
-    return offset < file_size;
-}
-
-static off_t size_of_file(vm_store *store)
-{
-    (void)store;
-    return file_size;
-}
-
-static int read_pages(vm_store *store, off_t offset, const addr_t *frames, size_t count,
-                      size_t *done)
-{
-    (void)store;
-    for (size_t i = 0; i < count; i++) {
-        ssize_t got = pread(file, host_frame_ptr(frames[i]), VM_PAGE_SIZE, offset + (off_t)*done);
-        if (got < 0)
-            return ERR_IO;
-        *done += (size_t)got;
-    }
-    return VM_OK;
-}
-
-/* What is behind the file's end isn't the file's. */
-static int write_pages(vm_store *store, off_t offset, const addr_t *frames, size_t count,
-                       size_t *done)
-{
-    (void)store;
-    for (size_t i = 0; i < count; i++) {
-        off_t at = offset + (off_t)(i * VM_PAGE_SIZE), left = file_size - at;
-        size_t length = left < (off_t)VM_PAGE_SIZE ? (size_t)left : VM_PAGE_SIZE;
-        if (pwrite(file, host_frame_ptr(frames[i]), length, at) != (ssize_t)length)
-            return ERR_IO;
-        *done += VM_PAGE_SIZE;
-    }
-    return VM_OK;
-}
-
-static void close_file(vm_store *store)
-{
-    (void)store;
-    close(file);
-}
-
-static const struct vm_store_ops ops = {.destroy = close_file,
-                                        .has_page = has_page,
-                                        .size = size_of_file,
-                                        .read = read_pages,
-                                        .write = write_pages};
-static vm_store store = {.ops = &ops};
 
 static int say(const char *what, int error)
 {
@@ -76,7 +16,7 @@ static int say(const char *what, int error)
     return 1;
 }
 
-static void count(const unsigned char *bytes)
+static void count(const unsigned char *bytes, off_t file_size)
 {
     size_t counts[256] = {0};
     for (off_t i = 0; i < file_size; i++)
@@ -89,23 +29,26 @@ static void count(const unsigned char *bytes)
 int main(int argc, char **argv)
 {
     struct quire_options options = {.budget = (size_t)16 << 20};
+    struct vm_store_file_options from = {.path = argc > 1 ? argv[1] : "",
+                                         .flags = VM_STORE_FILE_WRITABLE};
+    struct quire_mapping mapping = {.name = "file"};
     struct stat status;
     void *bytes;
-    file = argc > 1 ? open(argv[1], O_RDWR) : -1;
-    if (file < 0 || fstat(file, &status) != 0 || status.st_size == 0) {
+    if (stat(from.path, &status) != 0 || status.st_size == 0) {
         fprintf(stderr, "usage: %s FILE [--upper]\n", argv[0]);
         return 1;
     }
-    file_size = status.st_size;
     int error = quire_start(&options);
     if (error != VM_OK)
         return say("quire_start", error);
-    struct quire_mapping mapping = {.store = &store, .size = (size_t)file_size};
+    if ((error = vm_store_create_file(&from, &mapping.store)) != VM_OK)
+        return say(from.path, error);
+    mapping.size = (size_t)status.st_size;
     if ((error = quire_map(&mapping, &bytes)) != VM_OK)
         return say("quire_map", error);
-    count(bytes);
+    count(bytes, status.st_size);
     if (argc > 2 && strcmp(argv[2], "--upper") == 0)
-        for (off_t i = 0; i < file_size; i++)
+        for (off_t i = 0; i < status.st_size; i++)
             ((unsigned char *)bytes)[i] = (unsigned char)toupper(((unsigned char *)bytes)[i]);
     if ((error = quire_stop()) != VM_OK)
         return say("quire_stop", error);

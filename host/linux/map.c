@@ -16,6 +16,11 @@ static int check(const struct quire_mapping *mapping)
         (unsigned)mapping->policy.on_error > QUIRE_ON_ERROR_ASK ||
         (mapping->policy.on_error == QUIRE_ON_ERROR_ASK && !mapping->policy.ask))
         return ERR_INVALID_ARGS;
+    if (mapping->store &&
+        (!mapping->store->ops || !mapping->store->ops->destroy || !mapping->store->ops->read))
+        return ERR_INVALID_ARGS;
+    if (mapping->store && mapping->store->ops->fault)
+        return ERR_UNSUPPORTED;
     return !mapping->store && (mapping->offset || (mapping->flags & QUIRE_READ_ONLY))
                ? ERR_INVALID_ARGS
                : VM_OK;

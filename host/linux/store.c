@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#define STORE_MAGIC 0x766d7374u
-
 struct wrapper {
     vm_store store;
     struct vm_store_ops ops; /* what the program's store lacks is NULL here, too */
@@ -109,6 +107,12 @@ static int wrapper_write(vm_store *store, off_t offset, const addr_t *frames, si
     return error;
 }
 
+static void wrapper_discard(vm_store *store, off_t offset, size_t count)
+{
+    struct wrapper *w = wrapper_of(store);
+    w->of->ops->discard(w->of, offset, count);
+}
+
 static bool wrapper_has_page(vm_store *store, off_t offset)
 {
     struct wrapper *w = wrapper_of(store);
@@ -145,11 +149,12 @@ vm_store *store_wrap(vm_store *of, const struct quire_policy *policy)
     struct wrapper *w = vm_meta_alloc(sizeof *w);
     if (!w)
         return NULL;
-    *w = (struct wrapper){.store = {.magic = STORE_MAGIC, .ops = &w->ops, .data = w},
+    *w = (struct wrapper){.store = {.magic = VM_STORE_MAGIC, .ops = &w->ops, .data = w},
                           .ops = {.destroy = wrapper_destroy,
                                   .has_page = of->ops->has_page ? wrapper_has_page : NULL,
                                   .read = of->ops->read ? wrapper_read : NULL,
                                   .write = of->ops->write ? wrapper_write : NULL,
+                                  .discard = of->ops->discard ? wrapper_discard : NULL,
                                   .size = of->ops->size ? wrapper_size : NULL},
                           .of = of,
                           .policy = *policy};

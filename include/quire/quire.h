@@ -13,6 +13,7 @@
 #define QUIRE_QUIRE_H
 
 #include <quire/store.h>
+#include <quire/stores.h>
 #include <quire/types.h>
 
 #ifdef __cplusplus
@@ -81,8 +82,9 @@ struct quire_policy {
 
 struct quire_mapping {
     const char *name;
-    vm_store *
-        store; /* whose it becomes, if quire_map succeeds, until quire_unmap destroys it; NULL: memory */
+    /* Of <quire/stores.h>, or one's own. Whose it becomes, if quire_map succeeds, until quire_unmap destroys it;
+     * NULL: memory. */
+    vm_store *store;
     size_t size;    /* of the region, in bytes */
     off_t offset;   /* of its start in the store; page aligned */
     unsigned flags; /* QUIRE_READ_ONLY, QUIRE_PRIVATE */
@@ -93,8 +95,9 @@ struct quire_mapping {
     struct quire_policy policy;
 };
 
-/* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY,
- * ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice). */
+/* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
+ * store with `fault`), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
+ * suffice). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called. The error of that write, after which the region has gone all the same.
@@ -102,8 +105,8 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
- * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own and may be written and snapshot
- * itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store; ERR_NO_MEMORY,
+ * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, and
+ * may be written, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
 

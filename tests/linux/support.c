@@ -146,7 +146,7 @@ static struct test_store *create(size_t pages, const struct vm_store_ops *ops)
 {
     struct test_store *s = calloc(1, sizeof *s);
     assert_non_null(s);
-    *s = (struct test_store){.store = {.magic = 0x766d7374u, .ops = ops, .data = s},
+    *s = (struct test_store){.store = {.magic = VM_STORE_MAGIC, .ops = ops, .data = s},
                              .pages = pages,
                              .bad_page = -1,
                              .is_swap = ops == &swap_ops};
