@@ -66,6 +66,7 @@ static int swap_write_slots(vm_store *store, off_t offset, const addr_t *frames,
         memcpy(swap->bytes + (first + i) * VM_PAGE_SIZE, host_frame_ptr(frames[i]), VM_PAGE_SIZE);
         swap->written[first + i] = error == VM_OK;
         *done += VM_PAGE_SIZE;
+        request_page_written();
     }
     return error;
 }
