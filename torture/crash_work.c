@@ -112,6 +112,8 @@ static void write_in_passing(struct writer *w, unsigned file)
 static void write_in_child(struct writer *w, unsigned file)
 {
     aspace_id child = vm_copy_aspace(crash_work.program, "child");
+    if (child == ERR_NO_MEMORY)
+        return; /* others may be faster to take what there is */
     must(child, "a fork");
     sim_set_aspace(child);
     write_pair(w, file, put_mapped, SHARED(file));
