@@ -49,6 +49,12 @@ static void free_cache(vm_cache *cache)
     vm_meta_free(cache, sizeof *cache);
 }
 
+void vm_cache_abandon(vm_cache *cache)
+{
+    cache->store->cache = NULL;
+    free_cache(cache);
+}
+
 vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary)
 {
     vm_cache *cache = store ? vm_cache_create(store) : NULL;
@@ -197,10 +203,12 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
 
 /* Merges rather than leave a middle with one consumer: of those who release at the same time, the one
  * before the last sees a count of 2. Returns the source to release. */
-static vm_cache_ref *release_temporary_ref(vm_cache_ref *ref)
+static vm_cache_ref *release_other_ref(vm_cache_ref *ref)
 {
     uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
     bool tried = false;
+    if (count == 1 && cache_is_written_back(ref))
+        writeback_last(ref);
     for (;;) {
         if (count == 2 && !tried && !list_is_empty(&ref->consumers)) {
             tried = true;
@@ -218,7 +226,7 @@ void vm_cache_release_ref(vm_cache_ref *ref)
 {
     while (ref) {
         VM_ASSERT(ref->magic == VM_CACHE_REF_MAGIC);
-        ref = ref->is_vnode ? release_vnode_ref(ref) : release_temporary_ref(ref);
+        ref = ref->is_vnode ? release_vnode_ref(ref) : release_other_ref(ref);
     }
 }
 

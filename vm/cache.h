@@ -98,6 +98,12 @@ enum cache_fate {
     CACHE_FATE_HIDE, /* and leaves VM_CACHE_SKIP */
 };
 
+/* Its pages have a home that takes them. What it says holds for good. */
+static inline bool cache_is_written_back(const vm_cache_ref *ref)
+{
+    return !ref->temporary && ref->cache->store->ops->write;
+}
+
 static inline void cache_lock(vm_cache_ref *ref)
 {
     vm_mutex_lock(&ref->lock, VM_RANK_CACHE);
@@ -118,6 +124,8 @@ static inline void cache_unlock(vm_cache_ref *ref)
 vm_cache *vm_cache_create(vm_store *store);
 /* With one reference. NULL: no memory; the cache is left. */
 vm_cache_ref *vm_cache_ref_create(vm_cache *cache);
+/* A cache that got no reference goes; its store is left. */
+void vm_cache_abandon(vm_cache *cache);
 /* A new cache of `size` bytes on `store`, with a reference. On failure the store is destroyed, too;
  * a NULL store is such a failure. */
 vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary);

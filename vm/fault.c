@@ -353,7 +353,7 @@ static int try_fault(struct fault *f)
         return store_fault(f);
     walk_chain(f);
     /* What is written before a file gets longer is there, but not yet in the file. */
-    if (f->page && f->at->is_vnode && cache_is_past_end(f->at, f->offset)) {
+    if (f->page && !f->at->temporary && cache_is_past_end(f->at, f->offset)) {
         unlock_all(f);
         return ERR_VM_PF_PAST_END;
     }

@@ -199,6 +199,17 @@ region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_
 /* The same for a file the host has open. The region keeps its own reference on the vnode. */
 region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, void *vnode, off_t offset);
+/* A cache over a store of the host's own, for vm_map_cache, with one reference, which vm_put_cache gives back.
+ * The store is the cache's from here on: with the last reference (the caller's or a region's) what is modified
+ * is written, if it can write, and its destroy is called. `size` is of the whole object, in bytes; a fault
+ * behind it fails only if the store has a `size` that says so. On an error the store is left.
+ * ERR_INVALID_ARGS (also a store that has a cache, or no destroy), ERR_NO_MEMORY. Doesn't sleep. */
+int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
+/* The object of a cache, from `offset` (page aligned) on; the region keeps a reference of its own. The same
+ * cache may be mapped any number of times, at any offsets. ERR_INVALID_ARGS, ERR_PERMISSION_DENIED
+ * (REGION_NO_WRITE, and `lock` would write); ERR_UNSUPPORTED: a private mapping where the store has `fault`. */
+region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
+                       unsigned lock, int mapping, vm_cache_ref *cache, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
  * region may not be writable, or executable, where the source's object may not: ERR_PERMISSION_DENIED.
  * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; a read through it is one by the
@@ -289,7 +300,7 @@ int vm_find_hole(aspace_id aid, addr_t size, addr_t alignment, addr_t low, addr_
  * cloned stays. MADV_DONTNEED: mapped parts are done before a hole gives ERR_VM_PAGE_NOT_PRESENT. Wired
  * pages: ERR_INVALID_ARGS. */
 int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
-/* Writes modified pages of shared file mappings back. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+/* Writes modified pages of shared mappings of files, and of caches whose store writes, back. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
 /* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
 int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Caches over the host's own stores, and regions over any cache. */
+#include <quire/store.h>
+
+#include "aspace.h"
+#include "create.h"
+#include "print.h"
+
+int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache)
+{
+    if (!store || !store->ops || !store->ops->destroy || store->cache || size <= 0 || !cache)
+        return ERR_INVALID_ARGS;
+    vm_cache *made = vm_cache_create(store);
+    if (!made)
+        return ERR_NO_MEMORY;
+    vm_cache_ref *ref = vm_cache_ref_create(made);
+    if (!ref) {
+        vm_cache_abandon(made);
+        return ERR_NO_MEMORY;
+    }
+    store->magic = VM_STORE_MAGIC;
+    made->virtual_size = size;
+    *cache = ref;
+    return VM_OK;
+}
+
+region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
+                       unsigned lock, int mapping, vm_cache_ref *cache, off_t offset)
+{
+    struct create_request r = {.aid = aid,
+                               .name = name,
+                               .address = address,
+                               .addr_type = addr_type,
+                               .size = size,
+                               .lock = lock & ~REGION_NO_WRITE,
+                               .mapping = mapping,
+                               .offset = offset,
+                               .max_lock = lock & REGION_NO_WRITE ? LOCK_EXECUTE : REGION_RIGHTS,
+                               .inherit = create_inherit_of(mapping)};
+    vm_address_space *aspace;
+    if (!cache || offset < 0 || ((addr_t)offset & VM_PAGE_MASK))
+        return ERR_INVALID_ARGS;
+    int error = create_begin(&r, &aspace);
+    if (error != VM_OK)
+        return error;
+    if ((off_t)r.size > INT64_MAX - offset)
+        error = ERR_INVALID_ARGS;
+    else if (region_rights(r.lock, mapping) & ~r.max_lock)
+        error = ERR_PERMISSION_DENIED;
+    else if (mapping == REGION_PRIVATE_MAP && cache->cache->store->ops->fault)
+        error = ERR_UNSUPPORTED;
+    if (error != VM_OK) {
+        vm_put_aspace(aspace);
+        return error;
+    }
+    vm_cache_acquire_ref(cache);
+    return create_finish(&r, aspace, cache);
+}
