@@ -262,7 +262,7 @@ static size_t write_pages(struct sim_file *file, size_t offset, const addr_t *fr
     size_t index[REQUEST_PAGES], done = 0;
     request_order(index, count);
     for (size_t i = 0; i < count; i++) {
-        fiber_step();
+        request_page_begins();
         done += write_page(file, offset + index[i] * VM_PAGE_SIZE, frames[index[i]]);
     }
     return done;

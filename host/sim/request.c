@@ -2,8 +2,10 @@
 /* What may happen to the requests to a file or a device: they fail, or wait, on request. */
 #include "internal.h"
 
+#define MOST_STEPS 400 /* of a page, where writes take long */
+
 static unsigned stop_at; /* pages until the machine stops; 0: it doesn't */
-static uint64_t order;   /* of the pages of a write; 0: ascending */
+static uint64_t order;   /* of the pages of a write; 0: ascending, and at once */
 static bool stopped;
 static enum sim_disk disk;
 static uint64_t pages_written;
@@ -75,13 +77,25 @@ enum sim_disk request_disk(void)
     return pages_written % 3 == 0 ? disk : SIM_DISK_SOUND;
 }
 
+static size_t pick(size_t limit)
+{
+    order = order * 6364136223846793005u + 1442695040888963407u;
+    return (size_t)(order >> 33) % limit;
+}
+
+void request_page_begins(void)
+{
+    size_t steps = order != 0 && pick(2) == 0 ? pick(MOST_STEPS) : 1;
+    while (steps-- > 0)
+        fiber_step();
+}
+
 void request_order(size_t *index, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         index[i] = i;
     for (size_t i = count; order != 0 && i > 1; i--) {
-        order = order * 6364136223846793005u + 1442695040888963407u;
-        size_t other = (size_t)(order >> 33) % i, kept = index[i - 1];
+        size_t other = pick(i), kept = index[i - 1];
         index[i - 1] = index[other];
         index[other] = kept;
     }

@@ -231,7 +231,7 @@ unsigned sim_swap_writes(const sim_swap *swap);
 
 /* When so many pages have been written from now on, to files and swap together, the machine stops as if it
  * failed, in the middle of a write; what files have stays until the next start. Pages of one write are
- * written in an order that the seed says; 0: ascending. */
+ * written in an order that the seed says, and take long; 0: ascending, and at once. */
 void sim_stop_at_write(unsigned n, uint64_t seed);
 /* The last failure was that stop. */
 bool sim_is_stopped(void);
