@@ -42,9 +42,9 @@ struct campaign_site {
 struct campaign_figures {
     uint64_t operations, faults, copies, comparisons, traces, cut;
     uint64_t schedules, steps, injected;
-    uint64_t stops, confirmed, outdone;              /* crash.h */
+    uint64_t stops, confirmed, outdone;               /* crash.h */
     uint64_t pressures, verified, evictions, refused; /* pressure.h */
-    double seconds, trace_seconds; /* the second: of all processes together */
+    double seconds, trace_seconds;                    /* the second: of all processes together */
     struct campaign_scenario scenario[CAMPAIGN_SCENARIOS];
     struct campaign_site site[CAMPAIGN_SITES];
 };

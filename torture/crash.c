@@ -97,8 +97,7 @@ static void start(const struct crash_way *way)
     if (error != VM_OK)
         sim_fail("the machine doesn't start: %s", vm_error_text(error));
     taken_count = 0;
-    while (available() > FRAMES_LEFT &&
-           vm_allocate_frames(1, false, &taken[taken_count]) == VM_OK)
+    while (available() > FRAMES_LEFT && vm_allocate_frames(1, false, &taken[taken_count]) == VM_OK)
         taken_count++;
     crash_work_begin(way->seed);
     if (way->seed % 4 == 3)

@@ -137,7 +137,7 @@ static void look(struct promise *promise)
 {
     for (unsigned f = 0; f < CRASH_FILES; f++)
         EACH_CELL(f, 0, CRASH_PAGES - 1, p, w, i)
-        promise->number[f][p][w][i] = crash_work.cell[f][p][w][i].written;
+    promise->number[f][p][w][i] = crash_work.cell[f][p][w][i].written;
 }
 
 static void confirm(const struct promise *promise, unsigned file, unsigned first, unsigned last)
@@ -163,8 +163,7 @@ static void sync_mapped(struct writer *w, unsigned file)
     unsigned first = generate_pick(&w->random, CRASH_PAGES);
     unsigned count = 1 + generate_pick(&w->random, CRASH_PAGES - first);
     look(&promise);
-    if (is_done(
-            vm_sync_range(crash_work.program, SHARED(file) + PAGES(first), PAGES(count))))
+    if (is_done(vm_sync_range(crash_work.program, SHARED(file) + PAGES(first), PAGES(count))))
         confirm(&promise, file, first, first + count - 1);
 }
 
@@ -230,11 +229,12 @@ static void sleep_long(struct writer *w, unsigned file)
 
 static void operate(struct writer *w)
 {
-    static void (*const operations[])(struct writer *w, unsigned file) = {
-        write_mapped, write_mapped, write_mapped,    write_through_cache, write_in_passing,
-        sync_mapped,  sync_mapped,  sync_file,       sync_all,            write_private,
-        use_memory,   reclaim,      write_in_child,  page_out,            sleep_long,
-        write_mapped, use_memory,   write_in_passing};
+    static void (*const operations[])(struct writer * w, unsigned file) = {
+        write_mapped,     write_mapped,    write_mapped, write_through_cache,
+        write_in_passing, sync_mapped,     sync_mapped,  sync_file,
+        sync_all,         write_private,   use_memory,   reclaim,
+        write_in_child,   page_out,        sleep_long,   write_mapped,
+        use_memory,       write_in_passing};
     unsigned count = sizeof(operations) / sizeof(operations[0]);
     unsigned file = generate_pick(&w->random, CRASH_FILES);
     operations[generate_pick(&w->random, count)](w, file);

@@ -147,9 +147,8 @@ static void discard(struct process *p)
 static int make_own(const struct process *p, struct run run)
 {
     void *at = (void *)(OWN + PAGES(run.first));
-    region_id id =
-        vm_create_anonymous_region(p->aid, "own", &at, REGION_ADDR_REPLACE, PAGES(run.count),
-                                   REGION_WIRING_LAZY, LOCK_RW);
+    region_id id = vm_create_anonymous_region(p->aid, "own", &at, REGION_ADDR_REPLACE,
+                                              PAGES(run.count), REGION_WIRING_LAZY, LOCK_RW);
     return id < 0 ? (int)id : VM_OK;
 }
 
@@ -310,12 +309,12 @@ static void reclaim(struct process *p)
 
 static void operate(struct process *p)
 {
-    static void (*const operations[])(struct process *p) = {
-        use_own,     use_own,     use_own,     use_own,    use_own,     use_own,    use_own,
-        use_shared,  use_shared,  use_shared,  use_shared, use_library, use_library,
-        copy_shared, copy_shared, sync_shared, fork_child, fork_child,  discard,    replace,
-        advise_own,  advise_own,  free_own,    keep_own,   wire,        reclaim,    look_at_other,
-        look_at_other};
+    static void (*const operations[])(struct process * p) = {
+        use_own,     use_own,     use_own,       use_own,      use_own,    use_own,
+        use_own,     use_shared,  use_shared,    use_shared,   use_shared, use_library,
+        use_library, copy_shared, copy_shared,   sync_shared,  fork_child, fork_child,
+        discard,     replace,     advise_own,    advise_own,   free_own,   keep_own,
+        wire,        reclaim,     look_at_other, look_at_other};
     unsigned count = sizeof(operations) / sizeof(operations[0]);
     operations[generate_pick(&p->random, count)](p);
     pressure.outcome->operations++;

@@ -166,8 +166,9 @@ static bool load(FILE *file, struct record *record, const char **problem, unsign
         ++*number;
         if (line[0] == '#' || line[0] == '\n')
             continue;
-        *problem = "a file begins with \"trace\", \"schedule\", \"crash\" or \"pressure\" and all of "
-                   "its words, and names a scenario that there is";
+        *problem =
+            "a file begins with \"trace\", \"schedule\", \"crash\" or \"pressure\" and all of "
+            "its words, and names a scenario that there is";
         good = head ? load_line(record, line, problem) : load_head(record, line);
         head = true;
     }

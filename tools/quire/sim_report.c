@@ -15,7 +15,8 @@ void sim_report_progress(const struct campaign_figures *f)
     static unsigned calls;
     if (!isatty(STDERR_FILENO) || calls++ % 4 != 0)
         return;
-    fprintf(stderr, "\r\033[K%6.0f s  %s operations  %s schedules  %s failures on request  %s stops",
+    fprintf(stderr,
+            "\r\033[K%6.0f s  %s operations  %s schedules  %s failures on request  %s stops",
             f->seconds, grouped(f->operations), grouped(f->schedules), grouped(f->injected),
             grouped(f->stops));
     fflush(stderr);
