@@ -38,7 +38,7 @@ vm_cache_ref *vm_cache_ref_create(vm_cache *cache)
     list_init(&ref->regions);
     list_init(&ref->consumers);
     list_init(&ref->vnode_link);
-    cache->ref = ref;
+    cache_set_ref(cache, ref);
     return ref;
 }
 
@@ -338,6 +338,8 @@ void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last)
             drop_page(cache, page, CACHE_FATE_GO);
         else if (cache_is_swapped(page))
             cache_forget_value(cache, radix_remove(&cache->pages, key));
+        else if (page == VM_CACHE_LOST)
+            (void)radix_replace(&cache->pages, key, VM_CACHE_SKIP);
         if (key++ == end)
             break;
     }
@@ -389,12 +391,18 @@ vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache)
 
 void cache_put_holder(vm_cache_ref *ref, vm_cache_ref *holder)
 {
-    bool again = holder->temporary && !list_is_empty(&holder->consumers);
-    if (again)
-        vm_cache_acquire_ref(holder);
+    bool idle = holder->temporary && holder->cache->busy_count == 0;
+    vm_cache_ref *middle = idle && !list_is_empty(&holder->consumers) ? holder : NULL;
+    vm_cache_ref *below = idle ? holder->cache->source : NULL;
+    if (below && !below->temporary)
+        below = NULL;
+    if (middle)
+        vm_cache_acquire_ref(middle);
+    if (below)
+        vm_cache_acquire_ref(below);
     cache_unlock(holder);
-    if (again)
-        vm_cache_release_ref(holder);
+    vm_cache_release_ref(middle);
+    vm_cache_release_ref(below);
     vm_cache_release_ref(ref);
 }
 

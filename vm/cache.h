@@ -36,7 +36,8 @@ struct vm_cache_ref {
     /* Forks that may have put pages below it which private clones still show, and for how many of them
      * that is over: until then no write may hide such a page. */
     uint64_t forks, settled;
-    bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
+    bool written; /* nobody has found a vnode's since its write-back, nor failed to write; guarded by the
+                     vnode lock, but for who has a reference and sets it to false */
     uint32_t write_errors; /* that write-back has met; and the last of them */
     int write_error;
     struct list_link vnode_link; /* on the list of vnodes' caches; guarded by the vnode lock */
@@ -104,6 +105,12 @@ static inline bool cache_is_written_back(const vm_cache_ref *ref)
     return !ref->temporary && ref->cache->store->ops->write;
 }
 
+/* Reclaim looks with neither lock held: it must see the reference as it was made. */
+static inline void cache_set_ref(vm_cache *cache, vm_cache_ref *ref)
+{
+    __atomic_store_n(&cache->ref, ref, __ATOMIC_RELEASE);
+}
+
 static inline void cache_lock(vm_cache_ref *ref)
 {
     vm_mutex_lock(&ref->lock, VM_RANK_CACHE);
@@ -160,7 +167,7 @@ void cache_end_busy(vm_cache *cache, struct vm_page *page);
  * busy. Locks the reference that has it now: forks may have put it below. */
 vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache);
 /* => `holder` of cache_lock_holder locked, and let go, with the reference on `ref`. A merge that could not
- * be because something was busy is tried again. */
+ * be because something was busy, there or in the cache above, is tried again. */
 void cache_put_holder(vm_cache_ref *ref, vm_cache_ref *holder);
 /* Takes out each VM_CACHE_SKIP from `first` on: no cache below has a page there any more. */
 void cache_forget_hidden(vm_cache_ref *ref, off_t first);

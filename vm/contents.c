@@ -109,6 +109,7 @@ static int discard_part(vm_region *region, addr_t first, addr_t last, void *unus
 
 int vm_discard_range(aspace_id aid, addr_t address, addr_t size)
 {
+    reclaim_ensure();
     return visit_range(aid, address, size, discard_part, NULL);
 }
 

@@ -13,10 +13,9 @@
 
 #define SECOND ((uint64_t)1000000000)
 #define WAIT_FOR_OTHERS (SECOND / 10)
-#define MOST_WAITS 50 /* five seconds: a store that hangs must not hang everybody */
-/* What is freed each time isn't enough, or others are faster. */
-#define MOST_TRIES 100
-#define WANTED 32 /* frames, by who needs one: two batches */
+#define MOST_WAITS 50   /* five seconds: a store that hangs must not hang everybody */
+#define MOST_TRIES 1000 /* what is freed, others take, or it was this one's own */
+#define WANTED 32       /* frames, by who needs one: two batches */
 
 /* ---- who waits ---------------------------------------------------------------------------------- */
 
@@ -43,6 +42,12 @@ static int wait_for_frames(struct reclaim_attempt *attempt, int again)
     return error == ERR_INTERRUPTED ? error : again;
 }
 
+/* By whoever: what has gone while this thread found nothing to free, it may be faster to take next time. */
+static uint64_t evictions(void)
+{
+    return vm_atomic_load(&vm_system.counters.evictions, __ATOMIC_RELAXED);
+}
+
 int reclaim_for(struct reclaim_attempt *attempt, int again)
 {
     vm_assert_no_locks();
@@ -52,7 +57,8 @@ int reclaim_for(struct reclaim_attempt *attempt, int again)
         reclaim_tell(true);
         return ERR_NO_MEMORY;
     }
-    if (page_available() > 0 || vm_reclaim(WANTED) > 0)
+    uint64_t before = evictions();
+    if (page_available() > 0 || vm_reclaim(WANTED) > 0 || evictions() != before)
         return again;
     return wait_for_frames(attempt, again);
 }

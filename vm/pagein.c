@@ -57,7 +57,8 @@ int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, bool alo
         return ERR_NO_MEMORY;
     in->swap = in->page[0]->swap;
     size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
-    while (in->count < room && !alone) {
+    /* The last frame is for who asked: for a copy of the page, it may be. */
+    while (in->count < room && !alone && page_available() > 1) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
         if (!follows(in, next) || insert_busy(in, next) != VM_OK)
             break;

@@ -7,7 +7,7 @@
 #define FOREVER 1000000
 #define OTHER (SPOT + PAGES(1000))
 
-static addr_t frames[256];
+static addr_t frames[1024];
 static size_t taken;
 
 /* Leaves so many frames for pages. */
@@ -362,7 +362,8 @@ UNIT_MAIN("slow stores",
           TEST_ON(test_a_copy_of_a_page_that_is_written_for_ever_can_be_killed, SMALL),
           TEST(test_vm_sync_files_together_leave_none_out),
           TEST_ON(test_a_file_whose_writes_fail_for_good_loses_nothing, SMALL),
-          TEST_ON(test_memory_full_of_what_cannot_be_written, SMALL),
+          TEST_ON(test_memory_full_of_what_cannot_be_written, .memory = (size_t)4 << 20,
+                  .swap = 1024),
           TEST_ON(test_a_write_to_swap_that_fails_once, SMALL),
           TEST_ON(test_areas_are_filled_in_turn, .memory = (size_t)1 << 20, .swap = 16),
           TEST_ON(test_swap_that_is_full_still_turns, .memory = (size_t)1 << 20, .swap = 40))
