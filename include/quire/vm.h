@@ -110,6 +110,9 @@ aspace_id vm_get_kernel_aspace_id(void);
 aspace_id vm_get_current_user_aspace_id(void);
 void vm_put_aspace(vm_address_space *aspace);
 aspace_id vm_aspace_id(const vm_address_space *aspace);
+/* A pointer of whoever manages the space; copies begin with NULL. ERR_VM_INVALID_ASPACE. */
+int vm_set_aspace_owner(aspace_id aid, void *owner);
+void *vm_aspace_owner(const vm_address_space *aspace);
 
 /* Walks all address spaces in ascending order of their ids; spaces may come and go meanwhile. Each
  * one is returned with a reference. */
@@ -207,6 +210,28 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
 
+/* ---- objects of one's own: caches over stores that the core doesn't know (store.h) ---- */
+
+/* A cache of `size` bytes on `store`, whose magic must be VM_STORE_MAGIC; a reference, given back by
+ * vm_put_cache. The store is the cache's from here on: its `destroy` is called with the last reference, and also
+ * where this fails. ERR_INVALID_ARGS (NULL, or no `destroy`, or no size: the store is left alone),
+ * ERR_NO_MEMORY. */
+int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
+/* The flag for vm_map_cache: frames that a store's `fault` maps are those of a device. */
+#define REGION_UNCACHED 0x100u
+/* Maps [offset, offset + size) of a cache, which keeps its references. `offset` must be page aligned and
+ * the end inside the cache: ERR_VM_BAD_ADDRESS. `owner` is for vm_find_owner; it may be NULL. A private mapping
+ * of a store with a `fault` is ERR_UNSUPPORTED. */
+region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
+                       unsigned lock, int mapping, vm_cache_ref *cache, off_t offset, void *owner);
+/* The first region that ends above `address`: where it is, and the owner it was mapped with: NULL for all that
+ * vm_map_cache didn't make, and in copies of an address space. ERR_NOT_FOUND: there is none;
+ * ERR_VM_INVALID_ASPACE, ERR_INVALID_ARGS. */
+int vm_find_owner(aspace_id aid, addr_t address, struct vm_range *range, void **owner);
+/* Takes away the translations by which regions of the cache itself show [first, last] (bytes): the next
+ * access is a fault. Private mappings keep what they show. ERR_INVALID_ARGS. */
+int vm_cache_unmap(vm_cache_ref *cache, off_t first, off_t last);
+
 /* Unmaps and forgets a region. A fault under way either ends before or finds the region gone: when
  * this returns, none can map anything there. ERR_VM_INVALID_ASPACE,
  * ERR_VM_INVALID_REGION: also when it is in another space, or is being deleted. */
@@ -254,6 +279,7 @@ typedef struct vm_aspace_info {
     size_t size; /* in bytes */
     size_t regions, resident_pages, modified_pages, swapped_pages, working_set, wired_pages;
     uint64_t faults, refaults;
+    size_t table_pages; /* frames of its translation map */
 } vm_aspace_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_ASPACE. */
