@@ -54,11 +54,11 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
     return create_finish(&r, aspace, cache);
 }
 
-int vm_find_owner(aspace_id aid, addr_t address, struct vm_range *range, void **owner)
+int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found)
 {
     vm_address_space *aspace;
     struct map_cursor cursor;
-    if (!range || !owner)
+    if (!found)
         return ERR_INVALID_ARGS;
     int error = aspace_get_read_locked(aid, &aspace);
     if (error != VM_OK)
@@ -66,10 +66,9 @@ int vm_find_owner(aspace_id aid, addr_t address, struct vm_range *range, void **
     const vm_region *region = address <= aspace->virtual_map.last
                                   ? map_first(&aspace->virtual_map, address, &cursor)
                                   : NULL;
-    if (region) {
-        *range = (struct vm_range){region->base, region->size};
-        *owner = region->owner;
-    }
+    if (region)
+        *found = (struct vm_owner){region->owner, region->base, region->size, region->cache_offset,
+                                   region->lock};
     aspace_put_read_locked(aspace);
     return region ? VM_OK : ERR_NOT_FOUND;
 }

@@ -224,10 +224,15 @@ int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
  * of a store with a `fault` is ERR_UNSUPPORTED. */
 region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, vm_cache_ref *cache, off_t offset, void *owner);
-/* The first region that ends above `address`: where it is, and the owner it was mapped with: NULL for all that
- * vm_map_cache didn't make, and in copies of an address space. ERR_NOT_FOUND: there is none;
- * ERR_VM_INVALID_ASPACE, ERR_INVALID_ARGS. */
-int vm_find_owner(aspace_id aid, addr_t address, struct vm_range *range, void **owner);
+struct vm_owner {
+    void *owner; /* as mapped; NULL for all that vm_map_cache didn't make, and in copies of a space */
+    addr_t base, size;
+    off_t offset; /* of base, in the cache */
+    unsigned lock;
+};
+/* Of the first region that ends above `address`. ERR_NOT_FOUND: there is none; ERR_VM_INVALID_ASPACE,
+ * ERR_INVALID_ARGS (found is NULL). */
+int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found);
 /* Takes away the translations by which regions of the cache itself show [first, last] (bytes): the next
  * access is a fault. Private mappings keep what they show. ERR_INVALID_ARGS. */
 int vm_cache_unmap(vm_cache_ref *cache, off_t first, off_t last);

@@ -195,31 +195,31 @@ static void test_vm_map_cache_errors(void)
 static void test_vm_find_owner(void)
 {
     int one, two;
-    void *owner;
-    struct vm_range range;
+    struct vm_owner found;
     make_frames();
     assert_true(map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, &one) > 0);
     assert_true(map_at(SPOT + PAGES(4), 2, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, &two) > 0);
-    OK(vm_find_owner(program, 0, &range, &owner));
-    assert_ptr_equal(owner, &one);
-    assert_int_equal(range.base, SPOT);
-    assert_int_equal(range.size, PAGES(4)); /* neighbours of different owners stay two */
-    OK(vm_find_owner(program, SPOT + PAGES(4), &range, &owner));
-    assert_ptr_equal(owner, &two);
+    OK(vm_find_owner(program, 0, &found));
+    assert_ptr_equal(found.owner, &one);
+    assert_int_equal(found.base, SPOT);
+    assert_int_equal(found.size, PAGES(4));
+    assert_int_equal(found.offset, 0);
+    assert_int_equal(found.lock, LOCK_RW); /* neighbours of different owners stay two */
+    OK(vm_find_owner(program, SPOT + PAGES(4), &found));
+    assert_ptr_equal(found.owner, &two);
     OK(vm_protect_range(program, SPOT, PAGE, LOCK_RO));
-    OK(vm_find_owner(program, SPOT + PAGES(2), &range, &owner));
-    assert_ptr_equal(owner, &one);
-    assert_int_equal(range.base, SPOT + PAGE);
+    OK(vm_find_owner(program, SPOT + PAGES(2), &found));
+    assert_ptr_equal(found.owner, &one);
+    assert_int_equal(found.base, SPOT + PAGE);
     aspace_id child = fork_program();
-    OK(vm_find_owner(child, SPOT, &range, &owner));
-    assert_null(owner);
+    OK(vm_find_owner(child, SPOT, &found));
+    assert_null(found.owner);
     sim_set_aspace(program);
     OK(sim_delete_aspace(child));
-    assert_int_equal(vm_find_owner(program, SPOT + PAGES(6), &range, &owner), ERR_NOT_FOUND);
-    assert_int_equal(vm_find_owner(program, UINTPTR_MAX, &range, &owner), ERR_NOT_FOUND);
-    assert_int_equal(vm_find_owner(0, SPOT, &range, &owner), ERR_VM_INVALID_ASPACE);
-    assert_int_equal(vm_find_owner(program, SPOT, NULL, &owner), ERR_INVALID_ARGS);
-    assert_int_equal(vm_find_owner(program, SPOT, &range, NULL), ERR_INVALID_ARGS);
+    assert_int_equal(vm_find_owner(program, SPOT + PAGES(6), &found), ERR_NOT_FOUND);
+    assert_int_equal(vm_find_owner(program, UINTPTR_MAX, &found), ERR_NOT_FOUND);
+    assert_int_equal(vm_find_owner(0, SPOT, &found), ERR_VM_INVALID_ASPACE);
+    assert_int_equal(vm_find_owner(program, SPOT, NULL), ERR_INVALID_ARGS);
     free_all();
 }
 
