@@ -24,6 +24,8 @@ static inline bool is_page_aligned(addr_t address)
 unsigned flags_to_lock(vregion_flags_t flags);
 vregion_flags_t flags_of_lock(unsigned lock);
 unsigned flags_to_cacheability(vregion_flags_t flags);
+/* VM_ACCESS_*; none counts as reading. */
+unsigned fault_to_access(vm_fault_type_t type);
 /* Whether anything may touch it. */
 static inline bool flags_allow_access(vregion_flags_t flags)
 {
@@ -77,7 +79,9 @@ struct memobj_kind {
     bool maps_once;    /* in one vregion */
     bool maps_filled;  /* at once, and for good */
     bool from_the_end; /* frames are taken out as they were appended */
-    bool has_frames_by_number; /* offsets of fill and unfill are numbers */
+    /* Offsets of fill and unfill are numbers: where the list has what belongs to one, and how far that of the
+     * next is. Any part of such a frame may show anywhere. NULL: they are offsets. */
+    genvaddr_t (*place_of_number)(const struct memobj *memobj, genvaddr_t number, gensize_t *unit);
     /* Whether a vregion may begin there. NULL: yes. */
     bool (*accepts_offset)(const struct memobj *memobj, genvaddr_t offset);
     /* Sets where in the list a new frame goes, from the offset it has; a place that is taken is found later.
@@ -95,6 +99,9 @@ errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, si
                        memobj_flags_t flags, struct memobj_frame_list *first, size_t count);
 errval_t memobj_destroy(struct memobj *memobj, bool delete_caps);
 errval_t memobj_destroy_type(struct memobj *memobj, enum memobj_type type);
+
+/* `place` of the types with one frame. */
+errval_t memobj_place_only_one(struct memobj *memobj, struct memobj_frame_list *frame);
 
 /* What is mapped together, by offsets in the object. */
 struct memobj_run {
@@ -139,6 +146,8 @@ errval_t memobj_pager_free(struct memobj *memobj, size_t size, struct capref *fr
 
 /* => memobj: its regions locked */
 bool memobj_shows(const struct memobj *memobj, const struct vregion *vregion);
+/* Whether [offset, offset + range) of the object is what the vregion shows, or a part of it. */
+bool vregion_shows(const struct vregion *vregion, genvaddr_t offset, size_t range);
 
 /* ---- vspaces ---- */
 

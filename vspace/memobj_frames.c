@@ -40,7 +40,8 @@ void frames_give(struct memobj_frames *frames, struct memobj_frame_list *frame)
 }
 
 /* The pointers that lead past all that end at or below the offset: `before[i]` on each level. */
-static void find(struct memobj_frames *frames, genvaddr_t offset, struct memobj_frame_list ***before)
+static void find(struct memobj_frames *frames, genvaddr_t offset,
+                 struct memobj_frame_list ***before)
 {
     struct memobj_frame_list **links = frames->head;
     for (size_t i = MEMOBJ_FRAME_LEVELS; i > 0; i--) {

@@ -437,7 +437,8 @@ struct vspace_layout {
 struct vspace {
     struct pmap *pmap;
     struct vspace_layout layout;
-    struct vregion *head; /* in the order of addresses */
+    struct vregion *head, *tail; /* in the order of addresses */
+    bool is_current;             /* made by vspace_current_init */
 };
 
 /* The vspace of the running thread's program, in the core's space that it runs in. init_domain: it is the
