@@ -98,6 +98,8 @@ static errval_t free_written(struct memobj *memobj, size_t size, struct capref *
                              size_t num_frames)
 {
     errval_t error = memobj_flush_vfs(memobj, NULL);
+    if (error == LIB_ERR_INVALID_ARGS)
+        return error;
     return err_is_ok(error) ? memobj_pager_free(memobj, size, frames, num_frames)
                             : err_push(error, LIB_ERR_MEMOBJ_PAGER_FREE);
 }
