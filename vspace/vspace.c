@@ -182,28 +182,38 @@ errval_t vspace_pagefault_handler(struct vspace *vspace, lvaddr_t lvaddr, vm_fau
 
 /* ---- ending ------------------------------------------------------------------------------------- */
 
+static void will_end(struct memobj *memobj)
+{
+    lock_take(&memobj->lock);
+    memobj->ending++;
+    lock_give(&memobj->lock);
+}
+
+/* What a helper made goes with the last of its regions, by the last who looks: nobody does afterwards. */
+static void has_ended(struct memobj *memobj)
+{
+    lock_take(&memobj->lock);
+    bool last = --memobj->ending == 0 && !memobj->regions;
+    size_t made = last ? memobj->made : 0;
+    lock_give(&memobj->lock);
+    if (made > 0) {
+        (void)memobj_destroy(memobj, false);
+        layer_free(memobj, made);
+    }
+}
+
 errval_t vspace_end_region(struct vregion *vregion)
 {
     struct memobj *memobj = vregion->memobj;
-    size_t made = vregion->made, memobj_made = 0;
+    size_t made = vregion->made;
+    if (memobj)
+        will_end(memobj);
     errval_t error = vregion_destroy(vregion);
-    if (err_is_fail(error))
-        return err_push(error, LIB_ERR_VREGION_DESTROY);
-    if (made > 0)
+    if (err_is_ok(error) && made > 0)
         layer_free(vregion, made);
-    if (!memobj)
-        return SYS_ERR_OK;
-    lock_take(&memobj->lock);
-    if (!memobj->regions) {
-        memobj_made = memobj->made;
-        memobj->made = 0;
-    }
-    lock_give(&memobj->lock);
-    if (memobj_made > 0) {
-        (void)memobj_destroy(memobj, false);
-        layer_free(memobj, memobj_made);
-    }
-    return SYS_ERR_OK;
+    if (memobj)
+        has_ended(memobj);
+    return err_is_ok(error) ? SYS_ERR_OK : err_push(error, LIB_ERR_VREGION_DESTROY);
 }
 
 /* What pmap->f.map has mapped, and nobody has unmapped. */

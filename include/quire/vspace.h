@@ -205,7 +205,8 @@ struct memobj {
     struct vregion *regions;
     struct memobj_frames frames;
     struct memobj_pin *pins;
-    size_t made; /* by a helper, of so many bytes; 0: the caller's */
+    size_t made;     /* by a helper, of so many bytes; 0: the caller's */
+    uint32_t ending; /* threads that take a region off it and will look whether it was the last */
 };
 
 /* How many frames an object holds before it asks for memory. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the tests of vspace/ share. Each runs on a machine of its own in a program with a current vspace; at
- * its end the vspace is destroyed, and every frame and byte must be back. */
+ * its end the vspace is destroyed, and every frame must be back; machine_stop sees to each byte. */
 #ifndef QUIRE_TESTS_VSPACE_SUPPORT_H
 #define QUIRE_TESTS_VSPACE_SUPPORT_H
 

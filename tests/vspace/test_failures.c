@@ -427,7 +427,7 @@ static bool fail_nth(const struct scenario *s, unsigned class, unsigned n)
     machine_check();
     if (n > 0) {
         struct state now = look();
-        /* The table of ids grows as ids go on; run_in_program sees in the end that nothing is lost. */
+        /* The table of ids grows as ids go on; machine_stop sees that nothing is lost. */
         assert_true(now.bytes <= before.bytes + 2048);
         assert_int_equal(now.regions, before.regions);
         assert_true(now.frames >= before.frames);
