@@ -38,7 +38,7 @@ vm_cache_ref *vm_cache_ref_create(vm_cache *cache)
     list_init(&ref->regions);
     list_init(&ref->consumers);
     list_init(&ref->vnode_link);
-    cache->ref = ref;
+    cache_set_ref(cache, ref);
     return ref;
 }
 
@@ -47,6 +47,12 @@ static void free_cache(vm_cache *cache)
     cache->magic = 0;
     vm_atomic_count(&vm_system.caches, (size_t)-1);
     vm_meta_free(cache, sizeof *cache);
+}
+
+void vm_cache_abandon(vm_cache *cache)
+{
+    cache->store->cache = NULL;
+    free_cache(cache);
 }
 
 vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary)
@@ -197,10 +203,12 @@ static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
 
 /* Merges rather than leave a middle with one consumer: of those who release at the same time, the one
  * before the last sees a count of 2. Returns the source to release. */
-static vm_cache_ref *release_temporary_ref(vm_cache_ref *ref)
+static vm_cache_ref *release_other_ref(vm_cache_ref *ref)
 {
     uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
     bool tried = false;
+    if (count == 1 && cache_is_written_back(ref))
+        writeback_last(ref);
     for (;;) {
         if (count == 2 && !tried && !list_is_empty(&ref->consumers)) {
             tried = true;
@@ -218,7 +226,7 @@ void vm_cache_release_ref(vm_cache_ref *ref)
 {
     while (ref) {
         VM_ASSERT(ref->magic == VM_CACHE_REF_MAGIC);
-        ref = ref->is_vnode ? release_vnode_ref(ref) : release_temporary_ref(ref);
+        ref = ref->is_vnode ? release_vnode_ref(ref) : release_other_ref(ref);
     }
 }
 
@@ -330,6 +338,8 @@ void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last)
             drop_page(cache, page, CACHE_FATE_GO);
         else if (cache_is_swapped(page))
             cache_forget_value(cache, radix_remove(&cache->pages, key));
+        else if (page == VM_CACHE_LOST)
+            (void)radix_replace(&cache->pages, key, VM_CACHE_SKIP);
         if (key++ == end)
             break;
     }
@@ -381,12 +391,18 @@ vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache)
 
 void cache_put_holder(vm_cache_ref *ref, vm_cache_ref *holder)
 {
-    bool again = holder->temporary && !list_is_empty(&holder->consumers);
-    if (again)
-        vm_cache_acquire_ref(holder);
+    bool idle = holder->temporary && holder->cache->busy_count == 0;
+    vm_cache_ref *middle = idle && !list_is_empty(&holder->consumers) ? holder : NULL;
+    vm_cache_ref *below = idle ? holder->cache->source : NULL;
+    if (below && !below->temporary)
+        below = NULL;
+    if (middle)
+        vm_cache_acquire_ref(middle);
+    if (below)
+        vm_cache_acquire_ref(below);
     cache_unlock(holder);
-    if (again)
-        vm_cache_release_ref(holder);
+    vm_cache_release_ref(middle);
+    vm_cache_release_ref(below);
     vm_cache_release_ref(ref);
 }
 

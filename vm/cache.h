@@ -17,6 +17,7 @@
 
 #define VM_CACHE_REF_MAGIC 0x766d6372u /* 'vmcr' */
 #define VM_CACHE_MAGIC 0x766d6361u     /* 'vmca' */
+#define VM_STORE_MAGIC 0x766d7374u     /* 'vmst' */
 
 /* Everything but ref_count (atomic) and what says otherwise is guarded by `lock`, which also guards
  * the cache below it. */
@@ -35,7 +36,9 @@ struct vm_cache_ref {
     /* Forks that may have put pages below it which private clones still show, and for how many of them
      * that is over: until then no write may hide such a page. */
     uint64_t forks, settled;
-    bool written; /* nobody has found a vnode's since its write-back; guarded by the vnode lock */
+    bool
+        written; /* nobody has found a vnode's since its write-back, nor failed to write; guarded by the
+                     vnode lock, but for who has a reference and sets it to false */
     uint32_t write_errors; /* that write-back has met; and the last of them */
     int write_error;
     struct list_link vnode_link; /* on the list of vnodes' caches; guarded by the vnode lock */
@@ -97,6 +100,18 @@ enum cache_fate {
     CACHE_FATE_HIDE, /* and leaves VM_CACHE_SKIP */
 };
 
+/* Its pages have a home that takes them. What it says holds for good. */
+static inline bool cache_is_written_back(const vm_cache_ref *ref)
+{
+    return !ref->temporary && ref->cache->store->ops->write;
+}
+
+/* Reclaim looks with neither lock held: it must see the reference as it was made. */
+static inline void cache_set_ref(vm_cache *cache, vm_cache_ref *ref)
+{
+    __atomic_store_n(&cache->ref, ref, __ATOMIC_RELEASE);
+}
+
 static inline void cache_lock(vm_cache_ref *ref)
 {
     vm_mutex_lock(&ref->lock, VM_RANK_CACHE);
@@ -117,6 +132,8 @@ static inline void cache_unlock(vm_cache_ref *ref)
 vm_cache *vm_cache_create(vm_store *store);
 /* With one reference. NULL: no memory; the cache is left. */
 vm_cache_ref *vm_cache_ref_create(vm_cache *cache);
+/* A cache that got no reference goes; its store is left. */
+void vm_cache_abandon(vm_cache *cache);
 /* A new cache of `size` bytes on `store`, with a reference. On failure the store is destroyed, too;
  * a NULL store is such a failure. */
 vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary);
@@ -151,7 +168,7 @@ void cache_end_busy(vm_cache *cache, struct vm_page *page);
  * busy. Locks the reference that has it now: forks may have put it below. */
 vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache);
 /* => `holder` of cache_lock_holder locked, and let go, with the reference on `ref`. A merge that could not
- * be because something was busy is tried again. */
+ * be because something was busy, there or in the cache above, is tried again. */
 void cache_put_holder(vm_cache_ref *ref, vm_cache_ref *holder);
 /* Takes out each VM_CACHE_SKIP from `first` on: no cache below has a page there any more. */
 void cache_forget_hidden(vm_cache_ref *ref, off_t first);

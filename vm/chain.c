@@ -92,9 +92,9 @@ static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
     if (below)
         cache_lock(below);
     middle->cache = old;
-    old->ref = middle;
+    cache_set_ref(old, middle);
     ref->cache = top;
-    top->ref = ref;
+    cache_set_ref(top, ref);
     top->virtual_size = old->virtual_size;
     /* The promise goes with who may still write. */
     top->store->committed_size = old->store->committed_size;
@@ -284,9 +284,9 @@ static bool merge(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache_ref *below)
     left->store->committed_size = 0;
     kept->store->committed_size = committed;
     ref->cache = kept;
-    kept->ref = ref;
+    cache_set_ref(kept, ref);
     middle->cache = left;
-    left->ref = middle;
+    cache_set_ref(left, middle);
     return true;
 }
 

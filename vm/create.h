@@ -20,7 +20,6 @@ struct create_request {
     unsigned max_lock;
     bool shows_file; /* it shares a private mapping of a file: only writes fill frames */
     bool cached;     /* frames that a store maps aren't those of devices */
-    void *owner;
     vm_region *shares; /* what it is a shared clone of, with a reference, or NULL */
 };
 

@@ -14,6 +14,7 @@
 #define SECOND ((uint64_t)1000000000)
 #define WAIT_FOR_OTHERS (SECOND / 10)
 #define MOST_WAITS 50 /* five seconds: a store that hangs must not hang everybody */
+#define MOST_TRIES 1000 /* what is freed, others take, or it was this one's own */
 #define WANTED 32     /* frames, by who needs one: two batches */
 
 /* ---- who waits ---------------------------------------------------------------------------------- */
@@ -46,6 +47,8 @@ int reclaim_for(struct reclaim_attempt *attempt, int again)
     vm_assert_no_locks();
     if (vm_atomic_load(&POOL->shortage, __ATOMIC_RELAXED) == attempt->shortage)
         return ERR_NO_MEMORY; /* it wasn't frames that were short */
+    if (attempt->tries++ >= MOST_TRIES)
+        return ERR_NO_MEMORY;
     if (page_available() > 0 || vm_reclaim(WANTED) > 0)
         return again;
     return wait_for_frames(attempt, again);

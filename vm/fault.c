@@ -146,6 +146,8 @@ static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *or
         page_set_modified(page);
         VM_COUNT(copies);
     } else {
+        if (f->access & VM_ACCESS_WRITE)
+            page_set_modified(page); /* it is about to be: no zeros that could go at once */
         VM_COUNT(zero_fills);
     }
     *made = page;
@@ -261,7 +263,7 @@ static int map_page(struct fault *f)
         return ERR_NO_MEMORY;
     int error = mapping_install(f->region, f->address, f->page, f->page->cache == f->top->cache);
     if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) && f->at->cache->page_count > 1 &&
-        shows_through(f))
+        shows_through(f) && (!region_is_wired(f->region) || page_may_wire(VM_CLUSTER)))
         map_around(f);
     return error;
 }
@@ -353,7 +355,7 @@ static int try_fault(struct fault *f)
         return store_fault(f);
     walk_chain(f);
     /* What is written before a file gets longer is there, but not yet in the file. */
-    if (f->page && f->at->is_vnode && cache_is_past_end(f->at, f->offset)) {
+    if (f->page && !f->at->temporary && cache_is_past_end(f->at, f->offset)) {
         unlock_all(f);
         return ERR_VM_PF_PAST_END;
     }

@@ -8,7 +8,7 @@
  *   ACTIVE                 INACTIVE             page_deactivate
  *   ACTIVE, INACTIVE       MODIFIED             page_dequeue: it is being written to its file, to go
  *   ACTIVE, INACTIVE       MODIFIED_TEMPORARY   page_dequeue: it is being written to swap, to go
- *   MODIFIED(_TEMPORARY)   ACTIVE, INACTIVE     page_enqueue: it stays
+ *   MODIFIED(_TEMPORARY)   ACTIVE, INACTIVE     page_requeue: it stays, where it was
  *   FREE, CLEAR            WIRED                vm_page_allocate: tables, metadata, the host's, runs
  *   any with a cache       WIRED                vm_page_wire: the first wired mapping
  *   WIRED                  ACTIVE               vm_page_unwire: the last one
@@ -377,16 +377,32 @@ bool page_enqueue(struct vm_page *page, uint64_t key)
     queue_remove(page);
     page->born = POOL->generation;
     page->referenced = 0;
+    page->was_active = false;
     bool known = POOL->policy->insert(POOL, page, key);
     vm_mutex_unlock(&POOL->lock);
     return known;
 }
 
-void page_dequeue(struct vm_page *page, enum vm_page_state state, uint64_t key)
+void page_dequeue(struct vm_page *page, enum vm_page_state state)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    page->was_active = page->state == VM_PAGE_ACTIVE;
+    set_state(page, state);
+    vm_mutex_unlock(&POOL->lock);
+}
+
+void page_requeue(struct vm_page *page)
+{
+    vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
+    set_state(page, page->was_active ? VM_PAGE_ACTIVE : VM_PAGE_INACTIVE);
+    page->was_active = false;
+    vm_mutex_unlock(&POOL->lock);
+}
+
+void page_remember(struct vm_page *page, uint64_t key)
 {
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     POOL->policy->ghost(POOL, page, key);
-    set_state(page, state);
     vm_mutex_unlock(&POOL->lock);
 }
 

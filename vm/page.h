@@ -47,6 +47,7 @@ struct vm_page {
     uint8_t discardable; /* its bytes may be forgotten instead of written */
     bool no_write : 1;   /* its store has said that it can't write: once modified, it stays */
     bool writing : 1;    /* it is busy because its store writes it */
+    bool was_active : 1; /* when page_dequeue took it off its queue */
     uint32_t checked;    /* the checker's own count of mappings */
 };
 
@@ -79,12 +80,7 @@ struct vm_page_pool {
 };
 
 /* Whether a policy may choose the page. => page lock */
-static inline bool policy_may_go(const struct vm_page_pool *pool, const struct vm_page *page)
-{
-    if (page->is_file)
-        return !(page->no_write && page->modified);
-    return pool->can_swap || page->swap != 0 || page->discardable;
-}
+bool policy_may_go(const struct vm_page_pool *pool, const struct vm_page *page);
 
 /* Sets up one vm_page for each frame; those taken are UNUSED, the rest free. Single-threaded. */
 int vm_page_init(const kernel_args *ka);
@@ -139,8 +135,12 @@ void vm_page_unwire(struct vm_page *page);
 /* A page with no cache so far is one of `cache`, and ages from here on. => the cache: locked. Whether the
  * policy remembered it. */
 bool page_enqueue(struct vm_page *page, uint64_t key);
-/* The page goes: the policy remembers it, and it is in `state` from here on. => the cache: locked */
-void page_dequeue(struct vm_page *page, enum vm_page_state state, uint64_t key);
+/* The page is to go once it is written: it is in `state` meanwhile. Or it stays after all, where it was.
+ * => the cache: locked, both */
+void page_dequeue(struct vm_page *page, enum vm_page_state state);
+void page_requeue(struct vm_page *page);
+/* The page goes: the policy remembers it. => the cache: locked */
+void page_remember(struct vm_page *page, uint64_t key);
 /* It will be the next to go, if nobody accesses it. => the cache: locked */
 void page_deactivate(struct vm_page *page);
 /* It was accessed. Doesn't count before the second collection after it came: the access that brought it
@@ -156,7 +156,7 @@ void page_lock_barrier(void);
 
 static inline void page_set_cache(struct vm_page *page, vm_cache *cache)
 {
-    __atomic_store_n(&page->cache, cache, __ATOMIC_RELAXED);
+    __atomic_store_n(&page->cache, cache, __ATOMIC_RELEASE);
 }
 
 static inline addr_t vm_page_physical(const struct vm_page *page)

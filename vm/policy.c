@@ -1,6 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* What the policies share. */
-#include "page.h"
+#include "cache.h"
+
+/* Nothing shows through its cache, so if it was never written it is zeros, as what comes in its place. The
+ * cache is memory as long as the page lock is held. */
+static bool may_be_zeros(const struct vm_page *page)
+{
+    const vm_cache *cache = __atomic_load_n(&page->cache, __ATOMIC_ACQUIRE);
+    return !page->modified && cache && !__atomic_load_n(&cache->source, __ATOMIC_RELAXED);
+}
+
+bool policy_may_go(const struct vm_page_pool *pool, const struct vm_page *page)
+{
+    if (page->is_file)
+        return !(page->no_write && page->modified);
+    return pool->can_swap || page->swap != 0 || page->discardable || may_be_zeros(page);
+}
 
 struct vm_page *policy_oldest(const struct vm_page_pool *pool, int state)
 {

@@ -22,7 +22,8 @@ struct vm_policy {
      * *budget pages, and takes those off it. Pages that can't go (policy_may_go) are passed over. NULL
      * with some budget left: there are no pages. */
     struct vm_page *(*victim)(struct vm_page_pool *pool, unsigned *budget);
-    /* The page, still on its queue, goes. */
+    /* The page goes, from its queue or, where it had to be written first (vm_page.was_active), not long after
+     * it was taken off it. */
     void (*ghost)(struct vm_page_pool *pool, const struct vm_page *page, uint64_t key);
 };
 

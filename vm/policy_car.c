@@ -112,8 +112,8 @@ static struct vm_page *car_victim(struct vm_page_pool *pool, unsigned *budget)
 
 static void car_ghost(struct vm_page_pool *pool, const struct vm_page *page, uint64_t key)
 {
-    bool recent = page->state == VM_PAGE_INACTIVE;
-    vm_ghosts_add(&pool->ghosts, recent ? VM_GHOST_RECENT : VM_GHOST_FREQUENT, key);
+    bool frequent = page->state == VM_PAGE_ACTIVE || page->was_active;
+    vm_ghosts_add(&pool->ghosts, frequent ? VM_GHOST_FREQUENT : VM_GHOST_RECENT, key);
 }
 
 const struct vm_policy vm_policy_car = {

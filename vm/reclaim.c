@@ -41,9 +41,9 @@ static bool find_victim(struct batch *b, unsigned *budget)
     vm_cache_ref *ref = NULL;
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     b->victim = POOL->policy->victim(POOL, budget);
-    vm_cache *cache = b->victim ? __atomic_load_n(&b->victim->cache, __ATOMIC_RELAXED) : NULL;
+    vm_cache *cache = b->victim ? __atomic_load_n(&b->victim->cache, __ATOMIC_ACQUIRE) : NULL;
     if (cache)
-        ref = __atomic_load_n(&cache->ref, __ATOMIC_RELAXED);
+        ref = __atomic_load_n(&cache->ref, __ATOMIC_ACQUIRE);
     if (ref && !cache_try_acquire_ref(ref))
         ref = NULL;
     vm_mutex_unlock(&POOL->lock);
@@ -181,6 +181,7 @@ static void evict(struct batch *b, struct vm_page *page)
 {
     if (page->discardable && !page->is_file && page->swap == 0)
         VM_COUNT(discarded);
+    page_remember(page, ghost_key(b->cache, page));
     cache_end_busy(b->cache, page);
     cache_replace_page(b->cache, page, left_behind(page));
     VM_COUNT(evictions);
@@ -201,7 +202,6 @@ static void part(struct batch *b, vm_cache_ref *holder)
             cache_end_busy(b->cache, page);
             VM_COUNT(kept);
         } else if (has_home(b->cache, page)) {
-            page_dequeue(page, page->state, ghost_key(b->cache, page));
             VM_COUNT(clean_evictions);
             evict(b, page);
         } else {
@@ -221,13 +221,12 @@ static void begin_write(struct batch *b)
         swap_forget(page);
         page->writing = true;
         page_clear_modified(page);
-        page_dequeue(page, page->is_file ? VM_PAGE_MODIFIED : VM_PAGE_MODIFIED_TEMPORARY,
-                     ghost_key(b->cache, page));
+        page_dequeue(page, page->is_file ? VM_PAGE_MODIFIED : VM_PAGE_MODIFIED_TEMPORARY);
     }
 }
 
-/* Pages [from, from + count) of the batch: each now has its slot, or is modified again. */
-static void write_to_swap(struct batch *b, const addr_t *frames, bool *written)
+/* Each page of the batch has its slot then, or is modified again: `written` is in bytes. */
+static void write_to_swap(struct batch *b, const addr_t *frames, size_t *written)
 {
     for (size_t i = 0, got; i < b->count; i += got) {
         uint32_t slot = swap_allocate(b->count - i, &got);
@@ -235,7 +234,7 @@ static void write_to_swap(struct batch *b, const addr_t *frames, bool *written)
             return;
         bool ok = swap_write(slot, &frames[i], got) == VM_OK;
         for (size_t at = 0; at < got; at++) {
-            written[i + at] = ok;
+            written[i + at] = ok ? VM_PAGE_SIZE : 0;
             if (ok)
                 b->page[i + at]->swap = slot + (uint32_t)at;
             else
@@ -247,41 +246,59 @@ static void write_to_swap(struct batch *b, const addr_t *frames, bool *written)
     }
 }
 
-static int write_to_file(struct batch *b, const addr_t *frames, bool *written)
+static int write_to_file(struct batch *b, const addr_t *frames, size_t *written)
 {
     int error = VM_OK;
+    size_t done;
     for (size_t i = 0, next; i < b->count && error == VM_OK; i = next) {
         for (next = i; next < b->count && b->page[next]->offset == b->page[i]->offset + (next - i);)
             next++;
-        error = writeback_write(b->cache->store, b->page[i]->offset, &frames[i], next - i);
+        error = writeback_write(b->cache->store, b->page[i]->offset, &frames[i], next - i, &done);
         for (size_t at = i; at < next; at++)
-            written[at] = error == VM_OK;
+            written[at] = error == VM_OK ? writeback_done(done, at - i) : 0;
     }
     return error;
 }
 
+/* => cache: locked. Whether the page's bytes are where they were to go. */
+static bool is_written(vm_cache_ref *holder, const struct vm_page *page, size_t written)
+{
+    return page->is_file ? !writeback_is_short(holder, page, written) : written > 0;
+}
+
 /* => cache: locked. It goes, or is one that ages. */
-static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *page, bool written,
-                        int error)
+static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *page, int error)
 {
     page->no_write = error == ERR_UNSUPPORTED;
     page->writing = false;
-    if (!written || (page->is_file && writeback_has_more(holder, page)))
+    if (error != VM_OK || (page->is_file && writeback_has_more(holder, page)))
         page_set_modified(page);
     if (!page->modified && !is_wanted(b, page)) {
         evict(b, page);
         return;
     }
     VM_COUNT(kept);
-    (void)page_enqueue(page, ghost_key(b->cache, page));
+    page_requeue(page);
     cache_end_busy(b->cache, page);
+}
+
+/* => cache: locked. Those that were written go; the first error, or ERR_IO where one was too short. */
+static int finish(struct batch *b, vm_cache_ref *holder, const size_t *written, int error)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        bool ok = is_written(holder, b->page[i], written[i]);
+        if (!ok && error == VM_OK)
+            error = ERR_IO;
+        finish_page(b, holder, b->page[i], ok ? VM_OK : error);
+    }
+    return error;
 }
 
 /* => holder: locked, and let go. Returns the holder, locked. */
 static vm_cache_ref *write_out(struct batch *b, vm_cache_ref *holder)
 {
     addr_t frames[VM_CLUSTER];
-    bool written[VM_CLUSTER] = {false};
+    size_t written[VM_CLUSTER] = {0};
     int error = VM_OK;
     begin_write(b);
     bool is_file = b->page[0]->is_file;
@@ -293,10 +310,9 @@ static vm_cache_ref *write_out(struct batch *b, vm_cache_ref *holder)
     else
         write_to_swap(b, frames, written);
     holder = cache_lock_holder(b->ref, b->cache);
+    error = finish(b, holder, written, error);
     if (is_file)
         writeback_note_error(holder, error);
-    for (size_t i = 0; i < b->count; i++)
-        finish_page(b, holder, b->page[i], written[i], error);
     return holder;
 }
 

@@ -24,7 +24,7 @@ struct vm_reclaim {
 /* Somebody who needs frames, from try to try. */
 struct reclaim_attempt {
     uint32_t shortage; /* what the count of shortages was before the last try */
-    unsigned waits;
+    unsigned waits, tries;
 };
 void reclaim_note_shortage(struct reclaim_attempt *attempt);
 /* The try has ended with ERR_NO_MEMORY. `again`: it may succeed now; else ERR_NO_MEMORY, or

@@ -28,7 +28,7 @@ struct vm_region {
     uint8_t wiring, mapping, inherit;
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
     bool cached;     /* and yet goes through the caches of CPUs */
-    void *owner;     /* whose it is, of who maps caches of his own (vm_map_cache) */
+    void *owner;     /* whose it is: vm_set_region_owner */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
     bool charged;    /* its size is part of what its cache's store has committed */
     uint32_t shares; /* how often it was made shared, and is */

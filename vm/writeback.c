@@ -78,31 +78,41 @@ bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page)
     return within < VM_PAGE_SIZE;
 }
 
-int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count)
+bool writeback_is_short(vm_cache_ref *ref, const struct vm_page *page, size_t done)
 {
-    size_t done = 0;
+    off_t left = cache_end(ref) - (off_t)(page->offset << VM_PAGE_SHIFT);
+    return done < VM_PAGE_SIZE && (off_t)done < left;
+}
+
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count, size_t *done)
+{
+    *done = 0;
     vm_assert_no_locks();
     if (VM_INJECT(VM_INJECT_STORE_WRITE))
         return ERR_IO;
     if (!store->ops->write)
         return ERR_UNSUPPORTED;
-    int error = store->ops->write(store, (off_t)(key << VM_PAGE_SHIFT), frames, count, &done);
+    int error = store->ops->write(store, (off_t)(key << VM_PAGE_SHIFT), frames, count, done);
     if (error == VM_OK)
         VM_COUNT_ADD(page_outs, count);
     return error;
 }
 
-/* => nothing locked. A failed write leaves the pages modified. */
+/* => nothing locked. A failed write leaves the pages modified; one that was too short is a failure. */
 static int write_run(struct writeback *run)
 {
-    int error = writeback_write(run->ref->cache->store, run->key, run->frames, run->count);
+    size_t done;
+    int error = writeback_write(run->ref->cache->store, run->key, run->frames, run->count, &done);
     cache_lock(run->ref);
     for (size_t i = 0; i < run->count; i++) {
-        run->pages[i]->no_write = error == ERR_UNSUPPORTED;
-        run->pages[i]->writing = false;
-        if (error != VM_OK || writeback_has_more(run->ref, run->pages[i]))
-            page_set_modified(run->pages[i]);
-        cache_end_busy(run->ref->cache, run->pages[i]);
+        struct vm_page *page = run->pages[i];
+        page->no_write = error == ERR_UNSUPPORTED;
+        page->writing = false;
+        if (error == VM_OK && writeback_is_short(run->ref, page, writeback_done(done, i)))
+            error = ERR_IO;
+        if (error != VM_OK || writeback_has_more(run->ref, page))
+            page_set_modified(page);
+        cache_end_busy(run->ref->cache, page);
     }
     cache_unlock(run->ref);
     /* A file that lives in its cache has nowhere else to go. */
@@ -150,6 +160,7 @@ void writeback_note_error(vm_cache_ref *ref, int error)
         return;
     ref->write_error = error;
     ref->write_errors++;
+    vm_atomic_store(&ref->written, false, __ATOMIC_RELEASE); /* the last reference tries again */
     VM_COUNT(write_errors);
 }
 

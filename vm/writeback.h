@@ -10,12 +10,21 @@
  * a reference. The first error of the store ends it: what was not written stays modified. A
  * store that can't write at all is no error. */
 int writeback_range(vm_cache_ref *ref, off_t first, off_t last);
-/* `count` busy pages from `key` on; what the store says. ERR_UNSUPPORTED: it can't. => nothing locked */
-int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count);
+/* `count` busy pages from `key` on; what the store says, *done bytes in all. ERR_UNSUPPORTED: it can't.
+ * => nothing locked */
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count, size_t *done);
+/* How many of `done` bytes were the page's that is the i-th of a run. */
+static inline size_t writeback_done(size_t done, size_t i)
+{
+    size_t before = i * VM_PAGE_SIZE;
+    return done <= before ? 0 : done - before < VM_PAGE_SIZE ? done - before : VM_PAGE_SIZE;
+}
+/* => cache: locked. Whether `done` bytes of the page, just written, are fewer than the file has of it. */
+bool writeback_is_short(vm_cache_ref *ref, const struct vm_page *page, size_t done);
 /* => cache: locked. Whether the page, just written, has bytes behind the file's end that aren't 0: they
  * were not written, but will have to be when the file is longer. */
 bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page);
-/* => cache: locked. Nobody waits for this write's result: who asks next hears of it. */
+/* => cache: locked, with a reference. Nobody waits for this write's result: who asks next hears of it. */
 void writeback_note_error(vm_cache_ref *ref, int error);
 /* Who modifies a file's pages first writes some back where too many are modified. => nothing locked */
 void writeback_limit(vm_cache_ref *ref);

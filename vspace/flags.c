@@ -22,7 +22,7 @@ vregion_flags_t flags_of_lock(unsigned lock)
 unsigned flags_to_cacheability(vregion_flags_t flags)
 {
     unsigned past = VREGION_FLAGS_NOCACHE | VREGION_FLAGS_MPB | VREGION_FLAGS_WRITE_COMBINING;
-    return flags & past ? REGION_UNCACHED : 0u;
+    return flags & past ? 0u : REGION_CACHED;
 }
 
 unsigned fault_to_access(vm_fault_type_t type)

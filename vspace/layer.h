@@ -20,7 +20,7 @@ static inline bool is_page_aligned(addr_t address)
     return (address & VM_PAGE_MASK) == 0;
 }
 
-/* The core's protection for flags; without REGION_UNCACHED. */
+/* The core's protection for flags; and REGION_CACHED or not. */
 unsigned flags_to_lock(vregion_flags_t flags);
 vregion_flags_t flags_of_lock(unsigned lock);
 unsigned flags_to_cacheability(vregion_flags_t flags);

@@ -122,11 +122,15 @@ static errval_t make_cache(struct memobj *memobj)
     struct memobj_store *store = layer_pinned_alloc(sizeof *store);
     if (!store)
         return LIB_ERR_MALLOC_FAIL;
-    store->store = (vm_store){.magic = VM_STORE_MAGIC, .ops = &store_ops, .data = store};
+    store->store = (vm_store){.ops = &store_ops, .data = store};
     store->memobj = memobj;
     memobj->store = store;
     int error = vm_create_cache(&store->store, (off_t)memobj_end(memobj), &memobj->cache);
-    return error == VM_OK ? SYS_ERR_OK : err_push(err_from_vm(error), LIB_ERR_MALLOC_FAIL);
+    if (error == VM_OK)
+        return SYS_ERR_OK;
+    store_destroy(&store->store);
+    memobj->store = NULL;
+    return err_push(err_from_vm(error), LIB_ERR_MALLOC_FAIL);
 }
 
 errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, size_t size,

@@ -100,13 +100,15 @@ static int make_mapping(struct pmap *pmap, struct capref frame, size_t offset, s
     struct pmap_mapping *mapping = layer_pinned_alloc(sizeof *mapping);
     if (!mapping)
         return ERR_NO_MEMORY;
-    *mapping = (struct pmap_mapping){
-        .owner = {pmap, false},
-        .store = {.magic = VM_STORE_MAGIC, .ops = &mapping_ops, .data = mapping},
-        .frame = frame,
-        .offset = offset};
+    *mapping = (struct pmap_mapping){.owner = {pmap, false},
+                                     .store = {.ops = &mapping_ops, .data = mapping},
+                                     .frame = frame,
+                                     .offset = offset};
     *made = mapping;
-    return vm_create_cache(&mapping->store, (off_t)size, cache);
+    int error = vm_create_cache(&mapping->store, (off_t)size, cache);
+    if (error != VM_OK)
+        mapping_destroy(&mapping->store);
+    return error;
 }
 
 /* => pmap: locked. The translations, all of them. */
@@ -132,7 +134,9 @@ errval_t pmap_map_locked(struct pmap *pmap, genvaddr_t vaddr, struct capref fram
         return err_push(err_from_vm(error), LIB_ERR_PMAP_DO_MAP);
     region_id id = vm_map_cache(pmap->aid, "pmap", &at, REGION_ADDR_EXACT_ADDRESS, size,
                                 flags_to_lock(flags) | flags_to_cacheability(flags),
-                                REGION_NO_PRIVATE_MAP, cache, 0, &mapping->owner);
+                                REGION_NO_PRIVATE_MAP, cache, 0);
+    if (id > 0)
+        (void)vm_set_region_owner(pmap->aid, id, &mapping->owner);
     vm_put_cache(cache);
     if (id == ERR_VM_NO_REGION_SLOT)
         return err_push(err_from_vm((int)id), LIB_ERR_PMAP_EXISTING_MAPPING);

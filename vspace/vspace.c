@@ -70,7 +70,10 @@ static errval_t check_region(const struct vspace *vspace, const struct vregion *
 static int make_nothing(gensize_t size, vm_cache_ref **cache)
 {
     vm_store *store = vm_store_create_null();
-    return store ? vm_create_cache(store, (off_t)size, cache) : ERR_NO_MEMORY;
+    int error = store ? vm_create_cache(store, (off_t)size, cache) : ERR_NO_MEMORY;
+    if (store && error != VM_OK)
+        store->ops->destroy(store);
+    return error;
 }
 
 /* => pmap: locked */
@@ -83,10 +86,11 @@ static int map_region(const struct vspace *vspace, struct vregion *vregion)
     int error = memobj ? VM_OK : make_nothing(vregion->size, &cache);
     if (error != VM_OK)
         return error;
-    region_id id =
-        vm_map_cache(vspace->pmap->aid, "vregion", &at, REGION_ADDR_EXACT_ADDRESS, vregion->size,
-                     lock | flags_to_cacheability(vregion->flags), REGION_NO_PRIVATE_MAP, cache,
-                     (off_t)vregion->offset, &vregion->owner);
+    region_id id = vm_map_cache(vspace->pmap->aid, "vregion", &at, REGION_ADDR_EXACT_ADDRESS,
+                                vregion->size, lock | flags_to_cacheability(vregion->flags),
+                                REGION_NO_PRIVATE_MAP, cache, (off_t)vregion->offset);
+    if (id > 0)
+        (void)vm_set_region_owner(vspace->pmap->aid, id, &vregion->owner);
     if (!memobj)
         vm_put_cache(cache);
     return id < 0 ? (int)id : VM_OK;

@@ -36,8 +36,6 @@ struct vm_store_ops {
     void (*release_ref)(vm_store *store);
 };
 
-#define VM_STORE_MAGIC 0x766d7374u /* 'vmst' */
-
 struct vm_store {
     uint32_t magic;
     const struct vm_store_ops *ops;

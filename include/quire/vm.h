@@ -169,6 +169,8 @@ enum {
 #define REGION_FLAGS_MASK 0x70u
 /* for vm_map_vnode: the file isn't open for writing, so a shared mapping may never be writable */
 #define REGION_NO_WRITE 0x80u
+/* for vm_map_cache: what its store maps is no device */
+#define REGION_CACHED 0x100u
 
 /* A guard gap is kept free below a region that grows down: 256 pages, Linux's figure since the
  * "stack clash" attacks (CVE-2017-1000364). */
@@ -202,6 +204,19 @@ region_id vm_map_file(aspace_id aid, const char *name, void **address, int addr_
 /* The same for a file the host has open. The region keeps its own reference on the vnode. */
 region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, void *vnode, off_t offset);
+/* A cache over a store of the host's own, for vm_map_cache, with one reference, which vm_put_cache gives back.
+ * The store is the cache's from here on: with the last reference (the caller's or a region's) what is modified
+ * is written, if it can write, and its destroy is called. `size` is of the whole object, in bytes; a fault
+ * behind it fails only if the store has a `size` that says so. On an error the store is left.
+ * ERR_INVALID_ARGS (also a store that has a cache, or no destroy), ERR_NO_MEMORY. Doesn't sleep. */
+int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
+/* The object of a cache, from `offset` (page aligned) on; the region keeps a reference of its own. The same
+ * cache may be mapped any number of times, at any offsets. ERR_INVALID_ARGS, ERR_PERMISSION_DENIED
+ * (REGION_NO_WRITE, and `lock` would write); ERR_UNSUPPORTED: a private mapping where the store has `fault`.
+ * With REGION_CACHED in `lock`, the frames that `fault` maps go through the CPUs' caches, as memory does and a
+ * device doesn't. */
+region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
+                       unsigned lock, int mapping, vm_cache_ref *cache, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
  * region may not be writable, or executable, where the source's object may not: ERR_PERMISSION_DENIED.
  * ERR_VM_INVALID_REGION. A private clone is MAP_PRIVATE, no snapshot; a read through it is one by the
@@ -210,22 +225,12 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
 
-/* ---- objects of one's own: caches over stores that the core doesn't know (store.h) ---- */
-
-/* A cache of `size` bytes on `store`, whose magic must be VM_STORE_MAGIC; a reference, given back by
- * vm_put_cache. The store is the cache's from here on: its `destroy` is called with the last reference, and also
- * where this fails. ERR_INVALID_ARGS (NULL, or no `destroy`, or no size: the store is left alone),
- * ERR_NO_MEMORY. */
-int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
-/* The flag for vm_map_cache: frames that a store's `fault` maps are those of a device. */
-#define REGION_UNCACHED 0x100u
-/* Maps [offset, offset + size) of a cache, which keeps its references. `offset` must be page aligned and
- * the end inside the cache: ERR_VM_BAD_ADDRESS. `owner` is for vm_find_owner; it may be NULL. A private mapping
- * of a store with a `fault` is ERR_UNSUPPORTED. */
-region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
-                       unsigned lock, int mapping, vm_cache_ref *cache, off_t offset, void *owner);
+/* Makes `owner` what vm_find_owner finds for a region: for who manages regions of his own. It stays with all
+ * pieces, which join with none of another owner; copies of the space have none. ERR_VM_INVALID_ASPACE,
+ * ERR_VM_INVALID_REGION. */
+int vm_set_region_owner(aspace_id aid, region_id rid, void *owner);
 struct vm_owner {
-    void *owner; /* as mapped; NULL for all that vm_map_cache didn't make, and in copies of a space */
+    void *owner; /* NULL: none */
     addr_t base, size;
     off_t offset; /* of base, in the cache */
     unsigned lock;
@@ -320,7 +325,7 @@ int vm_find_hole(aspace_id aid, addr_t size, addr_t alignment, addr_t low, addr_
  * cloned stays. MADV_DONTNEED: mapped parts are done before a hole gives ERR_VM_PAGE_NOT_PRESENT. Wired
  * pages: ERR_INVALID_ARGS. */
 int vm_discard_range(aspace_id aid, addr_t address, addr_t size);
-/* Writes modified pages of shared file mappings back. ERR_VM_PAGE_NOT_PRESENT: a hole. */
+/* Writes modified pages of shared mappings of files, and of caches whose store writes, back. ERR_VM_PAGE_NOT_PRESENT: a hole. */
 int vm_sync_range(aspace_id aid, addr_t address, addr_t size);
 /* One byte a page: 1 where an access would find the page in memory. ERR_VM_PAGE_NOT_PRESENT. */
 int vm_get_residency(aspace_id aid, addr_t address, addr_t size, uint8_t *pages);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Caches on stores of one's own, by the public headers alone: one whose pages the store reads, and one
- * whose store maps frames of the host's by itself. */
+/* Regions that somebody else manages: over stores that read, or map frames by themselves, and with an owner. */
 #include "support.h"
 
 #include <quire/host.h>
@@ -50,7 +49,7 @@ static vm_cache_ref *cache;
 
 static void make_cache(const struct vm_store_ops *ops, off_t size)
 {
-    own = (vm_store){.magic = VM_STORE_MAGIC, .ops = ops};
+    own = (vm_store){.ops = ops};
     destroyed = 0;
     OK(vm_create_cache(&own, size, &cache));
 }
@@ -74,33 +73,11 @@ static region_id map_at(addr_t base, size_t pages, size_t first_page, unsigned l
                         void *owner)
 {
     void *at = PTR(base);
-    return vm_map_cache(program, "own", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(pages), lock, mapping,
-                        cache, (off_t)PAGES(first_page), owner);
-}
-
-static void test_vm_create_cache_errors(void)
-{
-    static const struct vm_store_ops nothing;
-    own = (vm_store){.magic = VM_STORE_MAGIC, .ops = &read_ops};
-    destroyed = 0;
-    REFUSED(ERR_INVALID_ARGS, vm_create_cache(NULL, 1, &cache));
-    REFUSED(ERR_INVALID_ARGS, vm_create_cache(&own, 1, NULL));
-    REFUSED(ERR_INVALID_ARGS, vm_create_cache(&own, 0, &cache));
-    own.ops = NULL;
-    REFUSED(ERR_INVALID_ARGS, vm_create_cache(&own, 1, &cache));
-    own.ops = &nothing;
-    REFUSED(ERR_INVALID_ARGS, vm_create_cache(&own, 1, &cache));
-    own.ops = &read_ops;
-    own.magic = 0;
-    REFUSED(ERR_INVALID_ARGS, vm_create_cache(&own, 1, &cache));
-    own.magic = VM_STORE_MAGIC;
-    assert_int_equal(destroyed, 0);
-    for (unsigned n = 1; n <= 2; n++) {
-        sim_fail_at(SIM_FAIL_METADATA, n, false);
-        REFUSED(ERR_NO_MEMORY, vm_create_cache(&own, 1, &cache));
-        assert_int_equal(destroyed, n);
-    }
-    sim_fail_at(SIM_FAIL_METADATA, 0, false);
+    region_id id = vm_map_cache(program, "own", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(pages), lock,
+                                mapping, cache, (off_t)PAGES(first_page));
+    if (id > 0 && owner)
+        OK(vm_set_region_owner(program, id, owner));
+    return id;
 }
 
 static void test_vm_map_cache_that_is_read(void)
@@ -120,7 +97,7 @@ static void test_vm_map_cache_that_is_read(void)
 static void test_vm_map_cache_that_maps_frames(void)
 {
     make_frames();
-    assert_true(map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL) > 0);
+    assert_true(map_at(SPOT, 4, 0, LOCK_RW | REGION_CACHED, REGION_NO_PRIVATE_MAP, NULL) > 0);
     assert_true(map_at(2 * SPOT, 2, 2, LOCK_RO, REGION_NO_PRIVATE_MAP, NULL) > 0);
     number_pages(SPOT, 4, 1);
     assert_numbered(2 * SPOT, 2, 3);
@@ -159,10 +136,10 @@ static void test_vm_store_map_frames_without_tables(void)
     free_all();
 }
 
-static void test_vm_map_cache_uncached(void)
+static void test_vm_map_cache_of_a_device(void)
 {
     make_frames();
-    assert_true(map_at(SPOT, 4, 0, LOCK_RW | REGION_UNCACHED, REGION_NO_PRIVATE_MAP, NULL) > 0);
+    assert_true(map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL) > 0);
     number_pages(SPOT, 4, 1);
     assert_int_equal(region_info(find_region(SPOT)).lock, LOCK_RW);
     OK(vm_protect_range(program, SPOT, PAGE, LOCK_RO));
@@ -170,26 +147,18 @@ static void test_vm_map_cache_uncached(void)
     free_all();
 }
 
-static void test_vm_map_cache_errors(void)
+static void test_vm_set_region_owner_errors(void)
 {
-    make_frames();
-    void *at = PTR(SPOT);
-    REFUSED(ERR_UNSUPPORTED, map_at(SPOT, 1, 0, LOCK_RW, REGION_PRIVATE_MAP, NULL));
-    REFUSED(ERR_VM_BAD_ADDRESS, map_at(SPOT, 7, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL));
-    REFUSED(ERR_VM_BAD_ADDRESS, map_at(SPOT, 2, 5, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL));
-    REFUSED(ERR_VM_BAD_ADDRESS, map_at(SPOT + 1, 2, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL));
-    REFUSED(ERR_INVALID_ARGS, map_at(SPOT, 0, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL));
-    REFUSED(ERR_INVALID_ARGS,
-            map_at(SPOT, 1, 0, LOCK_RW | REGION_GROWS_DOWN, REGION_NO_PRIVATE_MAP, NULL));
-    REFUSED(ERR_VM_BAD_ADDRESS,
-            vm_map_cache(program, "own", &at, 0, PAGE, LOCK_RW, 0, cache, 1, NULL));
-    REFUSED(ERR_VM_BAD_ADDRESS,
-            vm_map_cache(program, "own", &at, 0, PAGE, LOCK_RW, 0, cache, -(off_t)PAGE, NULL));
-    REFUSED(ERR_INVALID_ARGS,
-            vm_map_cache(program, "own", &at, 0, PAGE, LOCK_RW, 0, NULL, 0, NULL));
-    REFUSED(ERR_VM_INVALID_ASPACE,
-            vm_map_cache(0, "own", &at, 0, PAGE, LOCK_RW, 0, cache, 0, NULL));
-    free_all();
+    addr_t address;
+    region_id id = new_region(&address, 1);
+    aspace_id other = sim_new_aspace();
+    sim_set_aspace(program);
+    assert_int_equal(vm_set_region_owner(0, id, &own), ERR_VM_INVALID_ASPACE);
+    assert_int_equal(vm_set_region_owner(program, id + 1, &own), ERR_VM_INVALID_REGION);
+    assert_int_equal(vm_set_region_owner(other, id, &own), ERR_VM_INVALID_REGION);
+    OK(sim_delete_aspace(other));
+    OK(vm_delete_region(program, id));
+    assert_int_equal(vm_set_region_owner(program, id, &own), ERR_VM_INVALID_REGION);
 }
 
 static void test_vm_find_owner(void)
@@ -258,8 +227,8 @@ static void test_vm_aspace_owner(void)
     assert_int_equal(vm_set_aspace_owner(0, NULL), ERR_VM_INVALID_ASPACE);
 }
 
-UNIT_MAIN("caches of one's own", TEST(test_vm_create_cache_errors),
-          TEST(test_vm_map_cache_that_is_read), TEST(test_vm_map_cache_that_maps_frames),
-          TEST(test_vm_store_map_frames_twice), TEST(test_vm_store_map_frames_without_tables),
-          TEST(test_vm_map_cache_uncached), TEST(test_vm_map_cache_errors),
-          TEST(test_vm_find_owner), TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner))
+UNIT_MAIN("caches of one's own, and owners", TEST(test_vm_map_cache_that_is_read),
+          TEST(test_vm_map_cache_that_maps_frames), TEST(test_vm_store_map_frames_twice),
+          TEST(test_vm_store_map_frames_without_tables), TEST(test_vm_map_cache_of_a_device),
+          TEST(test_vm_set_region_owner_errors), TEST(test_vm_find_owner),
+          TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner))
