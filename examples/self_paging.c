@@ -18,8 +18,7 @@ static struct vregion region;
 /* Takes a new frame, or another page's, which then goes to the disk, for the page that is missing. */
 static bool handle_fault(lvaddr_t address)
 {
-    size_t page = (address - vregion_get_base_addr(&region)) / BASE_PAGE_SIZE;
-    unsigned i = frames;
+    size_t page = (address - vregion_get_base_addr(&region)) / BASE_PAGE_SIZE, i = frames;
     addr_t window;
     if (frames < FRAMES && err_is_ok(frame_alloc(&frame[i], BASE_PAGE_SIZE, NULL))) {
         frames++;

@@ -5,6 +5,13 @@
 
 /* ---- coming ------------------------------------------------------------------------------------- */
 
+static void begin(struct pmap *pmap, struct vspace *vspace, aspace_id aid)
+{
+    *pmap = (struct pmap){
+        .vspace = vspace, .aid = aid, .min_mappable_va = 0, .max_mappable_va = UINTPTR_MAX};
+    pmap_set_funcs(pmap);
+}
+
 errval_t pmap_init(struct pmap *pmap, struct vspace *vspace, aspace_id aid)
 {
     vm_aspace_info info;
@@ -14,9 +21,7 @@ errval_t pmap_init(struct pmap *pmap, struct vspace *vspace, aspace_id aid)
         aid == vm_get_kernel_aspace_id() ? ERR_VM_INVALID_ASPACE : vm_get_aspace_info(aid, &info);
     if (error != VM_OK)
         return err_push(err_from_vm(error), LIB_ERR_PMAP_INIT);
-    *pmap = (struct pmap){
-        .vspace = vspace, .aid = aid, .min_mappable_va = 0, .max_mappable_va = UINTPTR_MAX};
-    pmap_set_funcs(pmap);
+    begin(pmap, vspace, aid);
     return SYS_ERR_OK;
 }
 
@@ -27,12 +32,9 @@ errval_t pmap_create(struct pmap *pmap, struct vspace *vspace, genvaddr_t base, 
     aspace_id aid = vm_create_aspace("vspace", base, size, false);
     if (aid < 0)
         return err_push(err_from_vm((int)aid), LIB_ERR_PMAP_INIT);
-    errval_t error = pmap_init(pmap, vspace, aid);
-    if (err_is_fail(error))
-        (void)vm_delete_aspace(aid);
-    else
-        pmap->owns_aspace = true;
-    return error;
+    begin(pmap, vspace, aid);
+    pmap->owns_aspace = true;
+    return SYS_ERR_OK;
 }
 
 errval_t pmap_current_init(struct pmap *pmap, struct vspace *vspace)
@@ -282,7 +284,7 @@ static errval_t modify_flags(struct pmap *pmap, genvaddr_t vaddr, size_t size,
 
 /* ---- what an address shows ---------------------------------------------------------------------- */
 
-/* => pmap: locked, so that a vregion isn't destroyed meanwhile */
+/* => pmap: locked, so that a vregion isn't destroyed meanwhile. Something is mapped: there is an object. */
 static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, struct capref *cap)
 {
     const struct vspace_owner *owner = found->owner;
@@ -292,8 +294,6 @@ static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, struct capr
         return true;
     }
     const struct memobj *memobj = ((const struct vregion *)found->owner)->memobj;
-    if (!memobj)
-        return false;
     lock_take(&memobj->store->lock);
     bool filled = memobj_find_run(memobj, (genvaddr_t)found->offset + (vaddr - found->base), &run);
     if (filled)

@@ -97,12 +97,7 @@ errval_t vregion_destroy(struct vregion *vregion)
         return LIB_ERR_VREGION_NOT_FOUND;
     if (memobj && err_is_fail(memobj->f.unmap_region(memobj, vregion)))
         return LIB_ERR_VREGION_NOT_FOUND;
-    errval_t error = vspace_remove_vregion(vregion->vspace, vregion);
-    if (err_is_fail(error)) {
-        if (memobj)
-            (void)memobj->f.map_region(memobj, vregion);
-        return err_push(error, LIB_ERR_VSPACE_REMOVE_REGION);
-    }
+    (void)vspace_remove_vregion(vregion->vspace, vregion); /* it is the vspace's */
     wait_for_users(vregion);
     return SYS_ERR_OK;
 }

@@ -177,7 +177,8 @@ struct pmap *get_current_pmap(void);
 /* LIB_ERR_VSPACE_INIT: the pmap is another's. */
 errval_t vspace_init(struct vspace *vspace, struct pmap *pmap);
 /* Destroys all vregions, forgets what the pmap has mapped, deletes the address space if the pmap made it, and
- * frees what vspace_current_init made. Objects and frames are left. Nobody may use the vspace meanwhile.
+ * frees what vspace_current_init made. Objects and frames are left. Nobody may use the vspace meanwhile; its
+ * address space may have gone already.
  * LIB_ERR_VSPACE_DESTROY around the reason. */
 errval_t vspace_destroy(struct vspace *vspace);
 struct pmap *vspace_get_pmap(const struct vspace *vspace);
