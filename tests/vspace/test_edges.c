@@ -131,6 +131,10 @@ static void test_flush_of_a_part(void)
     assert_int_equal(vm_sync_files(), VM_OK);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(machine_file_data(file)[PAGES(i)], i == 1 ? 7 : 0);
+    OK(vfs.anon.m.f.unfill(&vfs.anon.m, PAGE, NULL, NULL));
+    OK(memobj_flush_vfs(&vfs.anon.m, &regions[1])); /* it shows none now */
+    assert_int_equal(vm_sync_files(), VM_OK);
+    assert_int_equal(machine_file_data(file)[PAGES(2)], 0);
     OK(memobj_destroy_vfs(&vfs.anon.m));
     for (size_t i = 0; i < 3; i++)
         OK(cap_destroy(frames[i]));
