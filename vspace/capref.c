@@ -2,6 +2,11 @@
 /* Capabilities of frames: by value, without rights or slots. */
 #include "layer.h"
 
+bool capref_is_null(struct capref cap)
+{
+    return cap.type == ObjType_Null;
+}
+
 static int make_frame(struct capref *dest, size_t bytes, size_t *retbytes)
 {
     genpaddr_t base;

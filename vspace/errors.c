@@ -15,6 +15,31 @@ static const struct description descriptions[ERR_CODES] = {{"SYS_ERR_OK", "succe
 
 static const struct description unknown = {"unknown", "an unknown error"};
 
+enum err_code err_no(errval_t error)
+{
+    return (enum err_code)(error & ERR_CODE_MASK);
+}
+
+bool err_is_ok(errval_t error)
+{
+    return err_no(error) == SYS_ERR_OK;
+}
+
+bool err_is_fail(errval_t error)
+{
+    return !err_is_ok(error);
+}
+
+errval_t err_push(errval_t error, enum err_code code)
+{
+    return (error << ERR_CODE_BITS) | (errval_t)code;
+}
+
+errval_t err_pop(errval_t error)
+{
+    return error >> ERR_CODE_BITS;
+}
+
 static const struct description *describe(errval_t error)
 {
     return err_no(error) < ERR_CODES ? &descriptions[err_no(error)] : &unknown;

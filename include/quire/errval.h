@@ -117,33 +117,13 @@ enum err_code {
 };
 
 /* The outermost code. */
-static inline enum err_code err_no(errval_t error)
-{
-    return (enum err_code)(error & ERR_CODE_MASK);
-}
-
-static inline bool err_is_ok(errval_t error)
-{
-    return err_no(error) == SYS_ERR_OK;
-}
-
-static inline bool err_is_fail(errval_t error)
-{
-    return !err_is_ok(error);
-}
-
+enum err_code err_no(errval_t error);
+bool err_is_ok(errval_t error);
+bool err_is_fail(errval_t error);
 /* `code` around what failed further in. */
-static inline errval_t err_push(errval_t error, enum err_code code)
-{
-    return (error << ERR_CODE_BITS) | (errval_t)code;
-}
-
+errval_t err_push(errval_t error, enum err_code code);
 /* Without the outermost code: SYS_ERR_OK after the last. */
-static inline errval_t err_pop(errval_t error)
-{
-    return error >> ERR_CODE_BITS;
-}
-
+errval_t err_pop(errval_t error);
 /* Whether the code is in the stack, anywhere. */
 bool err_has(errval_t error, enum err_code code);
 /* The outermost code's sentence, and its name: never NULL. */

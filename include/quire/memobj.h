@@ -88,10 +88,7 @@ struct frame_identity {
     gensize_t bytes;
 };
 
-static inline bool capref_is_null(struct capref cap)
-{
-    return cap.type == ObjType_Null;
-}
+bool capref_is_null(struct capref cap);
 
 /* Cleared memory in one physical run. *retbytes (or NULL): how much. LIB_ERR_FRAME_ALLOC or, by the second,
  * LIB_ERR_FRAME_CREATE, around QUIRE_ERR_NO_MEMORY. */

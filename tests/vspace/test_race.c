@@ -281,6 +281,71 @@ static void flush_against_unfill(void)
     end();
 }
 
+static struct vspace_mmu_aware heap;
+static void *taken[MANY];
+
+static int grow_and_shrink(void *n)
+{
+    size_t i = (size_t)n, size;
+    OK(vspace_mmu_aware_map(&heap, PAGES(1 + i), &taken[i], &size));
+    assert_int_equal(machine_write((addr_t)taken[i], (uint8_t)(1 + i)), 0);
+    machine_yield();
+    assert_int_equal(machine_read((addr_t)taken[i]), 1 + i);
+    (void)vspace_mmu_aware_unmap(&heap, (lvaddr_t)taken[i], size); /* if it is the end */
+    return 0;
+}
+
+/* What several get of one region that grows are different parts. */
+static void heaps_grow_at_once(void)
+{
+    begin();
+    OK(vspace_mmu_aware_init(&heap, PAGES(64)));
+    for (size_t i = 0; i < MANY; i++)
+        machine_spawn(grow_and_shrink, (void *)i);
+    machine_join();
+    assert_true(heap.offset == heap.consumed && heap.offset <= heap.mapoffset);
+    OK(vspace_mmu_aware_destroy(&heap));
+    end();
+}
+
+static int look_up(void *unused)
+{
+    struct pmap_mapping_info info;
+    struct pmap *pmap = get_current_pmap();
+    (void)unused;
+    while (!stop) {
+        errval_t error = pmap->f.lookup(pmap, SPOT, &info);
+        assert_true(error == LIB_ERR_PMAP_FIND_VNODE || info.cap.base == frames[0].base);
+        machine_yield();
+    }
+    return 0;
+}
+
+static int map_and_unmap(void *unused)
+{
+    struct pmap *pmap = get_current_pmap();
+    (void)unused;
+    for (unsigned round = 0; round < 5; round++) {
+        OK(pmap->f.map(pmap, SPOT, frames[0], 0, PAGE, RW, NULL, NULL));
+        machine_yield();
+        OK(pmap->f.unmap(pmap, SPOT, PAGE, NULL));
+    }
+    stop = true;
+    return 0;
+}
+
+/* What lookup looks at isn't freed meanwhile. */
+static void lookups_against_unmap(void)
+{
+    begin();
+    stop = false;
+    frames[0] = new_frame(1, 1);
+    machine_spawn(look_up, NULL);
+    machine_spawn(map_and_unmap, NULL);
+    end();
+    OK(cap_destroy(frames[0]));
+}
+
 #define RACE(name)                                                                                 \
     static void test_race_##name(void **state)                                                     \
     {                                                                                              \
@@ -295,6 +360,8 @@ RACE(pins_against_pager_free)
 RACE(pmap_maps_at_once)
 RACE(unmaps_of_one_object)
 RACE(flush_against_unfill)
+RACE(heaps_grow_at_once)
+RACE(lookups_against_unmap)
 
 VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
             cmocka_unit_test(test_race_fills_at_once),
@@ -303,4 +370,6 @@ VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
             cmocka_unit_test(test_race_pins_against_pager_free),
             cmocka_unit_test(test_race_pmap_maps_at_once),
             cmocka_unit_test(test_race_unmaps_of_one_object),
-            cmocka_unit_test(test_race_flush_against_unfill))
+            cmocka_unit_test(test_race_flush_against_unfill),
+            cmocka_unit_test(test_race_heaps_grow_at_once),
+            cmocka_unit_test(test_race_lookups_against_unmap))

@@ -295,6 +295,8 @@ static void test_memobj_flush_vfs(void)
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(machine_write(SPOT + PAGES(i) + 8, (uint8_t)(200 + i)), 0);
     OK(memobj_flush_vfs(&vfs.anon.m, &region));
+    for (size_t i = 0; i < 3; i++) /* what isn't the file's stays, too */
+        assert_int_equal(machine_read(SPOT + PAGES(i) + 8), 200 + i);
     FAILS(LIB_ERR_VSPACE_VREGION_NOT_FOUND, memobj_flush_vfs(&vfs.anon.m, &other));
     FAILS(LIB_ERR_INVALID_ARGS, memobj_flush_vfs(NULL, NULL));
     OK(memobj_destroy_vfs(&vfs.anon.m));
