@@ -144,7 +144,7 @@ def check_dead(report, directory):
 
 # ---- sorting -----------------------------------------------------------------------------------------
 
-def check_sort(report, directory, mebibytes=8, memory="9M", timeout=120):
+def check_sort(report, directory, mebibytes=6, memory="9M", timeout=120):
     """A sort in less memory than its text has, of one that is read from a disk."""
     path = os.path.join(directory, "text")
     text = make_text(mebibytes << 20)
@@ -160,7 +160,7 @@ def check_sort(report, directory, mebibytes=8, memory="9M", timeout=120):
                  figures["swap_ins"] > 256, str(figures))
 
 
-def check_sorts(report, directory, count=4, mebibytes=5, memory="16M", timeout=200):
+def check_sorts(report, directory, count=4, mebibytes=3, memory="16M", timeout=200):
     """Several at once, each of a text of its own."""
     disks, sums = [], []
     for i in range(count):
