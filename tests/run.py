@@ -21,6 +21,8 @@ PARTS = {
     "clang": ("all of it built with clang, and the unit tests", "unit.run_clang"),
     "sanitized": ("the unit tests with address and undefined-behaviour checks",
                   "unit.run_sanitized"),
+    "stores": ("the stores for Linux programs, under a checker of races; the manual's examples",
+               "stores.run"),
     "torture": ("random traces against the model and Linux, schedules, failures", "torture.run"),
     "fuzz": ("each fuzzer over its corpus, and some seconds beyond", "fuzz.run"),
     "tool": ("the quire command: what it refuses, what it passes on", "tool.run"),

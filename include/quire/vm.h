@@ -395,9 +395,10 @@ void vm_trim(void);
 size_t vm_reclaim(size_t wanted);
 
 /* From here on pages of memory may go to `store`, which has room for `slots` of them: its read and write get
- * offsets below slots * VM_PAGE_SIZE. It is the core's until the end, which calls its destroy. Promises may
- * be larger by its size. `name`, which must stay, is for figures. Up to eight; filled in turn. A store that
- * needs memory to write takes it from vm_allocate_reserved_frame, or has it already.
+ * offsets below slots * VM_PAGE_SIZE, its discard those of slots that are free again. It is the core's until the
+ * end, which calls its destroy. Promises may be larger by its size. `name`, which must stay, is for figures. Up
+ * to eight; filled in turn. A store that needs memory to write takes it from vm_allocate_reserved_frame, or has
+ * it already.
  * ERR_INVALID_ARGS (no read or write, no slots or more than 2^29 - 1), ERR_NO_MEMORY, ERR_UNSUPPORTED (a
  * ninth). */
 int vm_swap_add(vm_store *store, size_t slots, const char *name);
