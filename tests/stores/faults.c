@@ -157,5 +157,11 @@ int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring)
 {
-    return fails("io_uring_submit") ? -plan.number : __real_io_uring_submit(ring);
+    if (fails("io_uring_submit"))
+        return -plan.number;
+    int submitted = __real_io_uring_submit(ring);
+    struct io_uring_cqe *first;
+    if (io_uring_peek_cqe(ring, &first) == 0 && fails("io_uring_cqe"))
+        first->res = plan.number != 0 ? -plan.number : 100;
+    return submitted;
 }

@@ -11,6 +11,7 @@
 #include <linux.h>
 
 #include "error.h"
+#include "sim_swap.h"
 
 #define DEFAULT_SECONDS 10
 #define MAX_FAIL_N 1000000
@@ -29,6 +30,7 @@ enum {
     OPTION_SAVE,
     OPTION_JSON,
     OPTION_LINUX,
+    OPTION_SWAP_STORE,
     OPTION_LIST,
     OPTION_QUIET,
     OPTION_HELP
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
     {"save", required_argument, NULL, OPTION_SAVE},
     {"json", no_argument, NULL, OPTION_JSON},
     {"linux", no_argument, NULL, OPTION_LINUX},
+    {"swap-store", required_argument, NULL, OPTION_SWAP_STORE},
     {"list", no_argument, NULL, OPTION_LIST},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -180,6 +183,8 @@ static int set_option(struct sim_options *options, int option, const char *value
     case OPTION_SAVE:
         options->save = value;
         return 0;
+    case OPTION_SWAP_STORE:
+        return sim_swap_choose(value);
     case OPTION_JSON:
         options->json = true;
         return 0;

@@ -81,7 +81,7 @@ void log_settle(struct store_log *log, uint32_t number)
 void log_unpin(struct store_log *log, uint32_t number)
 {
     struct segment *s = log_segment(log, number);
-    if (--s->pins > 0 || number == log->open || s->list != LIST_PINNED)
+    if (--s->pins > 0 || s->list != LIST_PINNED)
         return;
     free_segment(log, number);
     log->turn++;
