@@ -159,9 +159,10 @@ int __wrap_io_uring_submit(struct io_uring *ring)
 {
     if (fails("io_uring_submit"))
         return -plan.number;
-    int submitted = __real_io_uring_submit(ring);
-    struct io_uring_cqe *first;
-    if (io_uring_peek_cqe(ring, &first) == 0 && fails("io_uring_cqe"))
-        first->res = plan.number != 0 ? -plan.number : 100;
-    return submitted;
+    if (fails("io_uring_sqe")) {
+        struct io_uring_sqe *first = &ring->sq.sqes[ring->sq.sqe_head & *ring->sq.kring_mask];
+        *(plan.number != 0 ? (uint32_t *)&first->fd : &first->len) =
+            plan.number != 0 ? UINT32_MAX : 1;
+    }
+    return __real_io_uring_submit(ring);
 }

@@ -61,8 +61,12 @@ static int trouble_read(vm_store *store, off_t offset, const addr_t *frames, siz
         return ERR_IO;
     }
     int error = trouble->below->ops->read(trouble->below, offset, frames, pages, done);
-    if (error == VM_OK && comes(&trouble->short_read, trouble->for_good))
+    if (error == VM_OK && comes(&trouble->short_read, trouble->for_good)) {
         *done /= 2;
+        for (size_t at = *done; at < pages * VM_PAGE_SIZE; at += VM_PAGE_SIZE - at % VM_PAGE_SIZE)
+            memset((uint8_t *)host_frame_ptr(frames[at / VM_PAGE_SIZE]) + at % VM_PAGE_SIZE, 0xdb,
+                   VM_PAGE_SIZE - at % VM_PAGE_SIZE);
+    }
     if (error == VM_OK && comes(&trouble->flip_read, trouble->for_good))
         *(uint8_t *)host_frame_ptr(frames[0]) ^= 4;
     if (comes(&trouble->hold_read, false))

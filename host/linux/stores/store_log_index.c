@@ -94,7 +94,6 @@ void log_take_free(struct store_log *log)
     log->open_used = 0;
     log->open_written = false;
     log->kept -= log_segment(log, log->open)->kept;
-    log_segment(log, log->open)->kept = false;
     segments_move(&log->segments, log->open, LIST_NONE, true);
 }
 
