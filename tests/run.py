@@ -28,6 +28,7 @@ PARTS = {
     "tool": ("the quire command: what it refuses, what it passes on", "tool.run"),
     "cases": ("programs' cases in the reference kernel, against this host", "guest.run_cases"),
     "disks": ("files that are disks: what programs see, what the host has", "disks.run"),
+    "swap": ("more memory than there is: programs, areas of swap, failures", "swap.run"),
     "abuse": ("programs that want more than there is", "abuse.run"),
     "user-vm": ("the user_vm_* calls from a program", "guest.run_user_vm"),
     "scripts": ("busybox scripts in the reference kernel, against this host", "guest.run_scripts"),
@@ -38,6 +39,7 @@ LONG = {
     "torture": ("random traces, schedules and failures, for as long as asked", "torture.run_long"),
     "fuzz": ("each fuzzer, for as long as asked", "fuzz.run_long"),
     "spin": ("complete searches of the models of two protocols", "spin.run"),
+    "swap": ("sorts of 48 MiB in 32 MiB of memory; as long as that takes", "swap.run_long"),
 }
 COVERAGE = {"coverage": ("lines, branches and MC/DC of the core", "coverage.run")}
 MUTANTS = {"mutants": ("changed cores, each of which a test must notice", "mutants.run")}

@@ -35,7 +35,8 @@ struct vm_cache_ref {
     /* Forks that may have put pages below it which private clones still show, and for how many of them
      * that is over: until then no write may hide such a page. */
     uint64_t forks, settled;
-    bool written; /* nobody has found a vnode's since its write-back, nor failed to write; guarded by the
+    bool
+        written; /* nobody has found a vnode's since its write-back, nor failed to write; guarded by the
                      vnode lock, but for who has a reference and sets it to false */
     uint32_t write_errors; /* that write-back has met; and the last of them */
     int write_error;

@@ -13,9 +13,9 @@
 
 #define SECOND ((uint64_t)1000000000)
 #define WAIT_FOR_OTHERS (SECOND / 10)
-#define MOST_WAITS 50 /* five seconds: a store that hangs must not hang everybody */
+#define MOST_WAITS 50   /* five seconds: a store that hangs must not hang everybody */
 #define MOST_TRIES 1000 /* what is freed, others take, or it was this one's own */
-#define WANTED 32     /* frames, by who needs one: two batches */
+#define WANTED 32       /* frames, by who needs one: two batches */
 
 /* ---- who waits ---------------------------------------------------------------------------------- */
 
