@@ -38,7 +38,7 @@ struct sim_config {
     unsigned cpus; /* 0: 1 */
     bool overcommit;
     size_t swap;                          /* slots of a swap device that the machine begins with */
-    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: it is one of the machine's */
+    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: as sim_set_swap says */
     unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
@@ -214,6 +214,8 @@ void sim_file_forbid_writing(sim_file *file);
 
 typedef struct sim_swap sim_swap;
 
+/* What makes the swap of machines whose configuration doesn't say; NULL: it is one of the machine's. */
+void sim_set_swap(vm_store *(*make)(size_t slots));
 /* A device that becomes the core's by vm_swap_add(sim_swap_store(...), slots, ...). */
 sim_swap *sim_swap_create(size_t slots);
 vm_store *sim_swap_store(sim_swap *swap);

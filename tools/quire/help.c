@@ -101,6 +101,8 @@ const char help_sim[] =
     "                         in each operation of a trace, the N-th request (default:\n"
     "                         any) of this class fails: any, metadata, frame, table,\n"
     "                         commitment, store-read, store-write\n"
+    "  --swap-store STORE     what pages are swapped to: device, lz4, zstd, lz4-device or\n"
+    "                         checksum (device); --replay needs it again\n"
     "  --schedule KIND        schedules only: random, pct (depth 3; its bound is\n"
     "                         printed), or exhaustive (all with at most two\n"
     "                         preemptions: as long as that takes, about a minute)\n"
