@@ -10,13 +10,15 @@ import tempfile
 
 # As the quire command starts it. Without "erms" Linux clears and copies pages by words, as Quire does.
 QEMU = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu",
-        "max,-erms",
-        "-m", "512M", "-smp", "1", "-icount", "shift=0,sleep=off",
-        "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
+        "max,-erms", "-smp", "1"]
+CLOCK = ["-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
 # Without what Quire doesn't do: mitigations, a second clearing, control groups, huge pages.
 LINUX_OPTIONS = ("nokaslr mitigations=off init_on_alloc=0 cgroup_disable=memory "
                  "transparent_hugepage=never console=ttyS0 quiet panic=-1")
 VMLINUZ = "build/linux/vmlinuz"
+# For disks, in the order in which they can be loaded.
+MODULES = ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci",
+           "virtio_blk"]
 PROGRAM = "build/bench/vmbench"
 DATA_SIZE = 4 << 20
 TIMEOUT = 300
@@ -32,9 +34,21 @@ def build_program():
          "-o", PROGRAM, "bench/guest/vmbench.c"])
 
 
+def module(name):
+    return f"build/linux/{name}.ko"
+
+
+def unpack_linux(root):
+    for name in MODULES:
+        (file,) = glob.glob(os.path.join(root, f"lib/modules/*/kernel/drivers/*/{name}.ko"))
+        shutil.copy(file, module(name))
+    (image,) = glob.glob(os.path.join(root, "boot/vmlinuz-*"))
+    shutil.copy(image, VMLINUZ)
+
+
 def get_linux():
     """Debian's kernel, unpacked from its package; nothing is installed."""
-    if os.path.exists(VMLINUZ):
+    if all(os.path.exists(name) for name in [VMLINUZ, *map(module, MODULES)]):
         return
     os.makedirs(os.path.dirname(VMLINUZ), exist_ok=True)
     depends = run(["apt-cache", "depends", "linux-image-amd64"])
@@ -46,8 +60,7 @@ def get_linux():
         run(["apt-get", "-o", "APT::Sandbox::User=root", "download", package.group(1)], cwd=directory)
         (archive,) = glob.glob(os.path.join(directory, "*.deb"))
         run(["dpkg-deb", "-x", archive, os.path.join(directory, "root")])
-        (image,) = glob.glob(os.path.join(directory, "root/boot/vmlinuz-*"))
-        shutil.copy(image, VMLINUZ)
+        unpack_linux(os.path.join(directory, "root"))
 
 
 def cpio_entry(number, name, mode, content=b"", device=(0, 0)):
@@ -65,15 +78,17 @@ def data():
     return b"".join(bytes([number % 251 + 1]) * 4096 for number in range(DATA_SIZE // 4096))
 
 
-def write_initramfs(path):
-    """The benchmark as /init, and what it needs."""
+def write_initramfs(path, init, files, programs=()):
+    """`init` as /init, busybox, and `files` and `programs` in the root directory: {name: content}."""
     executable = stat.S_IFREG | 0o755
     entries = [("dev", stat.S_IFDIR | 0o755, b"", (0, 0)),
                ("dev/console", stat.S_IFCHR | 0o600, b"", (5, 1)),
+               ("proc", stat.S_IFDIR | 0o755, b"", (0, 0)),
                ("bin", stat.S_IFDIR | 0o755, b"", (0, 0)),
                ("bin/busybox", executable, contents(shutil.which("busybox")), (0, 0)),
-               ("bench.data", stat.S_IFREG | 0o644, data(), (0, 0)),
-               ("init", executable, contents(PROGRAM), (0, 0))]
+               ("init", executable, init, (0, 0))]
+    entries += [(name, stat.S_IFREG | 0o644, content, (0, 0)) for name, content in files.items()]
+    entries += [(name, executable, content, (0, 0)) for name, content in dict(programs).items()]
     with open(path, "wb") as file:
         for number, (name, mode, content, device) in enumerate(entries, 1):
             file.write(cpio_entry(number, name, mode, content, device))
@@ -90,9 +105,10 @@ def rows(text, system):
 def measure_linux():
     get_linux()
     initramfs = "build/bench/initramfs.cpio"
-    write_initramfs(initramfs)
-    text = run([*QEMU, "-kernel", VMLINUZ, "-initrd", initramfs, "-append", LINUX_OPTIONS, "-serial",
-                "stdio"], stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+    write_initramfs(initramfs, contents(PROGRAM), {"bench.data": data()})
+    text = run([*QEMU, *CLOCK, "-m", "512M", "-icount", "shift=0,sleep=off", "-kernel", VMLINUZ,
+                "-initrd", initramfs, "-append", LINUX_OPTIONS, "-serial", "stdio"],
+               stdin=subprocess.DEVNULL, timeout=TIMEOUT)
     return rows(text, "Linux")
 
 

@@ -21,11 +21,14 @@ PARTS = {
     "clang": ("all of it built with clang, and the unit tests", "unit.run_clang"),
     "sanitized": ("the unit tests with address and undefined-behaviour checks",
                   "unit.run_sanitized"),
+    "stores": ("the stores for Linux programs, under a checker of races; the manual's examples",
+               "stores.run"),
     "torture": ("random traces against the model and Linux, schedules, failures", "torture.run"),
     "fuzz": ("each fuzzer over its corpus, and some seconds beyond", "fuzz.run"),
     "tool": ("the quire command: what it refuses, what it passes on", "tool.run"),
     "cases": ("programs' cases in the reference kernel, against this host", "guest.run_cases"),
     "disks": ("files that are disks: what programs see, what the host has", "disks.run"),
+    "swap": ("more memory than there is: programs, areas of swap, failures", "swap.run"),
     "abuse": ("programs that want more than there is", "abuse.run"),
     "user-vm": ("the user_vm_* calls from a program", "guest.run_user_vm"),
     "scripts": ("busybox scripts in the reference kernel, against this host", "guest.run_scripts"),
@@ -36,6 +39,7 @@ LONG = {
     "torture": ("random traces, schedules and failures, for as long as asked", "torture.run_long"),
     "fuzz": ("each fuzzer, for as long as asked", "fuzz.run_long"),
     "spin": ("complete searches of the models of two protocols", "spin.run"),
+    "swap": ("sorts of 48 MiB in 32 MiB of memory; as long as that takes", "swap.run_long"),
 }
 COVERAGE = {"coverage": ("lines, branches and MC/DC of the core", "coverage.run")}
 MUTANTS = {"mutants": ("changed cores, each of which a test must notice", "mutants.run")}

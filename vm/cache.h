@@ -17,7 +17,6 @@
 
 #define VM_CACHE_REF_MAGIC 0x766d6372u /* 'vmcr' */
 #define VM_CACHE_MAGIC 0x766d6361u     /* 'vmca' */
-#define VM_STORE_MAGIC 0x766d7374u     /* 'vmst' */
 
 /* Everything but ref_count (atomic) and what says otherwise is guarded by `lock`, which also guards
  * the cache below it. */
@@ -36,7 +35,8 @@ struct vm_cache_ref {
     /* Forks that may have put pages below it which private clones still show, and for how many of them
      * that is over: until then no write may hide such a page. */
     uint64_t forks, settled;
-    bool written; /* nobody has found a vnode's since its write-back, nor failed to write; guarded by the
+    bool
+        written; /* nobody has found a vnode's since its write-back, nor failed to write; guarded by the
                      vnode lock, but for who has a reference and sets it to false */
     uint32_t write_errors; /* that write-back has met; and the last of them */
     int write_error;

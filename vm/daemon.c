@@ -42,10 +42,15 @@ static int wait_for_frames(struct reclaim_attempt *attempt, int again)
     return error == ERR_INTERRUPTED ? error : again;
 }
 
-/* By whoever: what has gone while this thread found nothing to free, it may be faster to take next time. */
-static uint64_t evictions(void)
+/* Pages that have come or gone, by whoever. Where that changes while this thread finds nothing to free, others
+ * get on: it may be faster next time. */
+static uint64_t others_progress(void)
 {
-    return vm_atomic_load(&vm_system.counters.evictions, __ATOMIC_RELAXED);
+    const struct vm_counters *counters = &vm_system.counters;
+    return vm_atomic_load(&counters->evictions, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->page_ins, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->zero_fills, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->copies, __ATOMIC_RELAXED);
 }
 
 int reclaim_for(struct reclaim_attempt *attempt, int again)
@@ -57,8 +62,8 @@ int reclaim_for(struct reclaim_attempt *attempt, int again)
         reclaim_tell(true);
         return ERR_NO_MEMORY;
     }
-    uint64_t before = evictions();
-    if (page_available() > 0 || vm_reclaim(WANTED) > 0 || evictions() != before)
+    uint64_t before = others_progress();
+    if (page_available() > 0 || vm_reclaim(WANTED) > 0 || others_progress() != before)
         return again;
     return wait_for_frames(attempt, again);
 }

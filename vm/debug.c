@@ -5,6 +5,7 @@
 
 #include "aspace.h"
 #include "cache.h"
+#include "debug.h"
 #include "print.h"
 #include "region.h"
 #include "system.h"
@@ -25,8 +26,7 @@ static int digit(char c)
     return 16;
 }
 
-/* Decimal, or hexadecimal with 0x. */
-static bool parse_number(const char *text, uint64_t *value)
+bool debug_parse_number(const char *text, uint64_t *value)
 {
     unsigned base = 10;
     *value = 0;
@@ -45,7 +45,7 @@ static bool parse_number(const char *text, uint64_t *value)
     return true;
 }
 
-static bool same(const char *a, const char *b)
+bool debug_same(const char *a, const char *b)
 {
     while (*a && *a == *b)
         a++, b++;
@@ -108,8 +108,8 @@ static void display_mem(int argc, char **argv)
 {
     uint64_t address, count = 1;
     unsigned width = width_of(argv[0]);
-    if (argc < 2 || !parse_number(argv[1], &address) ||
-        (argc > 2 && !parse_number(argv[2], &count)) || count > VM_PAGE_SIZE) {
+    if (argc < 2 || !debug_parse_number(argv[1], &address) ||
+        (argc > 2 && !debug_parse_number(argv[2], &count)) || count > VM_PAGE_SIZE) {
         vm_print("usage: %s ADDRESS [COUNT, at most 4096]\n", argv[0]);
         return;
     }
@@ -141,7 +141,7 @@ static void display_mem(int argc, char **argv)
 
 static bool parse_structure(int argc, char **argv, size_t size, uint64_t *address)
 {
-    if (argc != 2 || !parse_number(argv[1], address)) {
+    if (argc != 2 || !debug_parse_number(argv[1], address)) {
         vm_print("usage: %s ADDRESS\n", argv[0]);
         return false;
     }
@@ -254,9 +254,9 @@ static void dump_region(int argc, char **argv)
         vm_print("usage: region ID or NAME\n");
         return;
     }
-    bool by_id = parse_number(argv[1], &id);
+    bool by_id = debug_parse_number(argv[1], &id);
     for (; (region = radix_next(&vm_system.region_table, &key)) != NULL; key++)
-        if (by_id ? (uint64_t)region->id == id : same(region->name, argv[1])) {
+        if (by_id ? (uint64_t)region->id == id : debug_same(region->name, argv[1])) {
             _dump_region(region);
             found = true;
         }
@@ -303,9 +303,9 @@ static void dump_aspace(int argc, char **argv)
         vm_print("usage: aspace ID or NAME\n");
         return;
     }
-    bool by_id = parse_number(argv[1], &id);
+    bool by_id = debug_parse_number(argv[1], &id);
     for (; (aspace = radix_next(&vm_system.aspace_table, &key)) != NULL; key++)
-        if (by_id ? (uint64_t)aspace->id == id : same(aspace->name, argv[1])) {
+        if (by_id ? (uint64_t)aspace->id == id : debug_same(aspace->name, argv[1])) {
             _dump_aspace(aspace);
             found = true;
         }
@@ -379,6 +379,13 @@ static const struct {
     {"dl", display_mem, "memory as 64-bit numbers"},
     {"page_stats", dump_page_stats, "frames by state"},
     {"free_pages", dump_free_pages, "frames that are free"},
+    {"reclaim", debug_reclaim, "the policy, reserves, daemons, and what has gone"},
+    {"queue", debug_queue,
+     "the oldest pages of a policy's queue: queue active or inactive [COUNT]"},
+    {"page", debug_page, "a frame, by number"},
+    {"swap", debug_swap, "where pages of memory go"},
+    {"slot", debug_slot, "a slot of swap, by number, and who knows it"},
+    {"files", debug_files, "caches of files, and errors of writing"},
     {"commit", dump_commitment, "what has been promised"},
     {"check", run_check, "look for contradictions"},
     {"help", help, "this list"},
@@ -418,7 +425,7 @@ int vm_debugger_command(const char *line)
     copy[length] = '\0';
     int argc = split_line(copy, argv);
     for (size_t i = 0; argc > 0 && i < sizeof commands / sizeof commands[0]; i++)
-        if (same(commands[i].name, argv[0])) {
+        if (debug_same(commands[i].name, argv[0])) {
             commands[i].run(argc, argv);
             return VM_OK;
         }

@@ -301,9 +301,17 @@ static int wait_for_page(struct fault *f)
 static int read_page(struct fault *f)
 {
     struct vm_pagein in;
-    int error = pagein_begin(&in, f->at, f->offset, f->region->advice == VM_ADVICE_RANDOM);
-    if (error == VM_OK && in.swap != 0)
+    struct region_reading *reading = &f->region->reading;
+    uint64_t key = (uint64_t)f->offset >> VM_PAGE_SHIFT;
+    bool swapped = cache_is_swapped(vm_cache_lookup_page(f->at, f->offset));
+    size_t most = f->region->advice == VM_ADVICE_RANDOM ? 1
+                  : swapped                             ? pagein_window(reading, key)
+                                                        : VM_CLUSTER;
+    int error = pagein_begin(&in, f->at, f->offset, most);
+    if (error == VM_OK && swapped) {
         vm_atomic_count(&f->region->refaults, 1);
+        pagein_note(reading, key, in.count);
+    }
     unlock_all(f);
     if (error == VM_OK)
         error = pagein_finish(&in);

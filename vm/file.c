@@ -83,6 +83,13 @@ static int add_clear_page(vm_cache_ref *ref, off_t offset, struct vm_page **page
     return error;
 }
 
+static int read_for_copy(struct vm_pagein *in)
+{
+    int error = pagein_finish(in);
+    VM_COUNT(copy_reads);
+    return error;
+}
+
 /* One try: the page at `offset`, held, or TRY_AGAIN after a sleep. */
 #define TRY_AGAIN 1
 static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
@@ -98,10 +105,10 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
         return error == VM_OK ? TRY_AGAIN : error;
     }
     if (!*page && cache_store_has_page(ref, offset)) {
-        error = pagein_begin(&in, ref, offset, false);
+        error = pagein_begin(&in, ref, offset, VM_CLUSTER);
         cache_unlock(ref);
         if (error == VM_OK)
-            error = pagein_finish(&in);
+            error = read_for_copy(&in);
         return error == VM_OK ? TRY_AGAIN : error;
     }
     if (!*page)

@@ -19,6 +19,7 @@ static void copy_counters(vm_info *info)
     info->tlb_flushes = c->tlb_flushes;
     info->forks = c->forks;
     info->merges = c->merges;
+    info->major_faults = c->reads - c->copy_reads;
     info->file_pages_shared = c->file_pages_shared;
     info->most_regions = c->most_regions;
     info->most_aspaces = c->most_aspaces;
@@ -66,4 +67,39 @@ void vm_get_info(vm_info *info)
         .memory_level = (enum vm_memory_level)vm_system.reclaim.level,
     };
     copy_counters(info);
+}
+
+/* => page: of some cache, or was a moment ago */
+static void count_frame(const struct vm_page *page, vm_frame_info *info)
+{
+    bool is_mapped = vm_atomic_load(&page->map_count, __ATOMIC_RELAXED) > 0;
+    bool is_active = page->state == VM_PAGE_ACTIVE, is_inactive = page->state == VM_PAGE_INACTIVE;
+    if (page->is_file) {
+        info->file_pages++;
+        info->mapped_file_pages += is_mapped;
+        info->active_file_pages += is_active;
+        info->inactive_file_pages += is_inactive;
+    } else {
+        info->memory_pages++;
+        info->mapped_memory_pages += is_mapped;
+        info->active_memory_pages += is_active;
+        info->inactive_memory_pages += is_inactive;
+        info->swap_cached_pages += page->swap != 0;
+    }
+    info->writing_pages += page->writing;
+    info->discardable_pages += page->discardable;
+    info->locked_pages += vm_atomic_load(&page->wire_count, __ATOMIC_RELAXED) > 0;
+}
+
+int vm_get_frame_info(vm_frame_info *info)
+{
+    const struct vm_page_pool *pool = &vm_system.pages;
+    if (!info)
+        return ERR_INVALID_ARGS;
+    *info = (vm_frame_info){0};
+    for (unsigned i = 0; i < pool->range_count; i++)
+        for (uint64_t at = 0; at < pool->range[i].count; at++)
+            if (pool->range[i].pages[at].cache)
+                count_frame(&pool->range[i].pages[at], info);
+    return VM_OK;
 }

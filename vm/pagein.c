@@ -49,16 +49,57 @@ static bool follows(const struct vm_pagein *in, off_t offset)
     return !value && cache_store_has_page(in->ref, offset);
 }
 
+/* ---- how much at once ---------------------------------------------------------------------------- */
+
+static uint8_t get(const uint8_t *field)
+{
+    return __atomic_load_n(field, __ATOMIC_RELAXED);
+}
+
+/* The stream that `key` continues, or VM_STREAMS. */
+static unsigned find_stream(const struct region_reading *reading, uint64_t key)
+{
+    unsigned i = 0;
+    while (i < VM_STREAMS && __atomic_load_n(&reading->expected[i], __ATOMIC_RELAXED) != key)
+        i++;
+    return i;
+}
+
+size_t pagein_window(const struct region_reading *reading, uint64_t key)
+{
+    size_t window = get(&reading->window);
+    if (window == 0)
+        return VM_CLUSTER;
+    if (find_stream(reading, key) == VM_STREAMS)
+        return window > 1 ? window / 2 : 1;
+    return window < VM_CLUSTER ? window * 2 : VM_CLUSTER;
+}
+
+void pagein_note(struct region_reading *reading, uint64_t key, size_t count)
+{
+    unsigned stream = find_stream(reading, key);
+    if (stream == VM_STREAMS) {
+        stream = get(&reading->next) % VM_STREAMS;
+        __atomic_store_n(&reading->next, (uint8_t)(stream + 1), __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&reading->window, (uint8_t)pagein_window(reading, key), __ATOMIC_RELAXED);
+    __atomic_store_n(&reading->expected[stream], key + count, __ATOMIC_RELAXED);
+}
+
+/* ---- beginning and ending ------------------------------------------------------------------------ */
+
 /* busy.pml: pagein_begin */
-int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, bool alone)
+int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t most)
 {
     *in = (struct vm_pagein){.ref = ref, .cache = ref->cache, .offset = offset};
     if (insert_busy(in, offset) != VM_OK)
         return ERR_NO_MEMORY;
     in->swap = in->page[0]->swap;
     size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
+    if (room > most)
+        room = most;
     /* The last frame is for who asked: for a copy of the page, it may be. */
-    while (in->count < room && !alone && page_available() > 1) {
+    while (in->count < room && page_available() > 1) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
         if (!follows(in, next) || insert_busy(in, next) != VM_OK)
             break;
@@ -125,6 +166,7 @@ int pagein_finish(struct vm_pagein *in)
     for (size_t i = 0; i < in->count; i++)
         frames[i] = vm_page_physical(in->page[i]);
     int error = read_pages(in, frames);
+    VM_COUNT(reads);
     if (error == VM_OK)
         VM_COUNT_ADD(page_ins, in->count);
     if (error == VM_OK && in->swap != 0)

@@ -4,6 +4,7 @@
 #define VM_PAGEIN_H
 
 #include "cache.h"
+#include "region.h"
 
 /* How many pages are read at once at the most, and mapped at once around a fault. */
 #define VM_CLUSTER 16
@@ -25,10 +26,14 @@ bool cache_store_has_page(vm_cache_ref *ref, off_t offset);
 off_t cache_end(vm_cache_ref *ref);
 bool cache_is_past_end(vm_cache_ref *ref, off_t offset);
 
-/* Puts busy frames into the cache for `offset`, where none is and the store, or swap, has one, and, unless
- * it is to be `alone`, for those that follow up to the end of a cluster. => cache: locked.
- * ERR_NO_MEMORY: not even for one. */
-int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, bool alone);
+/* Puts busy frames into the cache for `offset`, where none is and the store, or swap, has one, and for those
+ * that follow, `most` in all, up to the end of a cluster. => cache: locked. ERR_NO_MEMORY: not even for one. */
+int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t most);
+/* How many pages a fault should read from swap at `key`: many where it continues what others have read, fewer
+ * and fewer where it doesn't. */
+size_t pagein_window(const struct region_reading *reading, uint64_t key);
+/* So many were read. */
+void pagein_note(struct region_reading *reading, uint64_t key, size_t count);
 /* Reads them; then they are pages like others, or, on error, gone; whoever waited looks again.
  * => nothing locked. What the store says. */
 int pagein_finish(struct vm_pagein *in);

@@ -61,7 +61,7 @@ static bool can_go(const struct batch *b, const struct vm_page *page)
 static bool goes_along(const struct batch *b, const struct vm_page *page)
 {
     return cache_is_page(page) && can_go(b, page) && page->state == b->victim->state &&
-           !page_is_young(page) && policy_may_go(POOL, page);
+           (!page_is_young(page) || page->born == b->victim->born) && policy_may_go(POOL, page);
 }
 
 /* Leaves the reference's lock held, if there is something to do. */

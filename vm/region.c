@@ -256,7 +256,14 @@ static void fill_info(vm_region *region, vm_region_info *info)
     info->resident_pages = usage.resident;
     info->modified_pages = usage.modified;
     info->swapped_pages = usage.swapped;
+    info->unmapped_pages = usage.unmapped;
     info->shared_pages = usage.shared;
+    info->shared_modified_pages = usage.shared_modified;
+    info->memory_pages = usage.memory;
+    info->referenced_pages = usage.referenced;
+    info->discardable_pages = usage.discardable;
+    info->proportional_size = usage.proportional;
+    info->proportional_swap = usage.proportional_swap;
     info->working_set = region->working_set;
     info->faults = region->faults;
     info->refaults = region->refaults;

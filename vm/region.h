@@ -9,6 +9,14 @@
 
 #define VM_REGION_MAGIC 0x766d7267u /* 'vmrg' */
 
+/* How faults have read a region's pages from swap lately: pages that would continue what was read, one for
+ * each of some streams, and how many are worth reading at once. A guess: faults change it with no lock. */
+#define VM_STREAMS 4
+struct region_reading {
+    uint64_t expected[VM_STREAMS]; /* keys in the cache */
+    uint8_t next, window;          /* 0: nothing is known, read a cluster */
+};
+
 /* base, size, cache_offset and cache_ref change only with both the map write-locked and the cache
  * locked, so either lock is enough to read them. The rest is the map's, but for the reference count,
  * which is atomic, and cache_link, which is the cache's. Forks, which hold the map for reading, change
@@ -35,7 +43,8 @@ struct vm_region {
     uint8_t advice;            /* how it will be accessed: NORMAL, SEQUENTIAL, RANDOM */
     uint32_t errors_seen;      /* of its cache's write errors, by msync */
     uint64_t faults, refaults; /* atomic */
-    size_t working_set;        /* pages accessed between the last two collections; atomic */
+    struct region_reading reading;
+    size_t working_set; /* pages accessed between the last two collections; atomic */
     char name[VM_NAME_LENGTH];
 };
 

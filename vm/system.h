@@ -23,6 +23,8 @@ struct vm_counters {
     uint64_t swap_ins, swap_outs, evictions, clean_evictions, discarded, refaults, kept,
         collections;
     uint64_t reclaim_waits, write_errors;
+    uint64_t reads,
+        copy_reads; /* of stores and swap; of these for vm_cache_read and vm_cache_write */
     size_t most_regions, most_aspaces;
     unsigned deepest_chain;
 };

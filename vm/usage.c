@@ -5,15 +5,29 @@
 #include "cache.h"
 #include "mapping.h"
 
+/* A frame that isn't the core's is the region's own. */
+static const struct vm_page *page_of(const vm_region *region, addr_t physical)
+{
+    static const struct vm_page foreign = {.map_count = 1, .is_file = 1};
+    const struct vm_page *page = region->is_device ? NULL : vm_page_at(physical);
+    return page ? page : &foreign;
+}
+
 static void count_entry(const vm_region *region, uint64_t entry, struct region_usage *usage)
 {
     const struct vm_tmap_format *format = region->aspace->translation_map.format;
-    const struct vm_page *page =
-        region->is_device ? NULL : vm_page_at(tmap_entry_physical(format, entry));
+    const struct vm_page *page = page_of(region, tmap_entry_physical(format, entry));
+    uint32_t mapped = vm_atomic_load(&page->map_count, __ATOMIC_RELAXED) & ~VM_PAGE_ORPHAN;
+    bool modified = (entry & format->dirty) || page->modified;
     usage->resident++;
-    usage->modified += (entry & format->dirty) || (page && page->modified);
-    usage->shared += page && vm_atomic_load(&page->map_count, __ATOMIC_RELAXED) > 1;
+    usage->modified += modified;
+    usage->shared += mapped > 1;
+    usage->shared_modified += modified && mapped > 1;
+    usage->memory += !page->is_file;
+    usage->referenced += (entry & format->accessed) || page->referenced;
+    usage->discardable += page->discardable;
     usage->wired += region_is_wired(region);
+    usage->proportional += VM_PAGE_SIZE / (mapped + (mapped == 0)); /* boot code's isn't counted */
 }
 
 static void count_translations(vm_region *region, struct region_usage *usage)
@@ -29,24 +43,50 @@ static void count_translations(vm_region *region, struct region_usage *usage)
     vm_mutex_unlock(&tmap->lock);
 }
 
-static void count_swapped(vm_region *region, struct region_usage *usage)
+/* => ref: locked */
+static size_t count_users(const vm_cache_ref *ref)
+{
+    size_t users = 0;
+    list_for_each(link, &ref->regions) users++;
+    list_for_each(link, &ref->consumers) users++;
+    return users;
+}
+
+/* => top and ref: locked. What the top has itself hides what is below; between the two nothing is asked. */
+static void count_absent_in(const vm_region *region, vm_cache_ref *top, vm_cache_ref *ref,
+                            struct region_usage *usage)
 {
     uint64_t key = (uint64_t)region->cache_offset >> VM_PAGE_SHIFT;
     uint64_t end = (uint64_t)region_offset(region, region_last(region)) >> VM_PAGE_SHIFT;
-    const void *value;
-    cache_lock(region->cache_ref);
-    const vm_cache *cache = region->cache_ref->cache;
-    if (cache->swapped_count > 0)
-        for (; (value = radix_next(&cache->pages, &key)) != NULL && key <= end; key++)
-            usage->swapped += cache_is_swapped(value);
-    cache_unlock(region->cache_ref);
+    size_t swapped = 0;
+    const struct vm_page *value;
+    for (; (value = radix_next(&ref->cache->pages, &key)) != NULL && key <= end; key++) {
+        if (ref != top && radix_lookup(&top->cache->pages, key) != NULL)
+            continue;
+        swapped += cache_is_swapped(value);
+        usage->unmapped +=
+            cache_is_page(value) && vm_atomic_load(&value->map_count, __ATOMIC_RELAXED) == 0;
+    }
+    usage->swapped += swapped;
+    usage->proportional_swap += swapped * VM_PAGE_SIZE / count_users(ref);
+}
+
+/* Of memory: what a file has is nobody's. */
+static void count_absent(const vm_region *region, struct region_usage *usage)
+{
+    vm_cache_ref *top = region->cache_ref;
+    cache_lock(top);
+    for (vm_cache_ref *at = top; at; at = chain_step(top, at))
+        if (at->temporary)
+            count_absent_in(region, top, at, usage);
+    cache_unlock(top);
 }
 
 struct region_usage region_usage(vm_region *region)
 {
     struct region_usage usage = {0};
     count_translations(region, &usage);
-    count_swapped(region, &usage);
+    count_absent(region, &usage);
     return usage;
 }
 
@@ -58,6 +98,7 @@ static void add_region(vm_region *region, vm_aspace_info *info)
     info->resident_pages += usage.resident;
     info->modified_pages += usage.modified;
     info->swapped_pages += usage.swapped;
+    info->unmapped_pages += usage.unmapped;
     info->wired_pages += usage.wired;
     info->working_set += region->working_set;
     info->faults += region->faults;

@@ -6,10 +6,13 @@
 #include "region.h"
 
 struct region_usage {
-    size_t resident, modified, shared, swapped, wired;
+    size_t resident, modified, shared, shared_modified, memory, referenced, discardable, swapped,
+        unmapped, wired;
+    /* In bytes: its part of what several map, or have in swap. */
+    uint64_t proportional, proportional_swap;
 };
 
-/* => map: read-locked. Walks its translations and its part of its own cache. */
+/* => map: read-locked. Walks its translations and its part of each cache of its chain. */
 struct region_usage region_usage(vm_region *region);
 
 #endif

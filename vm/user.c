@@ -192,7 +192,7 @@ int user_vm_delete_region(region_id id)
 
 /* What programs get has no padding in which bytes of the kernel's stack could go along. */
 _Static_assert(sizeof(vm_region_info) ==
-                   12 * sizeof(uint64_t) + 6 * sizeof(uint32_t) + VM_NAME_LENGTH,
+                   19 * sizeof(uint64_t) + 6 * sizeof(uint32_t) + VM_NAME_LENGTH,
                "vm_region_info");
 _Static_assert(offsetof(vm_info, memory_level) + sizeof(enum vm_memory_level) ==
                    offsetof(vm_info, metadata_bytes),

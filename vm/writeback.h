@@ -12,7 +12,8 @@
 int writeback_range(vm_cache_ref *ref, off_t first, off_t last);
 /* `count` busy pages from `key` on; what the store says, *done bytes in all. ERR_UNSUPPORTED: it can't.
  * => nothing locked */
-int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count, size_t *done);
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count,
+                    size_t *done);
 /* How many of `done` bytes were the page's that is the i-th of a run. */
 static inline size_t writeback_done(size_t done, size_t i)
 {

@@ -9,6 +9,7 @@
 
 static bool powered;
 static size_t swap_slots;
+static vm_store *(*make_swap)(size_t slots);
 static sim_swap *boot_swap;
 static kernel_args args;
 
@@ -52,6 +53,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .policy = c.policy,
     };
     swap_slots = c.swap;
+    make_swap = c.make_swap;
     boot_swap = NULL;
     memory_describe(ka);
     if (!c.core_makes_root)
@@ -63,13 +65,21 @@ sim_swap *sim_boot_swap(void)
     return boot_swap;
 }
 
+static vm_store *make_boot_swap(size_t slots)
+{
+    boot_swap = sim_swap_create(slots);
+    return sim_swap_store(boot_swap);
+}
+
 static int add_swap(void)
 {
-    boot_swap = sim_swap_create(swap_slots);
-    int error = vm_swap_add(sim_swap_store(boot_swap), swap_slots, "swap");
+    vm_store *store = (make_swap != NULL ? make_swap : make_boot_swap)(swap_slots);
+    if (store == NULL)
+        return ERR_NO_MEMORY;
+    int error = vm_swap_add(store, swap_slots, "swap");
     if (error == VM_OK)
         return VM_OK;
-    sim_swap_store(boot_swap)->ops->destroy(sim_swap_store(boot_swap));
+    store->ops->destroy(store);
     boot_swap = NULL;
     return error;
 }

@@ -37,8 +37,9 @@ struct sim_config {
     size_t memory; /* bytes; 0: 16 MiB */
     unsigned cpus; /* 0: 1 */
     bool overcommit;
-    size_t swap;           /* slots of a swap device that the machine begins with */
-    unsigned page_daemons; /* 0: none */
+    size_t swap;                          /* slots of a swap device that the machine begins with */
+    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: it is one of the machine's */
+    unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
@@ -216,7 +217,7 @@ typedef struct sim_swap sim_swap;
 /* A device that becomes the core's by vm_swap_add(sim_swap_store(...), slots, ...). */
 sim_swap *sim_swap_create(size_t slots);
 vm_store *sim_swap_store(sim_swap *swap);
-/* The one of the configuration, or NULL. */
+/* The one of the configuration, if the machine has made it, or NULL. */
 sim_swap *sim_boot_swap(void);
 /* From the n-th read or write from now on (1: the next) `times` fail. */
 void sim_swap_fail_reads(sim_swap *swap, unsigned n, unsigned times);

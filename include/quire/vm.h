@@ -246,11 +246,18 @@ typedef struct vm_region_info {
     unsigned chain_depth;  /* caches from the region down; 1: no copy-on-write */
     int advice;            /* VM_ADVICE_NORMAL, SEQUENTIAL or RANDOM */
     size_t modified_pages; /* of those resident */
-    size_t swapped_pages;  /* of its own cache */
+    size_t swapped_pages;  /* that it sees in swap */
+    size_t unmapped_pages; /* that it sees of memory, in frames, mapped nowhere */
     size_t working_set;    /* accessed between the last two collections of accessed bits */
     uint64_t faults;       /* that mapped a page; refaults: that had to read one from swap first */
     uint64_t refaults;
-    size_t shared_pages; /* of those resident: mapped elsewhere, too */
+    size_t shared_pages;          /* of those resident: mapped elsewhere, too */
+    size_t shared_modified_pages; /* both */
+    size_t memory_pages;          /* of those resident: not a file's */
+    size_t referenced_pages;      /* of those resident: accessed not long ago */
+    size_t discardable_pages;     /* of those resident: VM_ADVICE_FREE */
+    uint64_t proportional_size;   /* in bytes: a page that n map counts an nth */
+    uint64_t proportional_swap;   /* the same of what it sees in swap */
 } vm_region_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_REGION. */
@@ -263,7 +270,8 @@ int vm_get_next_region_info(aspace_id aid, addr_t *cookie, vm_region_info *info)
 /* The sums over a space's regions. */
 typedef struct vm_aspace_info {
     size_t size; /* in bytes */
-    size_t regions, resident_pages, modified_pages, swapped_pages, working_set, wired_pages;
+    size_t regions, resident_pages, modified_pages, swapped_pages, unmapped_pages, working_set,
+        wired_pages;
     uint64_t faults, refaults;
 } vm_aspace_info;
 
@@ -387,9 +395,10 @@ void vm_trim(void);
 size_t vm_reclaim(size_t wanted);
 
 /* From here on pages of memory may go to `store`, which has room for `slots` of them: its read and write get
- * offsets below slots * VM_PAGE_SIZE. It is the core's until the end, which calls its destroy. Promises may
- * be larger by its size. `name`, which must stay, is for figures. Up to eight; filled in turn. A store that
- * needs memory to write takes it from vm_allocate_reserved_frame, or has it already.
+ * offsets below slots * VM_PAGE_SIZE, its discard those of slots that are free again. It is the core's until the
+ * end, which calls its destroy. Promises may be larger by its size. `name`, which must stay, is for figures. Up
+ * to eight; filled in turn. A store that needs memory to write takes it from vm_allocate_reserved_frame, or has
+ * it already.
  * ERR_INVALID_ARGS (no read or write, no slots or more than 2^29 - 1), ERR_NO_MEMORY, ERR_UNSUPPORTED (a
  * ninth). */
 int vm_swap_add(vm_store *store, size_t slots, const char *name);
@@ -465,6 +474,7 @@ typedef struct vm_info {
     uint64_t read_faults, write_faults, execute_faults;
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges;
+    uint64_t major_faults;      /* times a fault read from a store or from swap */
     uint64_t file_pages_shared; /* times a page of a file was mapped that was there already */
     uint64_t evictions;         /* pages that have left their frame */
     uint64_t clean_evictions;   /* of these: not written for it */
@@ -486,6 +496,21 @@ typedef struct vm_info {
 } vm_info;
 
 void vm_get_info(vm_info *info);
+
+/* What pages are in frames, found by looking at each frame: for figures that are wanted now and then. */
+typedef struct vm_frame_info {
+    size_t memory_pages, file_pages;               /* of memory, and of files */
+    size_t mapped_memory_pages, mapped_file_pages; /* of these: in some address space */
+    /* Of these, by what the policy takes them for: in use, and the next to go. */
+    size_t active_memory_pages, inactive_memory_pages, active_file_pages, inactive_file_pages;
+    size_t swap_cached_pages; /* of memory's: in swap as well, unless modified since */
+    size_t writing_pages;     /* being written to a store */
+    size_t discardable_pages; /* that may be forgotten */
+    size_t locked_pages;      /* in wired regions */
+} vm_frame_info;
+
+/* ERR_INVALID_ARGS (info is NULL). */
+int vm_get_frame_info(vm_frame_info *info);
 
 /* Runs one line for the debugger, such as "region 0x12": output goes to host_log. ERR_NOT_FOUND: no
  * such command. "help" lists them. Takes no locks and allocates nothing: the machine should stand. */

@@ -23,12 +23,18 @@ static const struct proc_file {
         {"meminfo", proc_write_meminfo}, {"uptime", proc_write_uptime},
         {"mounts", proc_write_mounts},   {"version", proc_write_version},
         {"loadavg", proc_write_loadavg}, {"stat", proc_write_system_stat},
+        {"vmstat", proc_write_vmstat},   {"swaps", proc_write_swaps},
 },
   process_files[] = {
-      {"maps", proc_write_maps},     {"stat", proc_write_stat},
-      {"statm", proc_write_statm},   {"status", proc_write_status},
-      {"comm", proc_write_name},     {"cmdline", proc_write_command_line},
+      {"maps", proc_write_maps},
+      {"stat", proc_write_stat},
+      {"statm", proc_write_statm},
+      {"status", proc_write_status},
+      {"comm", proc_write_name},
+      {"cmdline", proc_write_command_line},
       {"mounts", proc_write_mounts},
+      {"smaps", proc_write_smaps},
+      {"smaps_rollup", proc_write_smaps_rollup},
 };
 enum {
     SYSTEM_FILES = sizeof(system_files) / sizeof(system_files[0]),

@@ -18,6 +18,8 @@
 
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
+#define DAEMONS_NS (10 * NS_PER_SECOND)
+#define LOOK_AGAIN_NS (NS_PER_SECOND / 1000)
 
 void thread_enter_user(void);
 
@@ -127,10 +129,11 @@ static void print_paging(void)
 {
     vm_info i;
     vm_get_info(&i);
-    log_record("stats swap_outs=%lu swap_ins=%lu evictions=%lu clean_evictions=%lu refaults=%lu"
+    log_record("stats swap_outs=%lu swap_ins=%lu file_ins=%lu major_faults=%lu evictions=%lu "
+               "clean_evictions=%lu refaults=%lu"
                " kept=%lu collections=%lu reclaim_waits=%lu",
-               i.swap_outs, i.swap_ins, i.evictions, i.clean_evictions, i.refaults, i.kept,
-               i.collections, i.reclaim_waits);
+               i.swap_outs, i.swap_ins, i.page_ins - i.swap_ins, i.major_faults, i.evictions,
+               i.clean_evictions, i.refaults, i.kept, i.collections, i.reclaim_waits);
 }
 
 static void print_disks(void)
@@ -176,6 +179,16 @@ static void settle(void)
     vm_trim();
 }
 
+/* A page daemon that is writing has hold of what the last program has left, and gives it back when it is
+ * done. */
+static void wait_for_daemons(void)
+{
+    uint64_t deadline = time_monotonic() + DAEMONS_NS;
+    vm_info info;
+    for (vm_get_info(&info); info.busy_pages > 0 && time_monotonic() < deadline; vm_get_info(&info))
+        (void)thread_sleep_until(time_monotonic() + LOOK_AGAIN_NS, WAIT_ALWAYS);
+}
+
 static int init_run(void *unused)
 {
     (void)unused;
@@ -192,6 +205,7 @@ static int init_run(void *unused)
         panic("the initial file system can't be used (error %d)", -error);
     int status = wait_for(start_program());
     end_everybody();
+    wait_for_daemons();
     run_debug_commands();
     int unwritten = fs_release_files();
     settle();

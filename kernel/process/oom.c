@@ -5,28 +5,26 @@
 
 #define WAIT_FOR_VICTIM_NS NS_PER_SECOND
 
-static size_t resident_pages(struct process *process)
+/* In frames, mapped or not, and in swap. */
+static size_t pages_of(struct process *process)
 {
+    vm_aspace_info info = {0};
     struct user_memory *memory = process_get_memory(process);
     if (memory == NULL)
         return 0;
-    size_t pages = 0;
-    addr_t cookie = 0;
-    vm_region_info info;
-    while (vm_get_next_region_info(memory->id, &cookie, &info) == VM_OK)
-        pages += info.resident_pages;
+    (void)vm_get_aspace_info(memory->id, &info);
     user_memory_put(memory);
-    return pages;
+    return info.resident_pages + info.unmapped_pages + info.swapped_pages;
 }
 
-/* The process with the most pages, or one that is dying already; with a reference. */
+/* The process with the most pages, in memory or in swap, or one that is dying already; with a reference. */
 static struct process *choose_victim(size_t *most)
 {
     struct process *victim = NULL;
     *most = 0;
     for (struct process *process = process_next(INIT_PID); process != NULL;) {
         int32_t pid = process->pid;
-        size_t pages = resident_pages(process);
+        size_t pages = pages_of(process);
         if (pages > 0 && (victim == NULL || process->killed || pages > *most)) {
             if (victim != NULL)
                 process_put(victim);
@@ -58,6 +56,13 @@ static bool wait_for_end(struct process *victim)
     return has_gone(victim);
 }
 
+static uint64_t ended;
+
+uint64_t out_of_memory_ended(void)
+{
+    return __atomic_load_n(&ended, __ATOMIC_RELAXED);
+}
+
 bool out_of_memory(void)
 {
     size_t pages;
@@ -67,6 +72,7 @@ bool out_of_memory(void)
     if (!victim->killed) {
         log_printf("out of memory: process %d (%s), the largest with %zu KiB, is ended\n",
                    victim->pid, victim->name, pages * (VM_PAGE_SIZE / 1024));
+        __atomic_add_fetch(&ended, 1, __ATOMIC_RELAXED);
         signal_send_number(victim, SIGKILL);
     }
     bool gone = victim != process_current() && wait_for_end(victim);

@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls that look at, protect, or advise on memory that is mapped. */
+/* The calls that look at, protect, or keep memory that is mapped. */
 #include "fs/disk_file.h"
 #include "memory.h"
 
-enum {
-    MADV_NORMAL = 0,
-    MADV_WILLNEED = 3,
-    MADV_DONTNEED = 4,
-    MADV_FREE = 8,
-    MADV_REMOVE = 9,
-    MADV_DONTFORK = 10,
-    MADV_DOFORK = 11,
-    MADV_MERGEABLE = 12,
-    MADV_WIPEONFORK = 18,
-    MADV_KEEPONFORK = 19,
-    MADV_COLD = 20,
-    MADV_PAGEOUT = 21,
-    MADV_POPULATE_READ = 22,
-    MADV_POPULATE_WRITE = 23
-};
 enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 enum { MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4, MLOCK_ONFAULT = 1 };
 enum { RESIDENCY_CHUNK = 256 };
 
-static aspace_id current_space(void)
+aspace_id current_space(void)
 {
     return process_current()->memory->id;
+}
+
+bool is_private_anonymous(const vm_region_info *info)
+{
+    return info->vnode == NULL && (info->lock & REGION_SHARED) == 0;
 }
 
 bool region_at(aspace_id id, addr_t address, vm_region_info *info)
@@ -52,9 +41,7 @@ static int64_t range_error(int error)
     return error == ERR_VM_BAD_ADDRESS ? -ENOMEM : errno_from_vm(error);
 }
 
-/* A range as these calls take it: 0 with *size rounded, or what is wrong with it; *size 0 is a range
- * of nothing. */
-static int check_range(addr_t address, addr_t *size, int wraps)
+int check_range(addr_t address, addr_t *size, int wraps)
 {
     addr_t end;
     if ((address & VM_PAGE_MASK) != 0)
@@ -66,14 +53,7 @@ static int check_range(addr_t address, addr_t *size, int wraps)
     return 0;
 }
 
-/* What is done to a part of a region. */
-typedef int64_t (*region_function)(const vm_region_info *info, addr_t start, addr_t length,
-                                   unsigned argument);
-
-/* Calls `function` for each part of the range that is mapped, as Linux does; -ENOMEM where a part of
- * it isn't, once the rest is done. */
-static int64_t for_each_region(addr_t address, addr_t size, region_function function,
-                               unsigned argument)
+int64_t for_each_region(addr_t address, addr_t size, region_function function, unsigned argument)
 {
     addr_t end = address + size, cookie = address;
     vm_region_info info;
@@ -126,118 +106,6 @@ int64_t sys_mprotect(struct trap_frame *frame)
     if (error == ERR_PERMISSION_DENIED) /* Linux has done what comes before it */
         return for_each_region(address, size, protect, lock);
     return range_error(error);
-}
-
-/* ---- madvise ------------------------------------------------------------------------------------------ */
-
-static bool advice_is_known(int advice)
-{
-    return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) ||
-           (advice >= MADV_FREE && advice <= MADV_POPULATE_WRITE);
-}
-
-static bool is_private_anonymous(const vm_region_info *info)
-{
-    return info->vnode == NULL && (info->lock & REGION_SHARED) == 0;
-}
-
-static int64_t do_nothing(const vm_region_info *info, addr_t start, addr_t length,
-                          unsigned argument)
-{
-    (void)argument;
-    (void)info, (void)start, (void)length;
-    return 0;
-}
-
-static int64_t discard(const vm_region_info *info, addr_t start, addr_t length, unsigned argument)
-{
-    (void)argument;
-    (void)info;
-    int error = vm_discard_range(current_space(), start, length);
-    return error == ERR_INVALID_ARGS ? -EINVAL : errno_from_vm(error);
-}
-
-/* The pages may go, or stay: they stay. */
-static int64_t release_lazily(const vm_region_info *info, addr_t start, addr_t length,
-                              unsigned argument)
-{
-    (void)argument;
-    (void)start, (void)length;
-    return is_private_anonymous(info) ? 0 : -EINVAL;
-}
-
-static int64_t refuse(const vm_region_info *info, addr_t start, addr_t length, unsigned argument)
-{
-    (void)argument;
-    (void)info, (void)start, (void)length;
-    return -EINVAL;
-}
-
-static int64_t leave_out_of_forks(const vm_region_info *info, addr_t start, addr_t length,
-                                  unsigned argument)
-{
-    (void)argument;
-    (void)info;
-    return errno_from_vm(vm_set_inheritance(current_space(), start, length, VM_INHERIT_NONE));
-}
-
-static int64_t keep_in_forks(const vm_region_info *info, addr_t start, addr_t length,
-                             unsigned argument)
-{
-    (void)argument;
-    int inherit = is_private_anonymous(info) || info->mapping == REGION_PRIVATE_MAP
-                      ? VM_INHERIT_COPY
-                      : VM_INHERIT_SHARE;
-    return errno_from_vm(vm_set_inheritance(current_space(), start, length, inherit));
-}
-
-static int64_t bring_in(const vm_region_info *info, addr_t start, addr_t length, unsigned access)
-{
-    (void)info;
-    for (addr_t offset = 0; offset < length; offset += VM_PAGE_SIZE) {
-        if (thread_should_stop(WAIT_KILLABLE))
-            return -EINTR;
-        int error = vm_fault_aspace(current_space(), start + offset, access | VM_ACCESS_USER);
-        if (error == ERR_VM_PF_BAD_PERM || error == ERR_VM_PF_FATAL)
-            return -EINVAL;
-        if (error != VM_OK)
-            return errno_from_vm(error);
-    }
-    return 0;
-}
-
-static int64_t advise(int advice, addr_t address, addr_t size)
-{
-    switch (advice) {
-    case MADV_DONTNEED:
-        return for_each_region(address, size, discard, 0);
-    case MADV_FREE:
-        return for_each_region(address, size, release_lazily, 0);
-    case MADV_DONTFORK:
-        return for_each_region(address, size, leave_out_of_forks, 0);
-    case MADV_DOFORK:
-        return for_each_region(address, size, keep_in_forks, 0);
-    case MADV_POPULATE_READ:
-        return for_each_region(address, size, bring_in, VM_ACCESS_READ);
-    case MADV_POPULATE_WRITE:
-        return for_each_region(address, size, bring_in, VM_ACCESS_WRITE);
-    case MADV_REMOVE:
-    case MADV_WIPEONFORK:
-        return for_each_region(address, size, refuse, 0);
-    default:
-        return for_each_region(address, size, do_nothing, 0);
-    }
-}
-
-int64_t sys_madvise(struct trap_frame *frame)
-{
-    addr_t address = ARGUMENT(0), size = SIZE(1);
-    if (!advice_is_known(INTEGER(2)))
-        return -EINVAL;
-    int error = check_range(address, &size, -EINVAL);
-    if (error != 0 || size == 0)
-        return error;
-    return advise(INTEGER(2), address, size);
 }
 
 /* ---- msync, mincore ------------------------------------------------------------------------------------ */

@@ -29,4 +29,19 @@ bool region_at(aspace_id id, addr_t address, vm_region_info *info);
 /* Whether all of [address, address + size) is mapped. */
 bool range_is_mapped(aspace_id id, addr_t address, addr_t size);
 
+/* Of nobody's but the region's own memory: no file, not shared. */
+bool is_private_anonymous(const vm_region_info *info);
+aspace_id current_space(void);
+
+/* A range as these calls take it: 0 with *size rounded, or what is wrong with it; *size 0 is a range
+ * of nothing. */
+int check_range(addr_t address, addr_t *size, int wraps);
+
+/* What is done to a part of a region. */
+typedef int64_t (*region_function)(const vm_region_info *info, addr_t start, addr_t length,
+                                   unsigned argument);
+/* Calls `function` for each part of the range that is mapped, as Linux does; -ENOMEM where a part of
+ * it isn't, once the rest is done. */
+int64_t for_each_region(addr_t address, addr_t size, region_function function, unsigned argument);
+
 #endif

@@ -97,12 +97,23 @@ static void run_due(uint64_t now)
     }
 }
 
+static struct {
+    uint64_t user, system; /* ns; only this CPU's tick adds to them */
+} used;
+
+void timer_get_times(uint64_t *user, uint64_t *system)
+{
+    *user = __atomic_load_n(&used.user, __ATOMIC_RELAXED);
+    *system = __atomic_load_n(&used.system, __ATOMIC_RELAXED);
+}
+
 static void account_tick(bool was_user)
 {
     struct thread *thread = thread_current();
     __atomic_or_fetch(&thread->work, WORK_RESCHEDULE, __ATOMIC_RELAXED);
     if (thread->process == NULL)
         return;
+    __atomic_add_fetch(was_user ? &used.user : &used.system, NS_PER_TICK, __ATOMIC_RELAXED);
     struct process_times *times = &thread->process->times;
     *(was_user ? &times->user : &times->system) += NS_PER_TICK;
 }

@@ -2,13 +2,14 @@
 """Programs that want more than there is. The kernel goes on, and has every frame back at the end:
 otherwise `quire boot` ends with a status of its own."""
 import os
+import re
 
 from parts.guest import STATUS, boot
 
 
-def survives(report, name, script, expected, status=0, memory="16M"):
+def survives(report, name, script, expected, status=0, memory="16M", swap=None):
     """One case: a shell script prints this, and ends so."""
-    done = boot("--memory", memory, "--", "busybox", "sh", "-c", script, timeout=90)
+    done = boot("--memory", memory, *(("--swap", swap) if swap else ()), "--", "busybox", "sh", "-c", script, timeout=90)
     said = STATUS.get(done.returncode, f"status {done.returncode}")
     report.check(name, done.returncode == status and done.stdout == expected,
                  f"{said}, expected {status}\n{done.stdout}{done.stderr[-1500:]}")
@@ -31,6 +32,20 @@ def takes_all(report, name, *options):
     said = STATUS.get(done.returncode, f"status {done.returncode}")
     report.check(name, done.returncode == 137 and "out of memory: process" in done.stderr,
                  f"{said}, expected 137\n{done.stderr[-1500:]}")
+
+
+def ends_one_and_goes_on(report):
+    """One case: a program that takes all memory and swap is ended, a line says which and why, and the shell that
+    waits for it goes on."""
+    program = os.path.abspath("build/tests/guest/take-memory")
+    done = boot("--memory", "16M", "--swap", "8M", "--debug", "check", "--file", f"{program}:/take-memory", "--",
+                "busybox", "sh", "-c", "/take-memory; echo $?; seq 3000 | sort -n | tail -n 1", timeout=90)
+    said = re.findall(r"^out of memory: process \d+ \((\S+)\), the largest with (\d+) KiB, is ended$", done.stderr,
+                      re.M)
+    report.check("a memory hog beside a shell", done.returncode == 0 and done.stdout == "137\n3000\n" and
+                 len(said) == 1 and said[0][0] == "take-memory" and int(said[0][1]) > 16 << 10 and
+                 "0 contradictions" in done.stderr,
+                 f"{STATUS.get(done.returncode, done.returncode)}\n{done.stdout}{done.stderr[-1500:]}")
 
 
 def ends_a_long_write(report):
@@ -56,10 +71,13 @@ def run(report):
              "tail /dev/zero 2>/dev/null; echo $?; seq 3 | tail -n 1", "1\n3\n")
     takes_all(report, "a program that takes all memory is ended")
     takes_all(report, "a program that takes all memory and swap is ended", "--swap", "8M")
+    ends_one_and_goes_on(report)
     survives(report, "a program that is refused memory",
              "(x=a; while true; do x=$x$x; done) 2>/dev/null; echo here", "here\n")
     survives(report, "processes without end",
              "b() { b | b & }; b 2>/dev/null; sleep 2; exit 5", "", status=5)
+    survives(report, "processes without end, and swap",
+             "b() { b | b & }; b 2>/dev/null; sleep 5; seq 3000 | sort -n | tail -n 1", "3000\n", swap="32M")
     survives(report, "a file larger than memory",
              "dd if=/dev/zero of=/tmp/large bs=64k count=1000 2>/dev/null; "
              "rm /tmp/large; dd if=/dev/zero of=/tmp/small bs=64k count=10 2>/dev/null && echo room",

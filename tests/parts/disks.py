@@ -109,14 +109,15 @@ def check_several(report, directory):
     report.check("--stats of disks", "/one: bytes read" in done.stderr, done.stderr)
 
 
-def with_bad_sector(directory, kind):
-    """An environment in which the tool finds a QEMU whose disks fail at one sector, of page 20."""
+def with_bad_sector(directory, kind, sector='sector = "164"'):
+    """An environment in which the tool finds a QEMU whose disks fail at one sector, of page 20; at all
+    sectors, without the line."""
     folder, real = os.path.join(directory, kind), shutil.which("qemu-system-x86_64")
     os.mkdir(folder)
     rules, wrapper = os.path.join(folder, "rules"), os.path.join(folder, "qemu-system-x86_64")
     with open(rules, "w", encoding="ascii") as file:
         file.write(f'[inject-error]\nevent = "{kind}_aio"\niotype = "{kind}"\n'
-                   'errno = "5"\nsector = "164"\n')
+                   f'errno = "5"\n{sector}\n')
     with open(wrapper, "w", encoding="ascii") as file:
         file.write("#!/usr/bin/env python3\nimport os, sys\n"
                    f"os.execv('{real}', [a.replace('file=/proc', 'file=blkdebug:{rules}:/proc')\n"

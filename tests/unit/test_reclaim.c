@@ -152,14 +152,14 @@ static void test_bug_40_a_page_comes_from_swap_when_memory_is_full(void)
 {
     static addr_t frames[256];
     size_t count = 0;
-    region_at(SPOT, 40, LOCK_RW);
-    write_pages(SPOT, 40, 1);
+    region_at(SPOT, 80, LOCK_RW);
+    write_pages(SPOT, 80, 1);
     assert_true(vm_reclaim(20) >= 20);
     while (figures().available_pages > 0)
         OK(vm_allocate_frames(1, false, &frames[count++]));
-    check_pages(SPOT, 40, 1);
-    write_pages(SPOT, 40, 2);
-    check_pages(SPOT, 40, 2);
+    check_pages(SPOT, 80, 1);
+    write_pages(SPOT, 80, 2);
+    check_pages(SPOT, 80, 2);
     while (count > 0)
         vm_free_frames(frames[--count], 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a review of reclaim found: each of these failed before it was mended. */
+/* What a review of reclaim found, and what must not follow from mending it. */
 #include "support.h"
 
 #include <quire/store.h>
@@ -34,6 +34,7 @@ static void test_a_page_that_stays_is_no_refault(void)
     (void)vm_reclaim(8);
     assert_true(figures().kept >= 8);
     assert_int_equal(figures().refaults, 0);
+    assert_int_equal(vm_system.pages.target, 0);
     assert_int_equal(vm_system.pages.ghosts.count[VM_GHOST_RECENT], 0);
     assert_int_equal(vm_system.pages.ghosts.count[VM_GHOST_FREQUENT], 0);
     SIM_CHECK();

@@ -27,7 +27,7 @@ static const struct line screen[] = {
     {"zero_fills", "cleared on first use"},
     {"copies", "copied on write"},
     {"reuses", "written in place by their last owner"},
-    {"page_ins", "read from files"},
+    {"file_ins", "read from files"},
     {"file_pages_shared", "of files mapped that were there already"},
     {"mapped_around", "of these around a fault, without one of their own"},
     {NULL, "structures"},
@@ -78,14 +78,16 @@ static void get_disk_figure(const char *figures, const char *name, const char *w
 
 static void show_disk(const char *figures, const struct disk *disk)
 {
-    char reads[64], writes[64], bytes_read[64], bytes_written[64];
+    char reads[64], writes[64], bytes_read[64], bytes_written[64], errors[64];
     get_disk_figure(figures, disk->name, "reads", reads);
     get_disk_figure(figures, disk->name, "writes", writes);
     get_disk_figure(figures, disk->name, "bytes_read", bytes_read);
     get_disk_figure(figures, disk->name, "bytes_written", bytes_written);
-    fprintf(stderr, "  %12s  %s: bytes read, in %s reads; %s bytes written, in %s writes\n",
+    get_disk_figure(figures, disk->name, "errors", errors);
+    fprintf(stderr, "  %12s  %s: bytes read, in %s reads; %s bytes written, in %s writes",
             bytes_read, disk->guest != NULL ? disk->guest : disk->name, reads, bytes_written,
             writes);
+    fprintf(stderr, strcmp(errors, "0") == 0 ? "\n" : "; %s errors\n", errors);
 }
 
 void report_show(const char *figures, const struct disks *disks)

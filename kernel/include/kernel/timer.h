@@ -26,5 +26,7 @@ struct timer {
 void timer_set(struct timer *timer, uint64_t deadline, void (*function)(struct timer *timer));
 /* Afterwards the function doesn't run and will not. Returns whether it was still to come. */
 bool timer_cancel(struct timer *timer);
+/* The time of all processes so far, by ticks; ns. */
+void timer_get_times(uint64_t *user, uint64_t *system);
 
 #endif

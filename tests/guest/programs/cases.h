@@ -28,6 +28,7 @@ extern const struct guest_case remap_cases[];
 extern const struct guest_case advise_cases[];
 extern const struct guest_case lock_cases[];
 extern const struct guest_case brk_cases[];
+extern const struct guest_case figures_cases[];
 extern const struct guest_case file_cases[];
 extern const struct guest_case truncate_cases[];
 extern const struct guest_case fork_cases[];

@@ -257,10 +257,10 @@ void in_child(const char *step, void (*function)(void *), void *argument)
 /* ---- running them ---- */
 
 static const struct guest_case *const all_cases[] = {
-    mmap_cases,    fixed_cases,      unmap_cases,  protect_cases, remap_cases,
-    advise_cases,  lock_cases,       brk_cases,    file_cases,    truncate_cases,
-    fork_cases,    process_cases,    signal_cases, fault_cases,   stack_cases,
-    pointer_cases, descriptor_cases, exec_cases,   hostile_cases, random_cases,
+    mmap_cases,    fixed_cases,   unmap_cases,   protect_cases, remap_cases,    advise_cases,
+    lock_cases,    brk_cases,     figures_cases, file_cases,    truncate_cases, fork_cases,
+    process_cases, signal_cases,  fault_cases,   stack_cases,   pointer_cases,  descriptor_cases,
+    exec_cases,    hostile_cases, random_cases,
 };
 
 /* A program that starts with an alarm set, a handler or a mask inherited would see other things
