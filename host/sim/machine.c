@@ -51,6 +51,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .overcommit = c.overcommit,
         .page_daemons = c.page_daemons,
         .policy = c.policy,
+        .frames = c.frames,
     };
     swap_slots = c.swap;
     make_swap = c.make_swap != NULL ? c.make_swap : make_any_swap;

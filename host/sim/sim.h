@@ -41,6 +41,7 @@ struct sim_config {
     vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: as sim_set_swap says */
     unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
+    const struct vm_frame_hooks *frames;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
