@@ -9,7 +9,7 @@
 
 static bool powered;
 static size_t swap_slots;
-static vm_store *(*make_swap)(size_t slots);
+static vm_store *(*make_swap)(size_t slots), *(*make_any_swap)(size_t slots);
 static sim_swap *boot_swap;
 static kernel_args args;
 
@@ -32,6 +32,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
     unsigned cpus = c.cpus != 0 ? c.cpus : 1;
     log_start();
     inject_start();
+    request_start();
     if (c.fail_n > 0)
         sim_fail_at((enum sim_failure)c.fail_class, c.fail_n, c.fail_forever);
     access_start();
@@ -53,11 +54,16 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .frames = c.frames,
     };
     swap_slots = c.swap;
-    make_swap = c.make_swap;
+    make_swap = c.make_swap != NULL ? c.make_swap : make_any_swap;
     boot_swap = NULL;
     memory_describe(ka);
     if (!c.core_makes_root)
         boot_build(ka);
+}
+
+void sim_set_swap(vm_store *(*make)(size_t slots))
+{
+    make_any_swap = make;
 }
 
 sim_swap *sim_boot_swap(void)

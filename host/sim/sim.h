@@ -38,7 +38,7 @@ struct sim_config {
     unsigned cpus; /* 0: 1 */
     bool overcommit;
     size_t swap;                          /* slots of a swap device that the machine begins with */
-    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: it is one of the machine's */
+    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: as sim_set_swap says */
     unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
     const struct vm_frame_hooks *frames;
@@ -215,6 +215,8 @@ void sim_file_forbid_writing(sim_file *file);
 
 typedef struct sim_swap sim_swap;
 
+/* What makes the swap of machines whose configuration doesn't say; NULL: it is one of the machine's. */
+void sim_set_swap(vm_store *(*make)(size_t slots));
 /* A device that becomes the core's by vm_swap_add(sim_swap_store(...), slots, ...). */
 sim_swap *sim_swap_create(size_t slots);
 vm_store *sim_swap_store(sim_swap *swap);
@@ -228,6 +230,21 @@ void sim_swap_block(sim_swap *swap, bool block);
 unsigned sim_swap_blocked(const sim_swap *swap);
 unsigned sim_swap_reads(const sim_swap *swap);
 unsigned sim_swap_writes(const sim_swap *swap);
+
+/* ---- machines that stop ------------------------------------------------------------------------- */
+
+/* When so many pages have been written from now on, to files and swap together, the machine stops as if it
+ * failed, in the middle of a write; what files have stays until the next start. Pages of one write are
+ * written in an order that the seed says, and take long; 0: ascending, and at once. */
+void sim_stop_at_write(unsigned n, uint64_t seed);
+/* The last failure was that stop. */
+bool sim_is_stopped(void);
+uint64_t sim_pages_written(void);
+
+/* Disks that are broken, so that it can be seen that this is noticed: until the next start, every third page
+ * that is written to a file isn't, is only once another is, or is only in its first half. */
+enum sim_disk { SIM_DISK_SOUND, SIM_DISK_LOSES, SIM_DISK_LATE, SIM_DISK_TEARS };
+void sim_break_disks(enum sim_disk how);
 
 /* ---- failures on purpose ------------------------------------------------------------------------ */
 

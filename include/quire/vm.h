@@ -125,6 +125,9 @@ aspace_id vm_get_kernel_aspace_id(void);
 aspace_id vm_get_current_user_aspace_id(void);
 void vm_put_aspace(vm_address_space *aspace);
 aspace_id vm_aspace_id(const vm_address_space *aspace);
+/* A pointer of whoever manages the space; copies begin with NULL. ERR_VM_INVALID_ASPACE. */
+int vm_set_aspace_owner(aspace_id aid, void *owner);
+void *vm_aspace_owner(const vm_address_space *aspace);
 
 /* Walks all address spaces in ascending order of their ids; spaces may come and go meanwhile. Each
  * one is returned with a reference. */
@@ -181,6 +184,8 @@ enum {
 #define REGION_FLAGS_MASK 0x70u
 /* for vm_map_vnode: the file isn't open for writing, so a shared mapping may never be writable */
 #define REGION_NO_WRITE 0x80u
+/* for vm_map_cache: what its store maps is no device */
+#define REGION_CACHED 0x100u
 
 /* A guard gap is kept free below a region that grows down: 256 pages, Linux's figure since the
  * "stack clash" attacks (CVE-2017-1000364). */
@@ -222,7 +227,9 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
 int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
 /* The object of a cache, from `offset` (page aligned) on; the region keeps a reference of its own. The same
  * cache may be mapped any number of times, at any offsets. ERR_INVALID_ARGS, ERR_PERMISSION_DENIED
- * (REGION_NO_WRITE, and `lock` would write); ERR_UNSUPPORTED: a private mapping where the store has `fault`. */
+ * (REGION_NO_WRITE, and `lock` would write); ERR_UNSUPPORTED: a private mapping where the store has `fault`.
+ * With REGION_CACHED in `lock`, the frames that `fault` maps go through the CPUs' caches, as memory does and a
+ * device doesn't. */
 region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, vm_cache_ref *cache, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
@@ -232,6 +239,23 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
  * region it is ERR_UNSUPPORTED. */
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
+
+/* Makes `owner` what vm_find_owner finds for a region: for who manages regions of his own. It stays with all
+ * pieces, which join with none of another owner; copies of the space have none. ERR_VM_INVALID_ASPACE,
+ * ERR_VM_INVALID_REGION. */
+int vm_set_region_owner(aspace_id aid, region_id rid, void *owner);
+struct vm_owner {
+    void *owner; /* NULL: none */
+    addr_t base, size;
+    off_t offset; /* of base, in the cache */
+    unsigned lock;
+};
+/* Of the first region that ends above `address`. ERR_NOT_FOUND: there is none; ERR_VM_INVALID_ASPACE,
+ * ERR_INVALID_ARGS (found is NULL). */
+int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found);
+/* Takes away the translations by which regions of the cache itself show [first, last] (bytes): the next
+ * access is a fault. Private mappings keep what they show. ERR_INVALID_ARGS. */
+int vm_cache_unmap(vm_cache_ref *cache, off_t first, off_t last);
 
 /* Maps what region `source_region` (in any user space) shows now: a copy of it as a fork makes one, with its size
  * and protection. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: it shows a file or a store itself, or a device. */
@@ -293,6 +317,7 @@ typedef struct vm_aspace_info {
     size_t regions, resident_pages, modified_pages, swapped_pages, unmapped_pages, working_set,
         wired_pages;
     uint64_t faults, refaults;
+    size_t table_pages; /* frames of its translation map */
 } vm_aspace_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_ASPACE. */
