@@ -32,6 +32,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
     unsigned cpus = c.cpus != 0 ? c.cpus : 1;
     log_start();
     inject_start();
+    request_start();
     if (c.fail_n > 0)
         sim_fail_at((enum sim_failure)c.fail_class, c.fail_n, c.fail_forever);
     access_start();
@@ -50,6 +51,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .overcommit = c.overcommit,
         .page_daemons = c.page_daemons,
         .policy = c.policy,
+        .frames = c.frames,
     };
     swap_slots = c.swap;
     make_swap = c.make_swap != NULL ? c.make_swap : make_any_swap;

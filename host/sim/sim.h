@@ -41,6 +41,7 @@ struct sim_config {
     vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: as sim_set_swap says */
     unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
+    const struct vm_frame_hooks *frames;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
@@ -229,6 +230,21 @@ void sim_swap_block(sim_swap *swap, bool block);
 unsigned sim_swap_blocked(const sim_swap *swap);
 unsigned sim_swap_reads(const sim_swap *swap);
 unsigned sim_swap_writes(const sim_swap *swap);
+
+/* ---- machines that stop ------------------------------------------------------------------------- */
+
+/* When so many pages have been written from now on, to files and swap together, the machine stops as if it
+ * failed, in the middle of a write; what files have stays until the next start. Pages of one write are
+ * written in an order that the seed says, and take long; 0: ascending, and at once. */
+void sim_stop_at_write(unsigned n, uint64_t seed);
+/* The last failure was that stop. */
+bool sim_is_stopped(void);
+uint64_t sim_pages_written(void);
+
+/* Disks that are broken, so that it can be seen that this is noticed: until the next start, every third page
+ * that is written to a file isn't, is only once another is, or is only in its first half. */
+enum sim_disk { SIM_DISK_SOUND, SIM_DISK_LOSES, SIM_DISK_LATE, SIM_DISK_TEARS };
+void sim_break_disks(enum sim_disk how);
 
 /* ---- failures on purpose ------------------------------------------------------------------------ */
 

@@ -62,10 +62,11 @@ static int swap_write_slots(vm_store *store, off_t offset, const addr_t *frames,
     request_wait(&swap->blocked, &swap->waiting);
     int error = request_failure(&swap->fail_writes);
     for (size_t i = 0; i < count; i++) {
-        fiber_step();
+        request_page_begins();
         memcpy(swap->bytes + (first + i) * VM_PAGE_SIZE, host_frame_ptr(frames[i]), VM_PAGE_SIZE);
         swap->written[first + i] = error == VM_OK;
         *done += VM_PAGE_SIZE;
+        request_page_written();
     }
     return error;
 }

@@ -6,13 +6,16 @@ const char help_quire[] =
     "\n"
     "usage: quire boot [OPTION]... [-- PROGRAM [ARG]...]\n"
     "       quire sim [OPTION]...\n"
-    "       quire help [boot|sim]\n"
+    "       quire doctor [--json]\n"
+    "       quire help [boot|sim|doctor]\n"
     "       quire --version\n"
     "\n"
     "  boot     run a static Linux program in the reference kernel, all of whose\n"
     "           virtual memory is Quire, inside QEMU\n"
     "  sim      torture the core in the simulator: random traces against a model,\n"
     "           schedules, and every failure in turn\n"
+    "  doctor   say whether processes of this user can page themselves here, what a\n"
+    "           fault costs them, and what to change for more\n"
     "\n"
     "Try:  quire boot -- busybox sh -c 'echo hello from $(uname -s)'\n";
 
@@ -80,6 +83,14 @@ const char help_sim[] =
     "The first violation ends it: it is made as short as it can be, saved, and the\n"
     "command is printed that runs it again.\n"
     "\n"
+    "Instead, beyond what memory has:\n"
+    "  crash      threads write to files, sync, and run short of memory; at each page\n"
+    "             that is written, in turn, the machine stops, and the files must have\n"
+    "             what a sync has confirmed\n"
+    "  pressure   16 processes in a third of the memory they want; each looks at all\n"
+    "             bytes of each page it reads\n"
+    "\n"
+    "  --crash, --pressure    that, and neither traces nor schedules\n"
     "  --seconds T            how long (10)\n"
     "  --seed S               where the random numbers begin (1)\n"
     "  --jobs N               processes, at most 64 (one for each processor)\n"
@@ -114,3 +125,14 @@ const char help_sim[] =
     "  quire sim --seconds 3600 --seed 42\n"
     "  quire sim --schedule exhaustive --scenario fault-against-fault\n"
     "  quire sim --ops 1000000 --fail frame\n";
+
+const char help_doctor[] =
+    "usage: quire doctor [--json]\n"
+    "\n"
+    "Tries what a process needs that pages itself with libquire: userfaultfd, by this\n"
+    "user, in this kernel, under its seccomp filter. Says what Quire would use, what a\n"
+    "fault costs that way in microseconds (best of five), and what to change for more.\n"
+    "\n"
+    "  --json               the same as one JSON object\n"
+    "\n"
+    "Exit status: 0: Quire works here; 1: it does not; 125: what was asked was wrong.\n";
