@@ -118,6 +118,9 @@ int vm_get_aspace_info(aspace_id aid, vm_aspace_info *info)
     vm_region *region = map_first(&aspace->virtual_map, 0, &cursor);
     for (; region; region = map_next(&cursor))
         add_region(region, info);
+    vm_mutex_lock(&aspace->translation_map.lock, VM_RANK_TMAP);
+    info->table_pages = aspace->translation_map.tables;
+    vm_mutex_unlock(&aspace->translation_map.lock);
     aspace_put_read_locked(aspace);
     return VM_OK;
 }
