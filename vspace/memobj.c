@@ -15,6 +15,7 @@ genvaddr_t memobj_end(const struct memobj *memobj)
 bool memobj_find_run(const struct memobj *memobj, genvaddr_t offset, struct memobj_run *run)
 {
     genvaddr_t place = offset, first = 0, last = UINTPTR_MAX;
+    lock_check(&memobj->store->lock);
     if (memobj->kind->spread)
         place = memobj->kind->spread(memobj, offset, &first, &last);
     run->frame = frames_at(&memobj->frames, place);
@@ -169,12 +170,18 @@ static void destroy_caps(const struct memobj *memobj)
             (void)cap_destroy(frame->frame);
 }
 
+static struct vregion *first_region(struct memobj *memobj)
+{
+    lock_take(&memobj->lock);
+    struct vregion *vregion = memobj->regions;
+    lock_give(&memobj->lock);
+    return vregion;
+}
+
 static errval_t destroy_regions(struct memobj *memobj)
 {
     for (;;) {
-        lock_take(&memobj->lock);
-        struct vregion *vregion = memobj->regions;
-        lock_give(&memobj->lock);
+        struct vregion *vregion = first_region(memobj);
         if (!vregion)
             return SYS_ERR_OK;
         errval_t error = vregion_destroy(vregion);

@@ -29,6 +29,7 @@ struct memobj_frame_list *frames_take(struct memobj_frames *frames)
     if (!frames->free && !refill(frames))
         return NULL;
     struct memobj_frame_list *frame = frames->free;
+    LAYER_STEP();
     frames->free = frame->next[0];
     return frame;
 }
@@ -97,6 +98,7 @@ void frames_insert(struct memobj_frames *frames, struct memobj_frame_list *frame
     struct memobj_frame_list **before[MEMOBJ_FRAME_LEVELS];
     size_t levels = choose_levels(frames);
     find(frames, frame->offset, before);
+    LAYER_STEP();
     for (size_t i = 0; i < MEMOBJ_FRAME_LEVELS; i++)
         frame->next[i] = i < levels ? *before[i] : NULL;
     for (size_t i = 0; i < levels; i++)
@@ -107,6 +109,7 @@ void frames_remove(struct memobj_frames *frames, struct memobj_frame_list *frame
 {
     struct memobj_frame_list **before[MEMOBJ_FRAME_LEVELS];
     find(frames, frame->offset, before);
+    LAYER_STEP();
     for (size_t i = 0; i < MEMOBJ_FRAME_LEVELS; i++)
         if (*before[i] == frame)
             *before[i] = frame->next[i];

@@ -5,6 +5,7 @@
 bool memobj_shows(const struct memobj *memobj, const struct vregion *vregion)
 {
     const struct vregion *at = memobj->regions;
+    lock_check(&memobj->lock);
     while (at && at != vregion)
         at = at->next_mapping;
     return at != NULL;
@@ -59,6 +60,7 @@ errval_t memobj_map_region(struct memobj *memobj, struct vregion *vregion)
         error = map_present(memobj, vregion);
     if (err_is_ok(error)) {
         vregion->next_mapping = memobj->regions;
+        LAYER_STEP();
         memobj->regions = vregion;
     }
     lock_give(&memobj->lock);
@@ -74,6 +76,7 @@ errval_t memobj_unmap_region(struct memobj *memobj, struct vregion *vregion)
     while (*link && *link != vregion)
         link = &(*link)->next_mapping;
     bool found = *link == vregion;
+    LAYER_STEP();
     if (found) {
         *link = vregion->next_mapping;
         vregion->next_mapping = NULL;
