@@ -136,8 +136,10 @@ static errval_t map_unit(struct memobj *memobj, const struct vregion *vregion, g
 errval_t memobj_pagefault(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
                           vm_fault_type_t type)
 {
-    if (!memobj || !vregion || vregion->memobj != memobj || !vregion->added || type > PAGEFLT_EXEC)
+    if (!memobj || !vregion || vregion->memobj != memobj || type > PAGEFLT_EXEC)
         return LIB_ERR_INVALID_ARGS;
+    if (!vregion->added) /* any more */
+        return LIB_ERR_VSPACE_VREGION_NOT_FOUND;
     if (!vregion_shows(vregion, offset, 1))
         return LIB_ERR_MEMOBJ_WRONG_OFFSET;
     if (type == PAGEFLT_NULL)

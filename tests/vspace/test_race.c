@@ -126,6 +126,7 @@ static int handle_faults(void *address)
     while (!stop) {
         errval_t error = vspace_pagefault_handler(CURRENT, (lvaddr_t)address, PAGEFLT_WRITE);
         assert_true(err_is_ok(error) || err_no(error) == LIB_ERR_VSPACE_PAGEFAULT_ADDR_NOT_FOUND ||
+                    err_has(error, LIB_ERR_VSPACE_VREGION_NOT_FOUND) ||
                     err_has(error, QUIRE_ERR_PF_BAD_ADDRESS));
         machine_yield();
     }
