@@ -145,8 +145,10 @@ errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, si
     memobj->type = kind->type;
     memobj->kind = kind;
     memobj->f = common_funcs;
-    frames_init(&memobj->frames, first, count);
-    return make_cache(memobj);
+    errval_t error = make_cache(memobj);
+    if (err_is_ok(error))
+        frames_init(&memobj->frames, &memobj->store->lock, first, count);
+    return error;
 }
 
 /* ---- going -------------------------------------------------------------------------------------- */

@@ -176,6 +176,7 @@ struct memobj_frames {
     struct memobj_frame_list *chunks; /* allocated, to be given back at the end */
     uint64_t random;                  /* of the levels */
     genvaddr_t hand;                  /* pager_free goes on here */
+    const struct vspace_lock *lock;   /* that of the store */
 };
 
 struct memobj {
