@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "explore.h"
 #include "linux.h"
+#include "pressure.h"
 #include "shrink.h"
 
 #define RUNS_OF_A_TURN 200
@@ -216,6 +218,52 @@ static bool run_schedules(uint64_t turn)
     return true;
 }
 
+/* The machine stops at the first page that is written, the second... and so on to the end. */
+static void run_crashes(uint64_t turn)
+{
+    static struct crash_outcome outcome;
+    struct campaign_figures *figures = &self->figures;
+    struct crash_way way = {.seed = plan->seed + turn};
+    self->record.seed = way.seed;
+    do {
+        self->record.crash_at = ++way.at;
+        if (!crash_run(&way, &outcome))
+            give_up(outcome.text);
+        figures->stops += outcome.stopped;
+        figures->confirmed += outcome.confirmed;
+        figures->outdone += outcome.outdone;
+    } while (outcome.stopped && !time_is_over());
+}
+
+static void run_pressure(uint64_t turn)
+{
+    static struct pressure_outcome outcome;
+    struct campaign_figures *figures = &self->figures;
+    self->record.seed = plan->seed + turn;
+    if (!pressure_run(self->record.seed, &outcome))
+        give_up(outcome.text);
+    figures->pressures++;
+    figures->operations += outcome.operations;
+    figures->verified += outcome.verified;
+    figures->evictions += outcome.evictions;
+    figures->refused += outcome.refused;
+}
+
+static _Noreturn void work_on_other(void)
+{
+    self->record.other = plan->other;
+    for (uint64_t turn = number; !time_is_over(); turn += plan->jobs) {
+        alarm(HUNG_SECONDS);
+        if (plan->other == RECORD_CRASH)
+            run_crashes(turn);
+        else
+            run_pressure(turn);
+        note_sites();
+    }
+    self->ended = true;
+    _exit(0);
+}
+
 static _Noreturn void work(void)
 {
     uint64_t operations = plan->operations / plan->jobs + 1;
@@ -224,6 +272,8 @@ static _Noreturn void work(void)
     (void)signal(SIGINT, SIG_IGN); /* who watches ends the work */
     (void)signal(SIGTERM, SIG_DFL);
     apart_begin(HUNG_SECONDS);
+    if (plan->other != RECORD_NO_OTHER)
+        work_on_other();
     for (uint64_t turn = number; (traces || schedules) && !time_is_over(); turn += plan->jobs) {
         if (traces)
             run_trace(turn);
@@ -250,6 +300,13 @@ static void add_figures(struct campaign_figures *sum, const struct campaign_figu
     sum->schedules += one->schedules;
     sum->steps += one->steps;
     sum->injected += one->injected;
+    sum->stops += one->stops;
+    sum->confirmed += one->confirmed;
+    sum->outdone += one->outdone;
+    sum->pressures += one->pressures;
+    sum->verified += one->verified;
+    sum->evictions += one->evictions;
+    sum->refused += one->refused;
     sum->trace_seconds += one->trace_seconds;
     for (unsigned i = 0; i < CAMPAIGN_SCENARIOS; i++) {
         struct campaign_scenario *to = &sum->scenario[i];
@@ -282,7 +339,7 @@ static void take_failure(const struct worker *worker, int status, struct campaig
     result->failed = true;
     result->record = worker->record;
     memset(&result->record.trace, 0, sizeof(result->record.trace));
-    if (worker->record.scenario == NULL)
+    if (worker->record.scenario == NULL && worker->record.other == RECORD_NO_OTHER)
         trace_generate(&result->record.trace, worker->trace_seed, worker->profile, CAMPAIGN_TRACE);
     if (worker->failed)
         snprintf(result->text, sizeof(result->text), "%s", worker->text);

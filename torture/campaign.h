@@ -23,6 +23,7 @@ struct campaign_plan {
     unsigned seconds;    /* 0: no limit */
     unsigned jobs;       /* processes */
     bool traces, schedules;
+    enum record_other other; /* instead */
     enum campaign_strategy strategy;
     const struct scenario *only; /* NULL: all */
     struct trace_way way;        /* of traces, but for the seed; `failing`: all of them */
@@ -41,7 +42,9 @@ struct campaign_site {
 struct campaign_figures {
     uint64_t operations, faults, copies, comparisons, traces, cut;
     uint64_t schedules, steps, injected;
-    double seconds, trace_seconds; /* the second: of all processes together */
+    uint64_t stops, confirmed, outdone;               /* crash.h */
+    uint64_t pressures, verified, evictions, refused; /* pressure.h */
+    double seconds, trace_seconds;                    /* the second: of all processes together */
     struct campaign_scenario scenario[CAMPAIGN_SCENARIOS];
     struct campaign_site site[CAMPAIGN_SITES];
 };

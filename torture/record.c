@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crash.h"
+#include "pressure.h"
 #include "shrink.h"
 
 #define LINE 512
@@ -53,7 +55,11 @@ static void save_schedule(FILE *file, const struct record *record)
 void record_print(FILE *file, const struct record *record, const char *comment)
 {
     save_comment(file, comment);
-    if (record->scenario != NULL)
+    if (record->other == RECORD_CRASH)
+        fprintf(file, "crash seed=%lu at=%u\n", (unsigned long)record->seed, record->crash_at);
+    else if (record->other == RECORD_PRESSURE)
+        fprintf(file, "pressure seed=%lu\n", (unsigned long)record->seed);
+    else if (record->scenario != NULL)
         save_schedule(file, record);
     else
         save_trace(file, record);
@@ -77,6 +83,19 @@ static bool parse_class(const char *text, enum sim_failure *class)
         if (strcmp(text, sim_failure_name(*class)) == 0)
             return true;
     return strcmp(text, "any") == 0;
+}
+
+static bool load_other(struct record *record, const char *line)
+{
+    unsigned long seed;
+    if (sscanf(line, "crash seed=%lu at=%u", &seed, &record->crash_at) == 2)
+        record->other = RECORD_CRASH;
+    else if (sscanf(line, "pressure seed=%lu", &seed) == 1)
+        record->other = RECORD_PRESSURE;
+    else
+        return false;
+    record->seed = seed;
+    return true;
 }
 
 static bool load_head(struct record *record, const char *line)
@@ -103,7 +122,7 @@ static bool load_head(struct record *record, const char *line)
         record->failure.forever = forever != 0;
         return record->scenario != NULL && parse_class(class, &record->failure.class);
     }
-    return false;
+    return load_other(record, line);
 }
 
 static bool load_decision(struct schedule *schedule, const char *line)
@@ -121,6 +140,10 @@ static bool load_line(struct record *record, const char *line, const char **prob
     static char message[200];
     struct operation operation;
     const char *word;
+    if (record->other != RECORD_NO_OTHER) {
+        *problem = "nothing follows here";
+        return false;
+    }
     if (record->scenario != NULL) {
         *problem = "that is no decision";
         return load_decision(&record->schedule, line);
@@ -143,8 +166,9 @@ static bool load(FILE *file, struct record *record, const char **problem, unsign
         ++*number;
         if (line[0] == '#' || line[0] == '\n')
             continue;
-        *problem = "a file begins with \"trace\" or \"schedule\" and all of its words, and names a "
-                   "scenario that there is";
+        *problem =
+            "a file begins with \"trace\", \"schedule\", \"crash\" or \"pressure\" and all of "
+            "its words, and names a scenario that there is";
         good = head ? load_line(record, line, problem) : load_head(record, line);
         head = true;
     }
@@ -153,7 +177,8 @@ static bool load(FILE *file, struct record *record, const char **problem, unsign
         *number = 0;
         return false;
     }
-    if (good && (!head || (record->scenario == NULL && record->trace.count == 0))) {
+    if (good && (!head || (record->scenario == NULL && record->other == RECORD_NO_OTHER &&
+                           record->trace.count == 0))) {
         *problem = "there is nothing in it to run";
         return false;
     }
@@ -187,17 +212,32 @@ struct apart {
     struct scenario_outcome outcome;
 };
 
+static bool run_other(const struct record *record, struct scenario_outcome *own)
+{
+    static struct crash_outcome crash;
+    static struct pressure_outcome pressure;
+    bool is_crash = record->other == RECORD_CRASH;
+    struct crash_way way = {.seed = record->seed, .at = record->crash_at};
+    bool good = is_crash ? crash_run(&way, &crash) : pressure_run(record->seed, &pressure);
+    *own = (struct scenario_outcome){.failed = !good};
+    snprintf(own->text, sizeof(own->text), "%s", is_crash ? crash.text : pressure.text);
+    return good;
+}
+
 static void run_in_child(const struct record *record, unsigned seconds, struct apart *apart)
 {
     struct scenario_outcome own;
     apart_begin(seconds);
     apart->outcome = (struct scenario_outcome){.failed = true, .text = "the run hasn't ended"};
-    (void)scenario_run(record->scenario, &apart->schedule, &record->failure, &own);
+    if (record->other != RECORD_NO_OTHER)
+        (void)run_other(record, &own);
+    else
+        (void)scenario_run(record->scenario, &apart->schedule, &record->failure, &own);
     apart->outcome = own;
     _exit(0);
 }
 
-static bool run_schedule(struct record *record, unsigned seconds, char *text, size_t room)
+static bool run_one(struct record *record, unsigned seconds, char *text, size_t room)
 {
     struct apart *apart =
         mmap(NULL, sizeof(*apart), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -224,8 +264,8 @@ static bool run_schedule(struct record *record, unsigned seconds, char *text, si
 bool record_run(struct record *record, unsigned seconds, char *text, size_t room)
 {
     struct trace_outcome outcome;
-    if (record->scenario != NULL)
-        return run_schedule(record, seconds, text, room);
+    if (record->scenario != NULL || record->other != RECORD_NO_OTHER)
+        return run_one(record, seconds, text, room);
     bool good = trace_run_apart(&record->trace, &record->way, seconds, &outcome);
     if (good)
         snprintf(text, room, "%s", "");

@@ -6,13 +6,19 @@
 #include "scenario.h"
 #include "trace.h"
 
-/* What is run: a trace, or, where `scenario` is set, a scenario with a schedule. */
+/* What is neither a trace nor a scenario: crash.h, pressure.h. */
+enum record_other { RECORD_NO_OTHER, RECORD_CRASH, RECORD_PRESSURE };
+
+/* What is run: `other`; or, where `scenario` is set, that with a schedule; or a trace. */
 struct record {
     struct trace trace;
     struct trace_way way;
     const struct scenario *scenario;
     struct schedule schedule;
     struct scenario_failure failure;
+    enum record_other other;
+    uint64_t seed;     /* its */
+    unsigned crash_at; /* the write at which the machine stops */
 };
 
 /* The record as text; `comment`: what went wrong, any number of lines. */

@@ -17,7 +17,6 @@
 
 #define VM_CACHE_REF_MAGIC 0x766d6372u /* 'vmcr' */
 #define VM_CACHE_MAGIC 0x766d6361u     /* 'vmca' */
-#define VM_STORE_MAGIC 0x766d7374u     /* 'vmst' */
 
 /* Everything but ref_count (atomic) and what says otherwise is guarded by `lock`, which also guards
  * the cache below it. */

@@ -42,14 +42,28 @@ static int wait_for_frames(struct reclaim_attempt *attempt, int again)
     return error == ERR_INTERRUPTED ? error : again;
 }
 
+/* Pages that have come or gone, by whoever. Where that changes while this thread finds nothing to free, others
+ * get on: it may be faster next time. */
+static uint64_t others_progress(void)
+{
+    const struct vm_counters *counters = &vm_system.counters;
+    return vm_atomic_load(&counters->evictions, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->page_ins, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->zero_fills, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->copies, __ATOMIC_RELAXED);
+}
+
 int reclaim_for(struct reclaim_attempt *attempt, int again)
 {
     vm_assert_no_locks();
     if (vm_atomic_load(&POOL->shortage, __ATOMIC_RELAXED) == attempt->shortage)
         return ERR_NO_MEMORY; /* it wasn't frames that were short */
-    if (attempt->tries++ >= MOST_TRIES)
+    if (attempt->tries++ >= MOST_TRIES) {
+        reclaim_tell(true);
         return ERR_NO_MEMORY;
-    if (page_available() > 0 || vm_reclaim(WANTED) > 0)
+    }
+    uint64_t before = others_progress();
+    if (page_available() > 0 || vm_reclaim(WANTED) > 0 || others_progress() != before)
         return again;
     return wait_for_frames(attempt, again);
 }

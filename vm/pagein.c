@@ -98,7 +98,8 @@ int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t m
     size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
     if (room > most)
         room = most;
-    while (in->count < room) {
+    /* The last frame is for who asked: for a copy of the page, it may be. */
+    while (in->count < room && page_available() > 1) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
         if (!follows(in, next) || insert_busy(in, next) != VM_OK)
             break;

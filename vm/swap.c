@@ -94,6 +94,8 @@ void swap_free(uint32_t slot)
 {
     struct vm_swap_area *area = area_of(slot);
     size_t index = index_of(slot);
+    if (area->store->ops->discard)
+        area->store->ops->discard(area->store, (off_t)(index * VM_PAGE_SIZE), 1);
     vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
     VM_ASSERT(index < area->slots && is_used(area, index));
     area->used[index / WORD_BITS] &= ~((uint64_t)1 << (index % WORD_BITS));

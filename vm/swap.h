@@ -31,6 +31,7 @@ struct vm_swap {
 
 /* Up to `wanted` slots in a row; returns the first, and how many in *got. 0: there is none. */
 uint32_t swap_allocate(size_t wanted, size_t *got);
+/* The store forgets it first: behind that somebody else may write it. */
 void swap_free(uint32_t slot);
 /* Whether so much is in use that a page in memory should not keep its slot. */
 bool swap_is_short(void);

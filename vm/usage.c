@@ -43,13 +43,13 @@ static void count_translations(vm_region *region, struct region_usage *usage)
     vm_mutex_unlock(&tmap->lock);
 }
 
-/* => ref: locked */
+/* => ref: locked. At least 1. */
 static size_t count_users(const vm_cache_ref *ref)
 {
     size_t users = 0;
     list_for_each(link, &ref->regions) users++;
     list_for_each(link, &ref->consumers) users++;
-    return users;
+    return users + (users == 0);
 }
 
 /* => top and ref: locked. What the top has itself hides what is below; between the two nothing is asked. */

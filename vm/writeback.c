@@ -201,15 +201,15 @@ int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last)
     return writeback_range(cache, first, last);
 }
 
-/* The next file's cache, which is the last one then, with a reference; NULL: there is none. */
-static vm_cache_ref *next_file(void)
+/* The file behind `file` on the list, or (NULL) the first, with a reference; NULL: there is none. Who has a
+ * reference on a file finds it where it was, so nobody who goes round leaves one out. */
+static vm_cache_ref *next_file(const vm_cache_ref *file)
 {
     vm_cache_ref *found = NULL;
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
-    for (size_t i = 0; i < vm_system.vnode_cache_count && !found; i++) {
-        struct list_link *link = vm_system.vnode_caches.prev;
-        list_remove(link);
-        list_add_head(&vm_system.vnode_caches, link);
+    const struct list_link *head = &vm_system.vnode_caches;
+    const struct list_link *link = file ? &file->vnode_link : head;
+    while (!found && (link = link->prev) != head) {
         vm_cache_ref *ref = list_member(link, vm_cache_ref, vnode_link);
         if (cache_try_acquire_ref(ref))
             found = ref;
@@ -218,24 +218,35 @@ static vm_cache_ref *next_file(void)
     return found;
 }
 
-/* Files in turn, until all have had theirs or no more than `enough` pages are modified. */
+static int write_file(vm_cache_ref *ref, bool note)
+{
+    int error = writeback_range(ref, 0, INT64_MAX);
+    cache_lock(ref);
+    if (note)
+        writeback_note_error(ref, error);
+    cache_unlock(ref);
+    return error;
+}
+
+/* The files that there are, the oldest first, until no more than `enough` pages are modified. */
 static int write_files(size_t enough, bool note)
 {
     int first_error = VM_OK;
     size_t files = vm_atomic_load(&vm_system.vnode_cache_count, __ATOMIC_RELAXED);
+    vm_cache_ref *ref = NULL;
     for (size_t i = 0; i < files && (enough == 0 || modified_now() > enough); i++) {
-        vm_cache_ref *ref = next_file();
+        vm_cache_ref *before = ref;
+        ref = next_file(before);
+        if (before)
+            vm_cache_release_ref(before);
         if (!ref)
-            break;
-        int error = writeback_range(ref, 0, INT64_MAX);
-        cache_lock(ref);
-        if (note)
-            writeback_note_error(ref, error);
-        cache_unlock(ref);
-        vm_cache_release_ref(ref);
+            return first_error;
+        int error = write_file(ref, note);
         if (first_error == VM_OK)
             first_error = error;
     }
+    if (ref)
+        vm_cache_release_ref(ref);
     return first_error;
 }
 

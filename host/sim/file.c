@@ -20,6 +20,8 @@ struct sim_file {
     uint32_t reads_blocked, writes_blocked; /* they wait while it is 1 */
     unsigned waiting;
     bool no_writing;
+    uint8_t *late; /* a page that a broken disk has not written yet, or NULL */
+    size_t late_at;
     struct sim_file *next;
 };
 
@@ -220,24 +222,66 @@ int host_vnode_read(void *vnode, off_t offset, const addr_t *frames, size_t coun
     return VM_OK;
 }
 
+/* ---- writing ---- */
+
+static void put_late(struct sim_file *file)
+{
+    if (file->late == NULL)
+        return;
+    memcpy(file->data + file->late_at, file->late, bytes_at(file, file->late_at, VM_PAGE_SIZE));
+    free(file->late);
+    file->late = NULL;
+}
+
+static void keep_late(struct sim_file *file, size_t at, const void *frame)
+{
+    file->late = malloc(VM_PAGE_SIZE);
+    if (file->late == NULL)
+        abort();
+    memcpy(file->late, frame, VM_PAGE_SIZE);
+    file->late_at = at;
+}
+
+/* How many bytes of the page belong to the file. */
+static size_t write_page(struct sim_file *file, size_t at, addr_t frame)
+{
+    enum sim_disk disk = request_disk();
+    size_t now = bytes_at(file, at, VM_PAGE_SIZE);
+    put_late(file);
+    if (disk == SIM_DISK_LATE)
+        keep_late(file, at, host_frame_ptr(frame));
+    else if (disk != SIM_DISK_LOSES)
+        memcpy(file->data + at, host_frame_ptr(frame), disk == SIM_DISK_TEARS ? now / 2 : now);
+    request_page_written();
+    return now;
+}
+
+/* A file may get shorter meanwhile: what is written of it ends where it does. */
+static size_t write_pages(struct sim_file *file, size_t offset, const addr_t *frames, size_t count)
+{
+    size_t index[REQUEST_PAGES], done = 0;
+    request_order(index, count);
+    for (size_t i = 0; i < count; i++) {
+        request_page_begins();
+        done += write_page(file, offset + index[i] * VM_PAGE_SIZE, frames[index[i]]);
+    }
+    return done;
+}
+
 int host_vnode_write(void *vnode, off_t offset, const addr_t *frames, size_t count, size_t *done)
 {
     struct sim_file *file = vnode;
     *done = 0;
     file->writes++;
+    if (count > REQUEST_PAGES)
+        sim_fail("a write of %zu pages", count);
     if (file->no_writing)
         return ERR_UNSUPPORTED;
     request_wait(&file->writes_blocked, &file->waiting);
     int error = request_failure(&file->write_plan);
-    if (error != VM_OK)
-        return error;
-    for (size_t i = 0; i < count && *done == i * VM_PAGE_SIZE; i++) {
-        fiber_step();
-        size_t now = bytes_at(file, (size_t)offset + *done, VM_PAGE_SIZE);
-        memcpy(file->data + offset + *done, host_frame_ptr(frames[i]), now);
-        *done += now;
-    }
-    return VM_OK;
+    if (error == VM_OK)
+        *done = write_pages(file, (size_t)offset, frames, count);
+    return error;
 }
 
 /* ---- ending ---- */
@@ -260,6 +304,7 @@ void file_stop(void)
     while (files != NULL) {
         struct sim_file *next = files->next;
         free(files->data);
+        free(files->late);
         free(files);
         files = next;
     }

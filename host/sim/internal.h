@@ -116,6 +116,16 @@ int request_failure(struct request_plan *plan);
 /* Calls wait while `blocked` is 1; how many do. */
 void request_block(uint32_t *blocked, bool block);
 void request_wait(uint32_t *blocked, unsigned *waiting);
+void request_start(void);
+/* In which order the pages of a write are written. At most so many. */
+#define REQUEST_PAGES 64
+void request_order(size_t *index, size_t count);
+/* Before each page: a write takes its time. */
+void request_page_begins(void);
+/* What the disk does to the page that is about to be written. */
+enum sim_disk request_disk(void);
+/* A page has been written; the machine may stop here. */
+void request_page_written(void);
 
 /* ---- swap.c ---- */
 void swap_stop(void);

@@ -9,6 +9,7 @@
 
 static bool powered;
 static size_t swap_slots;
+static vm_store *(*make_swap)(size_t slots), *(*make_any_swap)(size_t slots);
 static sim_swap *boot_swap;
 static kernel_args args;
 
@@ -31,6 +32,7 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
     unsigned cpus = c.cpus != 0 ? c.cpus : 1;
     log_start();
     inject_start();
+    request_start();
     if (c.fail_n > 0)
         sim_fail_at((enum sim_failure)c.fail_class, c.fail_n, c.fail_forever);
     access_start();
@@ -49,12 +51,19 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .overcommit = c.overcommit,
         .page_daemons = c.page_daemons,
         .policy = c.policy,
+        .frames = c.frames,
     };
     swap_slots = c.swap;
+    make_swap = c.make_swap != NULL ? c.make_swap : make_any_swap;
     boot_swap = NULL;
     memory_describe(ka);
     if (!c.core_makes_root)
         boot_build(ka);
+}
+
+void sim_set_swap(vm_store *(*make)(size_t slots))
+{
+    make_any_swap = make;
 }
 
 sim_swap *sim_boot_swap(void)
@@ -62,13 +71,21 @@ sim_swap *sim_boot_swap(void)
     return boot_swap;
 }
 
+static vm_store *make_boot_swap(size_t slots)
+{
+    boot_swap = sim_swap_create(slots);
+    return sim_swap_store(boot_swap);
+}
+
 static int add_swap(void)
 {
-    boot_swap = sim_swap_create(swap_slots);
-    int error = vm_swap_add(sim_swap_store(boot_swap), swap_slots, "swap");
+    vm_store *store = (make_swap != NULL ? make_swap : make_boot_swap)(swap_slots);
+    if (store == NULL)
+        return ERR_NO_MEMORY;
+    int error = vm_swap_add(store, swap_slots, "swap");
     if (error == VM_OK)
         return VM_OK;
-    sim_swap_store(boot_swap)->ops->destroy(sim_swap_store(boot_swap));
+    store->ops->destroy(store);
     boot_swap = NULL;
     return error;
 }

@@ -37,9 +37,11 @@ struct sim_config {
     size_t memory; /* bytes; 0: 16 MiB */
     unsigned cpus; /* 0: 1 */
     bool overcommit;
-    size_t swap;           /* slots of a swap device that the machine begins with */
-    unsigned page_daemons; /* 0: none */
+    size_t swap;                          /* slots of a swap device that the machine begins with */
+    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: as sim_set_swap says */
+    unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
+    const struct vm_frame_hooks *frames;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
@@ -213,10 +215,12 @@ void sim_file_forbid_writing(sim_file *file);
 
 typedef struct sim_swap sim_swap;
 
+/* What makes the swap of machines whose configuration doesn't say; NULL: it is one of the machine's. */
+void sim_set_swap(vm_store *(*make)(size_t slots));
 /* A device that becomes the core's by vm_swap_add(sim_swap_store(...), slots, ...). */
 sim_swap *sim_swap_create(size_t slots);
 vm_store *sim_swap_store(sim_swap *swap);
-/* The one of the configuration, or NULL. */
+/* The one of the configuration, if the machine has made it, or NULL. */
 sim_swap *sim_boot_swap(void);
 /* From the n-th read or write from now on (1: the next) `times` fail. */
 void sim_swap_fail_reads(sim_swap *swap, unsigned n, unsigned times);
@@ -226,6 +230,21 @@ void sim_swap_block(sim_swap *swap, bool block);
 unsigned sim_swap_blocked(const sim_swap *swap);
 unsigned sim_swap_reads(const sim_swap *swap);
 unsigned sim_swap_writes(const sim_swap *swap);
+
+/* ---- machines that stop ------------------------------------------------------------------------- */
+
+/* When so many pages have been written from now on, to files and swap together, the machine stops as if it
+ * failed, in the middle of a write; what files have stays until the next start. Pages of one write are
+ * written in an order that the seed says, and take long; 0: ascending, and at once. */
+void sim_stop_at_write(unsigned n, uint64_t seed);
+/* The last failure was that stop. */
+bool sim_is_stopped(void);
+uint64_t sim_pages_written(void);
+
+/* Disks that are broken, so that it can be seen that this is noticed: until the next start, every third page
+ * that is written to a file isn't, is only once another is, or is only in its first half. */
+enum sim_disk { SIM_DISK_SOUND, SIM_DISK_LOSES, SIM_DISK_LATE, SIM_DISK_TEARS };
+void sim_break_disks(enum sim_disk how);
 
 /* ---- failures on purpose ------------------------------------------------------------------------ */
 

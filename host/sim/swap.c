@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Swap devices: slots in the process's memory. A slot that is read before it was written, or past the end,
- * ends the run: the core would have shown what nobody put there. */
+/* Swap devices: slots in the process's memory. A slot that is read before it was written, after it was free or
+ * past the end ends the run: the core would have shown what nobody put there. */
 #include "internal.h"
 #include <quire/store.h>
 
@@ -62,12 +62,19 @@ static int swap_write_slots(vm_store *store, off_t offset, const addr_t *frames,
     request_wait(&swap->blocked, &swap->waiting);
     int error = request_failure(&swap->fail_writes);
     for (size_t i = 0; i < count; i++) {
-        fiber_step();
+        request_page_begins();
         memcpy(swap->bytes + (first + i) * VM_PAGE_SIZE, host_frame_ptr(frames[i]), VM_PAGE_SIZE);
         swap->written[first + i] = error == VM_OK;
         *done += VM_PAGE_SIZE;
+        request_page_written();
     }
     return error;
+}
+
+static void swap_discard(vm_store *store, off_t offset, size_t count)
+{
+    struct sim_swap *swap = store->data;
+    memset(swap->written + first_slot(swap, offset, count), 0, count);
 }
 
 static void swap_destroy(vm_store *store)
@@ -85,6 +92,7 @@ static const struct vm_store_ops ops = {
     .destroy = swap_destroy,
     .read = swap_read_slots,
     .write = swap_write_slots,
+    .discard = swap_discard,
 };
 
 sim_swap *sim_swap_create(size_t slots)
@@ -92,7 +100,7 @@ sim_swap *sim_swap_create(size_t slots)
     struct sim_swap *swap = calloc(1, sizeof(*swap));
     if (swap == NULL)
         abort();
-    *swap = (struct sim_swap){.store = {.magic = 0x766d7374u, .ops = &ops, .data = swap},
+    *swap = (struct sim_swap){.store = {.magic = VM_STORE_MAGIC, .ops = &ops, .data = swap},
                               .slots = slots,
                               .bytes = malloc(slots * VM_PAGE_SIZE),
                               .written = calloc(slots, sizeof(bool))};

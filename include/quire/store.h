@@ -24,6 +24,9 @@ struct vm_store_ops {
     /* Writes `count` frames, up to size(store) where there is one. Less than that must be an error: on VM_OK
      * the frames may be used for something else. */
     int (*write)(vm_store *store, off_t offset, const addr_t *frames, size_t count, size_t *done);
+    /* Nobody will read these `count` pages before they are written again; they needn't have been. Called by the
+     * core for its swap, with locks of the core's held: no I/O, and no call of the core. NULL: nothing. */
+    void (*discard)(vm_store *store, off_t offset, size_t count);
     /* Resolves a fault by itself: it is called instead of everything else, with the address space's
      * map read-locked, and maps what it wants through vm_store_map_frame. VM_OK or an error for the
      * faulting thread. NULL: the core resolves faults. */
@@ -35,6 +38,8 @@ struct vm_store_ops {
     void (*acquire_ref)(vm_store *store);
     void (*release_ref)(vm_store *store);
 };
+
+#define VM_STORE_MAGIC 0x766d7374u /* 'vmst' */
 
 struct vm_store {
     uint32_t magic;

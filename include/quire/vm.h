@@ -30,6 +30,19 @@ struct vm_boot_region {
     unsigned lock; /* LOCK_KERNEL and what else holds */
 };
 
+/* For a host whose frames' bytes don't stay at one address: what becomes of frames, and copies between them.
+ * With it, host_frame_ptr is linear only over frames that were taken together and not for a cache. They are
+ * called under locks of the core's, so they may spin, but not sleep or fail, nor call the core. */
+struct vm_frame_hooks {
+    /* `count` frames in a row are in use from here on; for the page of a cache, or for tables, metadata and
+     * the host. */
+    void (*taken)(addr_t physical, size_t count, bool for_cache);
+    /* Nobody will read the frame's bytes again. */
+    void (*freed)(addr_t physical);
+    /* The bytes of a whole frame: `from` may be mapped, and be moved by the host meanwhile. */
+    void (*copy)(addr_t to, addr_t from);
+};
+
 /* What the boot code hands over. The tables at `kernel_root` must have all top-level entries of the
  * kernel half that will ever be used: each user space gets a copy of them when it is created. */
 typedef struct kernel_args {
@@ -55,6 +68,8 @@ typedef struct kernel_args {
     /* Threads that free frames and write files' pages before anybody has to wait for it, started by
      * vm_init_postthread. 0: whoever needs a frame sees to it himself. */
     unsigned page_daemons;
+    /* NULL: frames stay where host_frame_ptr says. Else the host calls neither vm_cache_read nor _write. */
+    const struct vm_frame_hooks *frames;
 } kernel_args;
 
 #define VM_MAX_PAGE_DAEMONS 8
@@ -242,6 +257,11 @@ int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found);
  * access is a fault. Private mappings keep what they show. ERR_INVALID_ARGS. */
 int vm_cache_unmap(vm_cache_ref *cache, off_t first, off_t last);
 
+/* Maps what region `source_region` (in any user space) shows now: a copy of it as a fork makes one, with its size
+ * and protection. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: it shows a file or a store itself, or a device. */
+region_id vm_snapshot_region(aspace_id aid, const char *name, void **address, int addr_type,
+                             region_id source_region);
+
 /* Unmaps and forgets a region. A fault under way either ends before or finds the region gone: when
  * this returns, none can map anything there. ERR_VM_INVALID_ASPACE,
  * ERR_VM_INVALID_REGION: also when it is in another space, or is being deleted. */
@@ -377,6 +397,19 @@ int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_
 /* Resolves an access in any address space, as if a thread of it had faulted. */
 int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
 
+/* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow
+ * the access, marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
+ * called before a flush of the address can begin: it may take a lock that host_tlb_flush takes, too.
+ * ERR_VM_PAGE_NOT_PRESENT: a fault, `found` is not called. */
+typedef void vm_found(addr_t address, void *argument);
+int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_found *found,
+                 void *argument, addr_t *physical, bool *writable);
+
+/* The same for reads of `count` pages in a row below one table of the lowest level, which aren't accessed yet and
+ * so are not marked: physical[i] is 0 where a read would fault. `found` is called once, for the first. */
+void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
+                      void *argument, addr_t *physical);
+
 /* ---- pages and physical memory ------------------------------------------------------------------ */
 
 /* ERR_VM_PAGE_NOT_PRESENT where nothing is mapped. */
@@ -420,9 +453,10 @@ void vm_trim(void);
 size_t vm_reclaim(size_t wanted);
 
 /* From here on pages of memory may go to `store`, which has room for `slots` of them: its read and write get
- * offsets below slots * VM_PAGE_SIZE. It is the core's until the end, which calls its destroy. Promises may
- * be larger by its size. `name`, which must stay, is for figures. Up to eight; filled in turn. A store that
- * needs memory to write takes it from vm_allocate_reserved_frame, or has it already.
+ * offsets below slots * VM_PAGE_SIZE, its discard those of slots that are free again. It is the core's until the
+ * end, which calls its destroy. Promises may be larger by its size. `name`, which must stay, is for figures. Up
+ * to eight; filled in turn. A store that needs memory to write takes it from vm_allocate_reserved_frame, or has
+ * it already.
  * ERR_INVALID_ARGS (no read or write, no slots or more than 2^29 - 1), ERR_NO_MEMORY, ERR_UNSUPPORTED (a
  * ninth). */
 int vm_swap_add(vm_store *store, size_t slots, const char *name);

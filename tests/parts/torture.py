@@ -70,6 +70,7 @@ def check_usage(report):
             ("--check", "0", "not a number"), ("--fail", "luck", "no such class"),
             ("--fail", "frame:0", "CLASS:N"), ("--fail", "frame:1:often", "CLASS:N"),
             ("--schedule", "fair", "exhaustive"), ("--scenario", "none", "--list"),
+            ("--swap-store", "paper", "lz4-device"),
             ("--replay", "/is/not/there", "No such file")]:
         refuses(report, f"{option} {value}", [option, value, word], option, value)
     refuses(report, "--seed alone", ["needs a value"], "--seed")
@@ -81,6 +82,9 @@ def check_usage(report):
                     ["--schedule", "pct", "--linux"], ["--schedule", "random", "--check", "1"],
                     ["--cpus", "2", "--schedule", "exhaustive"]):
         refuses(report, " ".join(options), ["is for traces"], *options)
+    refuses(report, "--crash --pressure", ["one at a time"], "--crash", "--pressure")
+    refuses(report, "--crash --ops 5", ["--ops", "isn't for it"], "--crash", "--ops", "5")
+    refuses(report, "--pressure --schedule pct", ["isn't for it"], "--pressure", "--schedule", "pct")
     refuses(report, "--fail thread", ["no operation of a trace"], "--fail", "thread")
     refuses(report, "--fail and --linux", ["on Linux"], "--fail", "frame", "--linux")
 
@@ -127,6 +131,25 @@ def check_list(report):
     sim(report, "one class", "--ops", "5000", "--fail", "frame:1:forever")
 
 
+def beyond_memory(report, seconds, *options):
+    """Machines that stop at a write, and processes that want three times the memory there is."""
+    figures = sim(report, "stops", "--crash", "--seconds", str(seconds), *options,
+                  timeout=seconds + 600)
+    if figures:
+        print(f"   {figures['stops']:,} stops at a write; {figures['confirmed']:,} numbers that a "
+              "sync had confirmed were on the disk")
+        report.check("stops that had something to find", figures["confirmed"] > figures["stops"],
+                     str(figures))
+    figures = sim(report, "pressure", "--pressure", "--seconds", str(seconds), *options,
+                  timeout=seconds + 600)
+    if figures:
+        print(f"   {figures['operations']:,} operations of 16 processes, {figures['verified']:,} "
+              f"pages looked at, {figures['evictions']:,} gone; {figures['refused']} operations "
+              "found no memory for structures")
+        report.check("pages go and come back", figures["evictions"] > figures["pressures"] * 1000,
+                     str(figures))
+
+
 def run(report):
     if not unit.build_in(report, "build"):
         return
@@ -146,7 +169,10 @@ def run(report):
                      all_schedules["complete"] == all_schedules["scenarios"],
                      f"{all_schedules['complete']} of {all_schedules['scenarios']}")
     sim(report, "every operation meets a failure", "--ops", "200000", "--fail", "any")
+    for store in ("lz4", "zstd", "lz4-device", "checksum"):
+        sim(report, f"swap on {store}", "--swap-store", store, "--ops", "40000")
     sim(report, "against Linux", "--linux", "--seconds", str(SECONDS // 2))
+    beyond_memory(report, SECONDS // 2)
 
 
 def run_long(report, seconds):
@@ -158,5 +184,6 @@ def run_long(report, seconds):
     if figures:
         print(f"   seed {figures['seed']}")
         show(figures)
+    beyond_memory(report, seconds, "--seed", str(int.from_bytes(os.urandom(4), "little")))
     sim(report, "against Linux for long", "--linux", "--seconds", str(seconds),
         timeout=seconds + 600)

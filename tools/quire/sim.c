@@ -138,7 +138,7 @@ static void say_failure(const struct sim_options *options, struct campaign_resul
             result->record.scenario != NULL ? result->record.scenario->name : "", result->text);
     if (result->record.scenario != NULL)
         shrink_schedule(result, out);
-    else
+    else if (result->record.other == RECORD_NO_OTHER)
         shrink_trace(result, out);
     fprintf(out, "  what it comes to: %s\n", result->text);
     save_failure(options, result, out);

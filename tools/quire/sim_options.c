@@ -11,6 +11,7 @@
 #include <linux.h>
 
 #include "error.h"
+#include "sim_swap.h"
 
 #define DEFAULT_SECONDS 10
 #define MAX_FAIL_N 1000000
@@ -29,6 +30,9 @@ enum {
     OPTION_SAVE,
     OPTION_JSON,
     OPTION_LINUX,
+    OPTION_CRASH,
+    OPTION_PRESSURE,
+    OPTION_SWAP_STORE,
     OPTION_LIST,
     OPTION_QUIET,
     OPTION_HELP
@@ -48,6 +52,9 @@ static const struct option long_options[] = {
     {"save", required_argument, NULL, OPTION_SAVE},
     {"json", no_argument, NULL, OPTION_JSON},
     {"linux", no_argument, NULL, OPTION_LINUX},
+    {"crash", no_argument, NULL, OPTION_CRASH},
+    {"pressure", no_argument, NULL, OPTION_PRESSURE},
+    {"swap-store", required_argument, NULL, OPTION_SWAP_STORE},
     {"list", no_argument, NULL, OPTION_LIST},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -141,6 +148,14 @@ static int set_scenario(struct campaign_plan *plan, const char *text)
                : fail(STATUS_ERROR, "--scenario %s: there is none of that name; see --list", text);
 }
 
+static int set_other(struct campaign_plan *plan, enum record_other other)
+{
+    if (plan->other != RECORD_NO_OTHER && plan->other != other)
+        return fail(STATUS_ERROR, "--crash and --pressure: one at a time");
+    plan->other = other;
+    return 0;
+}
+
 static int set_plan(struct campaign_plan *plan, int option, const char *value)
 {
     switch (option) {
@@ -149,6 +164,10 @@ static int set_plan(struct campaign_plan *plan, int option, const char *value)
         plan->way.on_linux = true;
         plan->way.check_every = LINUX_CHECK_EVERY;
         return 0;
+    case OPTION_CRASH:
+        return set_other(plan, RECORD_CRASH);
+    case OPTION_PRESSURE:
+        return set_other(plan, RECORD_PRESSURE);
     case OPTION_SEED:
         return set_number("seed", value, 0, UINT64_MAX / 2, &plan->seed);
     case OPTION_OPS:
@@ -180,6 +199,8 @@ static int set_option(struct sim_options *options, int option, const char *value
     case OPTION_SAVE:
         options->save = value;
         return 0;
+    case OPTION_SWAP_STORE:
+        return sim_swap_choose(value);
     case OPTION_JSON:
         options->json = true;
         return 0;
@@ -214,6 +235,10 @@ static int check_together(const struct sim_options *options, const char *for_tra
 {
     const struct campaign_plan *plan = &options->plan;
     enum sim_failure class = plan->way.class;
+    if (plan->other != RECORD_NO_OTHER && (for_traces != NULL || !plan->traces))
+        return fail(STATUS_ERROR, "--%s runs neither traces nor schedules: %s isn't for it",
+                    plan->other == RECORD_CRASH ? "crash" : "pressure",
+                    for_traces != NULL ? for_traces : "--schedule or --scenario");
     if (!plan->traces && for_traces != NULL)
         return fail(STATUS_ERROR, "%s is for traces, --schedule and --scenario run none",
                     for_traces);

@@ -15,8 +15,10 @@ void sim_report_progress(const struct campaign_figures *f)
     static unsigned calls;
     if (!isatty(STDERR_FILENO) || calls++ % 4 != 0)
         return;
-    fprintf(stderr, "\r\033[K%6.0f s  %s operations  %s schedules  %s failures on request",
-            f->seconds, grouped(f->operations), grouped(f->schedules), grouped(f->injected));
+    fprintf(stderr,
+            "\r\033[K%6.0f s  %s operations  %s schedules  %s failures on request  %s stops",
+            f->seconds, grouped(f->operations), grouped(f->schedules), grouped(f->injected),
+            grouped(f->stops));
     fflush(stderr);
 }
 
@@ -113,13 +115,33 @@ static void show_schedules(const struct campaign_plan *plan, const struct campai
     line("  with failures, in turn", sums->failures, "");
 }
 
+static void show_stops(const struct campaign_figures *f)
+{
+    line("stops at a write", f->stops, "");
+    line("  confirmed numbers", f->confirmed, "that a sync had promised and the disk had to have");
+    line("  later ones instead", f->outdone, "");
+}
+
+static void show_pressure(const struct campaign_figures *f)
+{
+    line("runs of 16 processes", f->pressures, "");
+    line("  operations", f->operations, "");
+    line("  pages looked at", f->verified, "all of their bytes");
+    line("  pages that went", f->evictions, "");
+    line("  no memory for structures", f->refused, "");
+}
+
 void sim_report_show(const struct campaign_plan *plan, const struct campaign_result *result)
 {
     char rest[80];
     const struct campaign_figures *f = &result->figures;
     struct sums sums = sum_up(f);
-    if (f->operations > 0)
+    if (f->traces > 0)
         show_traces(f);
+    if (f->stops > 0)
+        show_stops(f);
+    if (f->pressures > 0)
+        show_pressure(f);
     if (f->schedules > 0)
         show_schedules(plan, f, &sums);
     snprintf(rest, sizeof(rest), "at %u of %u sites", sums.hit, sums.sites);
@@ -167,6 +189,11 @@ void sim_report_json(const struct campaign_plan *plan, const struct campaign_res
         printf("  \"pct_depth\": %d, \"pct_worst_miss\": %g,\n", CAMPAIGN_DEPTH, sums.worst_miss);
     printf("  \"injected\": %lu, \"sites\": %u, \"sites_hit\": %u,\n", (unsigned long)f->injected,
            sums.sites, sums.hit);
+    printf("  \"stops\": %lu, \"confirmed\": %lu, \"outdone\": %lu,\n", (unsigned long)f->stops,
+           (unsigned long)f->confirmed, (unsigned long)f->outdone);
+    printf("  \"pressures\": %lu, \"verified\": %lu, \"evictions\": %lu, \"refused\": %lu,\n",
+           (unsigned long)f->pressures, (unsigned long)f->verified, (unsigned long)f->evictions,
+           (unsigned long)f->refused);
     json_sites(f);
     printf("  \"violations\": %d\n}\n", result->failed);
 }

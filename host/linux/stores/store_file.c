@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* A range of a file. Descriptors are read and written at offsets, so nothing is locked. What isn't in the file
+ * any more is found by the read that ends early, and by asking before each write. */
+#define _GNU_SOURCE
+#include "store_common.h"
+#include "store_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN 64 /* frames a system call gets */
+#define FLAGS (VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE | VM_STORE_FILE_NO_RING)
+
+struct file_store {
+    vm_store store;
+    int descriptor;
+    bool writable;
+    off_t offset;
+    off_t length; /* atomic; only gets less */
+    struct store_ring *ring;
+    int last_errno; /* atomic */
+};
+
+static int error_of(int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+        return ERR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ETXTBSY:
+        return ERR_PERMISSION_DENIED;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+        return ERR_NO_MEMORY;
+    case EBADF:
+    case EISDIR:
+        return ERR_INVALID_ARGS;
+    default:
+        return ERR_IO;
+    }
+}
+
+static int failed(struct file_store *file)
+{
+    __atomic_store_n(&file->last_errno, errno, __ATOMIC_RELAXED);
+    return ERR_IO;
+}
+
+/* ---- where it ends ------------------------------------------------------------------------------ */
+
+static off_t file_size(vm_store *store)
+{
+    struct file_store *file = store->data;
+    return __atomic_load_n(&file->length, __ATOMIC_RELAXED);
+}
+
+/* In bytes; -1 with errno. */
+static off_t length_of(int descriptor)
+{
+    struct stat about;
+    uint64_t bytes;
+    if (fstat(descriptor, &about) != 0)
+        return -1;
+    if (S_ISREG(about.st_mode))
+        return about.st_size;
+    if (S_ISBLK(about.st_mode))
+        return ioctl(descriptor, BLKGETSIZE64, &bytes) == 0 ? (off_t)bytes : -1;
+    errno = EISDIR;
+    return -1;
+}
+
+/* Looks where the file ends now. False: that can't be known. */
+static bool look_again(struct file_store *file)
+{
+    off_t now = length_of(file->descriptor);
+    if (now < 0)
+        return false;
+    off_t ours = now > file->offset ? now - file->offset : 0;
+    off_t known = file_size(&file->store);
+    while (ours < known && !__atomic_compare_exchange_n(&file->length, &known, ours, false,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    return true;
+}
+
+/* ---- reading and writing ------------------------------------------------------------------------ */
+
+struct transfer {
+    struct file_store *file;
+    off_t at; /* in the store */
+    struct iovec piece[RUN];
+    size_t count, first; /* pieces before `first` are done */
+    size_t done, wanted;
+};
+
+static void begin(struct transfer *t, struct file_store *file, off_t offset, const addr_t *frames,
+                  size_t count)
+{
+    off_t left = file_size(&file->store) - offset;
+    *t = (struct transfer){.file = file, .at = offset};
+    for (size_t i = 0; i < count && i < RUN && left > 0; i++, left -= (off_t)VM_PAGE_SIZE) {
+        size_t bytes = left < (off_t)VM_PAGE_SIZE ? (size_t)left : VM_PAGE_SIZE;
+        t->piece[t->count++] = (struct iovec){host_frame_ptr(frames[i]), bytes};
+        t->wanted += bytes;
+    }
+}
+
+static void advance(struct transfer *t, size_t bytes)
+{
+    t->done += bytes;
+    while (bytes > 0) {
+        struct iovec *piece = &t->piece[t->first];
+        size_t now = bytes < piece->iov_len ? bytes : piece->iov_len;
+        piece->iov_base = (uint8_t *)piece->iov_base + now;
+        piece->iov_len -= now;
+        bytes -= now;
+        t->first += piece->iov_len == 0;
+    }
+}
+
+typedef ssize_t transfer_call(int descriptor, const struct iovec *piece, int count, off_t offset);
+
+/* Until all is transferred, or nothing more is: then it stops with VM_OK. */
+static int transfer(struct transfer *t, transfer_call *call)
+{
+    while (t->done < t->wanted) {
+        ssize_t now = call(t->file->descriptor, t->piece + t->first, (int)(t->count - t->first),
+                           t->file->offset + t->at + (off_t)t->done);
+        if (now < 0 && errno == EINTR)
+            continue;
+        if (now < 0)
+            return failed(t->file);
+        if (now == 0)
+            break;
+        advance(t, (size_t)now);
+    }
+    return VM_OK;
+}
+
+static int read_run(struct transfer *t)
+{
+    if (t->file->ring && t->count > 1)
+        advance(t, store_ring_read(t->file->ring, t->file->descriptor, t->file->offset + t->at,
+                                   t->piece, t->count));
+    int error = transfer(t, preadv);
+    if (error != VM_OK || t->done == t->wanted)
+        return error;
+    return look_again(t->file) ? ERR_VM_PF_PAST_END : failed(t->file);
+}
+
+static int write_run(struct transfer *t)
+{
+    if (!look_again(t->file))
+        return failed(t->file);
+    if (t->at + (off_t)t->wanted > file_size(&t->file->store))
+        return ERR_VM_PF_PAST_END;
+    int error = transfer(t, pwritev);
+    return error == VM_OK && t->done < t->wanted ? ERR_IO : error;
+}
+
+static int run_all(struct file_store *file, off_t offset, const addr_t *frames, size_t count,
+                   size_t *done, int (*run)(struct transfer *t))
+{
+    size_t pages = ((size_t)file_size(&file->store) + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
+    *done = 0;
+    int error = store_clamp(offset, &count, pages);
+    for (size_t i = 0; error == VM_OK && i < count; i += RUN) {
+        struct transfer t;
+        begin(&t, file, offset + (off_t)(i * VM_PAGE_SIZE), frames + i, count - i);
+        error = t.count > 0 ? run(&t) : ERR_VM_PF_PAST_END;
+        *done += t.done;
+    }
+    return error;
+}
+
+static int file_read(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                     size_t *done)
+{
+    return run_all(store->data, offset, frames, count, done, read_run);
+}
+
+static int file_write(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                      size_t *done)
+{
+    struct file_store *file = store->data;
+    *done = 0;
+    return file->writable ? run_all(file, offset, frames, count, done, write_run)
+                          : ERR_PERMISSION_DENIED;
+}
+
+static bool file_has_page(vm_store *store, off_t offset)
+{
+    return offset >= 0 && offset < file_size(store);
+}
+
+static void file_destroy(vm_store *store)
+{
+    struct file_store *file = store->data;
+    store_ring_destroy(file->ring);
+    (void)close(file->descriptor);
+    free(file);
+}
+
+static const struct vm_store_ops file_ops = {
+    .destroy = file_destroy,
+    .has_page = file_has_page,
+    .read = file_read,
+    .write = file_write,
+    .size = file_size,
+};
+
+/* ---- beginning and the rest --------------------------------------------------------------------- */
+
+static int open_descriptor(const struct vm_store_file_options *options)
+{
+    int mode = options->flags & VM_STORE_FILE_WRITABLE ? O_RDWR : O_RDONLY;
+    int create = options->flags & VM_STORE_FILE_CREATE ? O_CREAT : 0;
+    if (!options->path)
+        return fcntl(options->descriptor, F_DUPFD_CLOEXEC, 0);
+    /* A pipe would make us wait for its other end. */
+    int descriptor = open(options->path, mode | create | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (descriptor >= 0)
+        (void)fcntl(descriptor, F_SETFL, 0);
+    return descriptor;
+}
+
+/* What is appended to goes elsewhere than it should. */
+static int check_mode(int descriptor, bool writable)
+{
+    int mode = fcntl(descriptor, F_GETFL);
+    if (mode < 0)
+        return error_of(errno);
+    if (writable && (mode & O_APPEND))
+        return ERR_INVALID_ARGS;
+    return (mode & O_ACCMODE) == O_RDWR || (!writable && (mode & O_ACCMODE) == O_RDONLY)
+               ? VM_OK
+               : ERR_PERMISSION_DENIED;
+}
+
+static bool is_valid(const struct vm_store_file_options *options)
+{
+    bool create = options->flags & VM_STORE_FILE_CREATE;
+    bool writable = options->flags & VM_STORE_FILE_WRITABLE;
+    return !(options->flags & ~FLAGS) && options->offset >= 0 && options->length >= 0 &&
+           options->offset <= INT64_MAX - options->length &&
+           (!create || (writable && options->length > 0));
+}
+
+/* Sets the store's length, and makes the file that long where it may. */
+static int fit(struct file_store *file, const struct vm_store_file_options *options)
+{
+    off_t now = length_of(file->descriptor), end = options->offset + options->length;
+    if (now < 0)
+        return error_of(errno);
+    if (now < end && (options->flags & VM_STORE_FILE_CREATE)) {
+        if (ftruncate(file->descriptor, end) != 0)
+            return error_of(errno);
+        now = end;
+    }
+    if (options->length == 0)
+        end = now;
+    if (end > now || end <= options->offset)
+        return ERR_INVALID_ARGS;
+    file->offset = options->offset;
+    file->length = end - options->offset;
+    return VM_OK;
+}
+
+int vm_store_create_file(const struct vm_store_file_options *options, vm_store **store)
+{
+    if (!options || !store || !is_valid(options))
+        return ERR_INVALID_ARGS;
+    struct file_store *file = calloc(1, sizeof *file);
+    if (!file)
+        return ERR_NO_MEMORY;
+    file->store = (vm_store){.magic = VM_STORE_MAGIC, .ops = &file_ops, .data = file};
+    file->writable = options->flags & VM_STORE_FILE_WRITABLE;
+    file->descriptor = open_descriptor(options);
+    int error =
+        file->descriptor < 0 ? error_of(errno) : check_mode(file->descriptor, file->writable);
+    if (error == VM_OK)
+        error = fit(file, options);
+    if (error != VM_OK) {
+        if (file->descriptor >= 0)
+            (void)close(file->descriptor);
+        free(file);
+        return error;
+    }
+    if (!(options->flags & VM_STORE_FILE_NO_RING))
+        file->ring = store_ring_create();
+    *store = &file->store;
+    return VM_OK;
+}
+
+void vm_store_file_info(vm_store *store, struct vm_store_file_info *info)
+{
+    struct file_store *file = store->data;
+    *info = (struct vm_store_file_info){.length = file_size(store),
+                                        .ring = file->ring != NULL,
+                                        .last_errno =
+                                            __atomic_load_n(&file->last_errno, __ATOMIC_RELAXED)};
+}
+
+int vm_store_file_sync(vm_store *store)
+{
+    struct file_store *file = store->data;
+    while (fdatasync(file->descriptor) != 0)
+        if (errno != EINTR)
+            return failed(file);
+    return VM_OK;
+}
