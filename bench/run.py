@@ -3,8 +3,8 @@
 """Prints the figures that docs/bench.md describes: "sim", the core alone on the simulated machine;
 "guest", programs in the reference kernel beside Debian's Linux, in instructions; "policies", misses of the
 replacement policies on traces of pages; "stores", megabytes a second and ratios of the stores for Linux programs;
-"paging", pages that go and come back, beside Debian's Linux; "sort", a sort larger than memory beside Debian's
-Linux, which takes some minutes and so must be asked for."""
+"process", accesses in a process that pages itself; "paging", pages that go and come back, beside Debian's Linux;
+"sort", a sort larger than memory beside Debian's Linux, which takes some minutes and so must be asked for."""
 import argparse
 import json
 import os
@@ -16,12 +16,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guest_bench  # noqa: E402
 import paging_bench  # noqa: E402
 import policy_bench  # noqa: E402
+import process_bench  # noqa: E402
 import sim_figures  # noqa: E402
 import sort_bench  # noqa: E402
 import store_bench  # noqa: E402
 
 
-PARTS = ("sim", "guest", "policies", "stores", "paging", "sort")
+PARTS = ("sim", "guest", "policies", "stores", "process", "paging", "sort")
 
 
 def show_sim(figures):
@@ -66,7 +67,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*", help=f"{', '.join(PARTS)}; without: all but sort")
     parser.add_argument("--short", action="store_true",
-                        help="policies: on short traces, in less than a minute")
+                        help="policies: on short traces, in less than a minute; process: fewer runs")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
     arguments = parser.parse_args()
     for part in arguments.parts:
@@ -87,6 +88,9 @@ def main():
     if not arguments.parts or "policies" in arguments.parts:
         results["policies"] = policy_bench.measure(arguments.short)
         policy_bench.show(results["policies"])
+    if not arguments.parts or "process" in arguments.parts:
+        results["process"] = process_bench.measure(arguments.short)
+        process_bench.show(results["process"])
     if not arguments.parts or "paging" in arguments.parts:
         results["paging"] = paging_bench.measure()
         paging_bench.show(results["paging"])

@@ -21,6 +21,7 @@ PARTS = {
     "clang": ("all of it built with clang, and the unit tests", "unit.run_clang"),
     "sanitized": ("the unit tests with address and undefined-behaviour checks",
                   "unit.run_sanitized"),
+    "linux": ("processes of this host that page themselves", "linux.run"),
     "stores": ("the stores for Linux programs, under a checker of races; the manual's examples",
                "stores.run"),
     "torture": ("random traces against the model and Linux, schedules, failures", "torture.run"),

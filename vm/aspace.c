@@ -222,6 +222,21 @@ aspace_id vm_aspace_id(const vm_address_space *aspace)
     return aspace->id;
 }
 
+int vm_set_aspace_owner(aspace_id aid, void *owner)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(aid);
+    if (!aspace)
+        return ERR_VM_INVALID_ASPACE;
+    vm_atomic_store(&aspace->owner, owner, __ATOMIC_RELEASE);
+    vm_put_aspace(aspace);
+    return VM_OK;
+}
+
+void *vm_aspace_owner(const vm_address_space *aspace)
+{
+    return vm_atomic_load(&aspace->owner, __ATOMIC_ACQUIRE);
+}
+
 int vm_aspace_walk_start(struct hash_iterator *i)
 {
     if (!i)

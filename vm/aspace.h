@@ -20,6 +20,7 @@ struct vm_address_space {
     struct vm_translation_map translation_map;
     uint32_t state; /* guarded by the map's lock */
     char name[VM_NAME_LENGTH];
+    void *owner; /* atomic */
 };
 
 /* A structure with its id, not yet in the table of spaces. */

@@ -96,6 +96,7 @@ static vm_region *make_region(const struct create_request *r, vm_address_space *
     region->inherit = (uint8_t)r->inherit;
     region->max_lock = r->max_lock;
     region->errors_seen = ref->write_errors;
+    region->cached = r->cached;
     region->is_device = !ref->temporary && ref->cache->store->ops->fault;
     /* A private copy is nobody else's yet. */
     region->reads_fill =

@@ -19,6 +19,7 @@ struct create_request {
     off_t offset;
     unsigned max_lock;
     bool shows_file;   /* it shares a private mapping of a file: only writes fill frames */
+    bool cached;       /* frames that a store maps aren't those of devices */
     vm_region *shares; /* what it is a shared clone of, with a reference, or NULL */
 };
 

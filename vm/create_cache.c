@@ -32,11 +32,12 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
                                .address = address,
                                .addr_type = addr_type,
                                .size = size,
-                               .lock = lock & ~REGION_NO_WRITE,
+                               .lock = lock & ~(REGION_NO_WRITE | REGION_CACHED),
                                .mapping = mapping,
                                .offset = offset,
                                .max_lock = lock & REGION_NO_WRITE ? LOCK_EXECUTE : REGION_RIGHTS,
-                               .inherit = create_inherit_of(mapping)};
+                               .inherit = create_inherit_of(mapping),
+                               .cached = lock & REGION_CACHED};
     vm_address_space *aspace;
     if (!cache || offset < 0 || ((addr_t)offset & VM_PAGE_MASK))
         return ERR_INVALID_ARGS;
@@ -55,4 +56,14 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
     }
     vm_cache_acquire_ref(cache);
     return create_finish(&r, aspace, cache);
+}
+
+int vm_cache_unmap(vm_cache_ref *cache, off_t first, off_t last)
+{
+    if (!cache || first < 0 || last < first)
+        return ERR_INVALID_ARGS;
+    cache_lock(cache);
+    cache_unmap(cache, first & ~(off_t)VM_PAGE_MASK, last | (off_t)VM_PAGE_MASK);
+    cache_unlock(cache);
+    return VM_OK;
 }

@@ -36,6 +36,7 @@ static int take_source(struct clone_source *source, struct create_request *r)
         r->size = region->size;
         r->offset = region->cache_offset;
         r->wiring = region_is_wired(region) ? REGION_WIRING_WIRED : REGION_WIRING_LAZY;
+        r->cached = region->cached;
         r->max_lock = region->max_lock | (shared ? 0u : LOCK_RW);
         r->shows_file = shared && !region->reads_fill;
     }

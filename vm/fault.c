@@ -129,6 +129,14 @@ static void walk_chain(struct fault *f)
 
 /* ---- what can be done at once ------------------------------------------------------------------- */
 
+static void copy_frame(addr_t to, addr_t from)
+{
+    if (vm_system.frames)
+        vm_system.frames->copy(to, from);
+    else
+        vm_frame_copy(host_frame_ptr(to), host_frame_ptr(from));
+}
+
 /* A new page in `ref`, cleared or a copy. => cache: locked */
 static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *original,
                     struct vm_page **made)
@@ -141,8 +149,7 @@ static int new_page(struct fault *f, vm_cache_ref *ref, const struct vm_page *or
         return ERR_NO_MEMORY;
     }
     if (original) {
-        vm_frame_copy(host_frame_ptr(vm_page_physical(page)),
-                      host_frame_ptr(vm_page_physical(original)));
+        copy_frame(vm_page_physical(page), vm_page_physical(original));
         page_set_modified(page);
         VM_COUNT(copies);
     } else {
@@ -304,9 +311,8 @@ static int read_page(struct fault *f)
     struct region_reading *reading = &f->region->reading;
     uint64_t key = (uint64_t)f->offset >> VM_PAGE_SHIFT;
     bool swapped = cache_is_swapped(vm_cache_lookup_page(f->at, f->offset));
-    size_t most = f->region->advice == VM_ADVICE_RANDOM ? 1
-                  : swapped                             ? pagein_window(reading, key)
-                                                        : VM_CLUSTER;
+    bool alone = f->region->advice == VM_ADVICE_RANDOM && !(f->access & VM_ACCESS_CLUSTER);
+    size_t most = alone ? 1 : swapped ? pagein_window(reading, key) : VM_CLUSTER;
     int error = pagein_begin(&in, f->at, f->offset, most);
     if (error == VM_OK && swapped) {
         vm_atomic_count(&f->region->refaults, 1);

@@ -66,6 +66,7 @@ static int copy_region(vm_region *source, vm_address_space *to)
     region->advice = source->advice;
     region->errors_seen = source->errors_seen;
     region->is_device = source->is_device;
+    region->cached = source->cached;
     region->reads_fill = source->reads_fill;
     region->promised = is_shared_by_fork(source);
     region->base = source->base;

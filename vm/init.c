@@ -59,6 +59,7 @@ static int check_arguments(const kernel_args *ka)
 static void copy_arguments(const kernel_args *ka)
 {
     vm_system.format = ka->format;
+    vm_system.frames = ka->frames;
     vm_system.kernel_root = ka->kernel_root;
     vm_system.kernel_alloc_base = ka->kernel_alloc_base;
     vm_system.user_base = ka->user_base;

@@ -16,7 +16,7 @@ static struct vm_translation_map *tmap_of(const vm_region *region)
 unsigned mapping_protection(const vm_region *region, bool writable)
 {
     unsigned lock = region->lock;
-    return (region->is_device ? TMAP_UNCACHED : 0u) | TMAP_READ |
+    return (region->is_device && !region->cached ? TMAP_UNCACHED : 0u) | TMAP_READ |
            (writable && (lock & LOCK_RW) ? TMAP_WRITE : 0u) |
            (lock & LOCK_EXECUTE ? TMAP_EXECUTE : 0u) | (lock & LOCK_KERNEL ? 0u : TMAP_USER);
 }

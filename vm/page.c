@@ -233,6 +233,12 @@ static struct vm_page *take_free(bool clear, bool *was_clear)
     return page;
 }
 
+static void note_taken(const struct vm_page *first, size_t count, bool for_cache)
+{
+    if (vm_system.frames)
+        vm_system.frames->taken(vm_page_physical(first), count, for_cache);
+}
+
 struct vm_page *page_take(enum vm_page_state state, bool clear)
 {
     bool was_clear = false;
@@ -244,6 +250,8 @@ struct vm_page *page_take(enum vm_page_state state, bool clear)
     vm_mutex_unlock(&POOL->lock);
     if (__builtin_expect(low, 0))
         reclaim_wake();
+    if (page)
+        note_taken(page, 1, state == VM_PAGE_ACTIVE);
     VM_DEBUG_ASSERT(!page || !was_clear || frame_is_clear(page));
     if (page && clear && !was_clear)
         vm_frame_clear(host_frame_ptr(vm_page_physical(page)));
@@ -279,6 +287,8 @@ struct vm_page *page_take_run(size_t count, bool clear)
         queue_insert(&run[i], VM_PAGE_WIRED);
     }
     vm_mutex_unlock(&POOL->lock);
+    if (run)
+        note_taken(run, count, false);
     for (size_t i = 0; run && clear && i < count; i++)
         vm_frame_clear(host_frame_ptr(vm_page_physical(&run[i])));
     return run;
@@ -304,6 +314,8 @@ void vm_page_free(struct vm_page *page, bool is_clear)
     swap_forget(page);
     page->referenced = page->discardable = page->fate = 0;
     page->no_write = false;
+    if (vm_system.frames)
+        vm_system.frames->freed(vm_page_physical(page));
     if (!is_clear)
         poison(page);
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
@@ -324,6 +336,8 @@ struct vm_page *page_take_reserved(void)
     if (page)
         queue_insert(page, VM_PAGE_WIRED);
     vm_mutex_unlock(&POOL->lock);
+    if (page)
+        note_taken(page, 1, false);
     return page;
 }
 

@@ -75,10 +75,11 @@ static bool gather(struct batch *b)
         return false;
     }
     uint64_t first = victim->offset - victim->offset % VM_CLUSTER;
+    void **leaf = radix_leaf(&b->cache->pages, victim->offset); /* a cluster lies in one */
     for (uint64_t key = first; key < first + VM_CLUSTER; key++) {
         if (key < b->first || key > b->last)
             continue;
-        struct vm_page *page = radix_lookup(&b->cache->pages, key);
+        struct vm_page *page = leaf[key & (RADIX_SLOTS - 1)];
         if (page != victim && !goes_along(b, page))
             continue;
         cache_begin_busy(b->cache, page);

@@ -35,6 +35,8 @@ struct vm_region {
     unsigned max_lock; /* of REGION_RIGHTS, what vm_protect_range may give at most */
     uint8_t wiring, mapping, inherit;
     bool is_device;  /* maps frames of no cache: nothing is counted in them */
+    bool cached;     /* and yet goes through the caches of CPUs */
+    void *owner;     /* whose it is: vm_set_region_owner */
     bool reads_fill; /* a page that is read is a frame of memory's; not where it is the file's */
     bool charged;    /* its size is part of what its cache's store has committed */
     uint32_t shares; /* how often it was made shared, and is */

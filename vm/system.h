@@ -37,6 +37,7 @@ struct vm_system {
     int64_t host_committed;
 
     const struct vm_tmap_format *format;
+    const struct vm_frame_hooks *frames; /* or NULL */
     addr_t user_base, user_size;
     addr_t kernel_root, kernel_alloc_base;
     uint64_t all_cpus;

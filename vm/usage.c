@@ -43,13 +43,13 @@ static void count_translations(vm_region *region, struct region_usage *usage)
     vm_mutex_unlock(&tmap->lock);
 }
 
-/* => ref: locked */
+/* => ref: locked. At least 1. */
 static size_t count_users(const vm_cache_ref *ref)
 {
     size_t users = 0;
     list_for_each(link, &ref->regions) users++;
     list_for_each(link, &ref->consumers) users++;
-    return users;
+    return users + (users == 0);
 }
 
 /* => top and ref: locked. What the top has itself hides what is below; between the two nothing is asked. */
@@ -118,6 +118,9 @@ int vm_get_aspace_info(aspace_id aid, vm_aspace_info *info)
     vm_region *region = map_first(&aspace->virtual_map, 0, &cursor);
     for (; region; region = map_next(&cursor))
         add_region(region, info);
+    vm_mutex_lock(&aspace->translation_map.lock, VM_RANK_TMAP);
+    info->table_pages = aspace->translation_map.tables;
+    vm_mutex_unlock(&aspace->translation_map.lock);
     aspace_put_read_locked(aspace);
     return VM_OK;
 }

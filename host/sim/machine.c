@@ -9,7 +9,7 @@
 
 static bool powered;
 static size_t swap_slots;
-static vm_store *(*make_swap)(size_t slots);
+static vm_store *(*make_swap)(size_t slots), *(*make_any_swap)(size_t slots);
 static sim_swap *boot_swap;
 static kernel_args args;
 
@@ -51,13 +51,19 @@ void sim_power_on(const struct sim_config *config, kernel_args *ka)
         .overcommit = c.overcommit,
         .page_daemons = c.page_daemons,
         .policy = c.policy,
+        .frames = c.frames,
     };
     swap_slots = c.swap;
-    make_swap = c.make_swap;
+    make_swap = c.make_swap != NULL ? c.make_swap : make_any_swap;
     boot_swap = NULL;
     memory_describe(ka);
     if (!c.core_makes_root)
         boot_build(ka);
+}
+
+void sim_set_swap(vm_store *(*make)(size_t slots))
+{
+    make_any_swap = make;
 }
 
 sim_swap *sim_boot_swap(void)

@@ -38,9 +38,10 @@ struct sim_config {
     unsigned cpus; /* 0: 1 */
     bool overcommit;
     size_t swap;                          /* slots of a swap device that the machine begins with */
-    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: it is one of the machine's */
+    vm_store *(*make_swap)(size_t slots); /* makes that device; NULL: as sim_set_swap says */
     unsigned page_daemons;                /* 0: none */
     const struct vm_policy *policy;
+    const struct vm_frame_hooks *frames;
     bool core_makes_root; /* kernel_args.kernel_root is 0, and there is no boot image */
     uint64_t seed;        /* of the scheduler: 0 is round robin, else the choice is random */
     bool keep_memory;     /* what frames hold is left as it is: for many short runs */
@@ -214,6 +215,8 @@ void sim_file_forbid_writing(sim_file *file);
 
 typedef struct sim_swap sim_swap;
 
+/* What makes the swap of machines whose configuration doesn't say; NULL: it is one of the machine's. */
+void sim_set_swap(vm_store *(*make)(size_t slots));
 /* A device that becomes the core's by vm_swap_add(sim_swap_store(...), slots, ...). */
 sim_swap *sim_swap_create(size_t slots);
 vm_store *sim_swap_store(sim_swap *swap);

@@ -58,5 +58,15 @@ vm_store *vm_store_create_vnode(void *vnode);
 /* For a store's `fault`: maps the frame at `physical`, which need not be memory of the core's, at
  * `address` in `region`. VM_OK, ERR_NO_MEMORY. */
 int vm_store_map_frame(vm_region *region, addr_t address, addr_t physical);
+/* The same for `count` frames in a row, at pages in a row that must be the region's. What shows the right
+ * frame already is left. ERR_NO_MEMORY: those before are mapped. */
+int vm_store_map_frames(vm_region *region, addr_t address, addr_t physical, size_t count);
+
+/* For a store's `fault`, while that is running: where the region is, and what it shows. */
+struct vm_store_region {
+    addr_t base, size;
+    off_t offset; /* of base, in the cache */
+};
+void vm_store_get_region(const vm_region *region, struct vm_store_region *where);
 
 #endif

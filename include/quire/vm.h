@@ -30,6 +30,19 @@ struct vm_boot_region {
     unsigned lock; /* LOCK_KERNEL and what else holds */
 };
 
+/* For a host whose frames' bytes don't stay at one address: what becomes of frames, and copies between them.
+ * With it, host_frame_ptr is linear only over frames that were taken together and not for a cache. They are
+ * called under locks of the core's, so they may spin, but not sleep or fail, nor call the core. */
+struct vm_frame_hooks {
+    /* `count` frames in a row are in use from here on; for the page of a cache, or for tables, metadata and
+     * the host. */
+    void (*taken)(addr_t physical, size_t count, bool for_cache);
+    /* Nobody will read the frame's bytes again. */
+    void (*freed)(addr_t physical);
+    /* The bytes of a whole frame: `from` may be mapped, and be moved by the host meanwhile. */
+    void (*copy)(addr_t to, addr_t from);
+};
+
 /* What the boot code hands over. The tables at `kernel_root` must have all top-level entries of the
  * kernel half that will ever be used: each user space gets a copy of them when it is created. */
 typedef struct kernel_args {
@@ -55,6 +68,8 @@ typedef struct kernel_args {
     /* Threads that free frames and write files' pages before anybody has to wait for it, started by
      * vm_init_postthread. 0: whoever needs a frame sees to it himself. */
     unsigned page_daemons;
+    /* NULL: frames stay where host_frame_ptr says. Else the host calls neither vm_cache_read nor _write. */
+    const struct vm_frame_hooks *frames;
 } kernel_args;
 
 #define VM_MAX_PAGE_DAEMONS 8
@@ -110,6 +125,9 @@ aspace_id vm_get_kernel_aspace_id(void);
 aspace_id vm_get_current_user_aspace_id(void);
 void vm_put_aspace(vm_address_space *aspace);
 aspace_id vm_aspace_id(const vm_address_space *aspace);
+/* A pointer of whoever manages the space; copies begin with NULL. ERR_VM_INVALID_ASPACE. */
+int vm_set_aspace_owner(aspace_id aid, void *owner);
+void *vm_aspace_owner(const vm_address_space *aspace);
 
 /* Walks all address spaces in ascending order of their ids; spaces may come and go meanwhile. Each
  * one is returned with a reference. */
@@ -166,6 +184,8 @@ enum {
 #define REGION_FLAGS_MASK 0x70u
 /* for vm_map_vnode: the file isn't open for writing, so a shared mapping may never be writable */
 #define REGION_NO_WRITE 0x80u
+/* for vm_map_cache: what its store maps is no device */
+#define REGION_CACHED 0x100u
 
 /* A guard gap is kept free below a region that grows down: 256 pages, Linux's figure since the
  * "stack clash" attacks (CVE-2017-1000364). */
@@ -207,7 +227,9 @@ region_id vm_map_vnode(aspace_id aid, const char *name, void **address, int addr
 int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache);
 /* The object of a cache, from `offset` (page aligned) on; the region keeps a reference of its own. The same
  * cache may be mapped any number of times, at any offsets. ERR_INVALID_ARGS, ERR_PERMISSION_DENIED
- * (REGION_NO_WRITE, and `lock` would write); ERR_UNSUPPORTED: a private mapping where the store has `fault`. */
+ * (REGION_NO_WRITE, and `lock` would write); ERR_UNSUPPORTED: a private mapping where the store has `fault`.
+ * With REGION_CACHED in `lock`, the frames that `fault` maps go through the CPUs' caches, as memory does and a
+ * device doesn't. */
 region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr_type, addr_t size,
                        unsigned lock, int mapping, vm_cache_ref *cache, off_t offset);
 /* Maps once more what region `source_region` (in any address space) maps: its whole size. The new
@@ -217,6 +239,28 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
  * region it is ERR_UNSUPPORTED. */
 region_id vm_clone_region(aspace_id aid, const char *name, void **address, int addr_type,
                           region_id source_region, int mapping, unsigned lock);
+
+/* Makes `owner` what vm_find_owner finds for a region: for who manages regions of his own. It stays with all
+ * pieces, which join with none of another owner; copies of the space have none. ERR_VM_INVALID_ASPACE,
+ * ERR_VM_INVALID_REGION. */
+int vm_set_region_owner(aspace_id aid, region_id rid, void *owner);
+struct vm_owner {
+    void *owner; /* NULL: none */
+    addr_t base, size;
+    off_t offset; /* of base, in the cache */
+    unsigned lock;
+};
+/* Of the first region that ends above `address`. ERR_NOT_FOUND: there is none; ERR_VM_INVALID_ASPACE,
+ * ERR_INVALID_ARGS (found is NULL). */
+int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found);
+/* Takes away the translations by which regions of the cache itself show [first, last] (bytes): the next
+ * access is a fault. Private mappings keep what they show. ERR_INVALID_ARGS. */
+int vm_cache_unmap(vm_cache_ref *cache, off_t first, off_t last);
+
+/* Maps what region `source_region` (in any user space) shows now: a copy of it as a fork makes one, with its size
+ * and protection. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: it shows a file or a store itself, or a device. */
+region_id vm_snapshot_region(aspace_id aid, const char *name, void **address, int addr_type,
+                             region_id source_region);
 
 /* Unmaps and forgets a region. A fault under way either ends before or finds the region gone: when
  * this returns, none can map anything there. ERR_VM_INVALID_ASPACE,
@@ -273,6 +317,7 @@ typedef struct vm_aspace_info {
     size_t regions, resident_pages, modified_pages, swapped_pages, unmapped_pages, working_set,
         wired_pages;
     uint64_t faults, refaults;
+    size_t table_pages; /* frames of its translation map */
 } vm_aspace_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_ASPACE. */
@@ -351,6 +396,19 @@ int vm_page_fault(addr_t address, addr_t fault_address, bool is_write, bool is_u
 int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip);
 /* Resolves an access in any address space, as if a thread of it had faulted. */
 int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
+
+/* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow
+ * the access, marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
+ * called before a flush of the address can begin: it may take a lock that host_tlb_flush takes, too.
+ * ERR_VM_PAGE_NOT_PRESENT: a fault, `found` is not called. */
+typedef void vm_found(addr_t address, void *argument);
+int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_found *found,
+                 void *argument, addr_t *physical, bool *writable);
+
+/* The same for reads of `count` pages in a row below one table of the lowest level, which aren't accessed yet and
+ * so are not marked: physical[i] is 0 where a read would fault. `found` is called once, for the first. */
+void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
+                      void *argument, addr_t *physical);
 
 /* ---- pages and physical memory ------------------------------------------------------------------ */
 

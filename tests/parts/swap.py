@@ -32,10 +32,15 @@ def run_with_figures(directory, *arguments, **options):
 
 
 def make_text(size):
-    """Lines of mixed lengths, from a seed."""
-    source = random.Random(7)
-    letters = bytes(b" etaoinshrdlucmfwypvbgkjqxz\n"[i * 28 >> 8] for i in range(256))
-    return source.randbytes(size - 1).translate(letters) + b"\n"
+    """Lines of 8 to 192 letters, from a seed."""
+    source = random.Random(size)
+    letters = b" etaoinshrdlucmfwypvbgkjqxz"
+    text = bytearray(source.randbytes(size).translate(bytes(letters[i * 27 >> 8] for i in range(256))))
+    end = -1
+    while end < size - 1:
+        end = min(end + source.randint(8, 192) + 1, size - 1)
+        text[end] = ord("\n")
+    return bytes(text)
 
 
 def sorted_sum(text):
@@ -139,7 +144,7 @@ def check_dead(report, directory):
 
 # ---- sorting -----------------------------------------------------------------------------------------
 
-def check_sort(report, directory, mebibytes=4, memory="9M", timeout=120):
+def check_sort(report, directory, mebibytes=6, memory="9M", timeout=120):
     """A sort in less memory than its text has, of one that is read from a disk."""
     path = os.path.join(directory, "text")
     text = make_text(mebibytes << 20)
@@ -155,7 +160,7 @@ def check_sort(report, directory, mebibytes=4, memory="9M", timeout=120):
                  figures["swap_ins"] > 256, str(figures))
 
 
-def check_sorts(report, directory, count=4, mebibytes=3, memory="20M", timeout=200):
+def check_sorts(report, directory, count=4, mebibytes=3, memory="16M", timeout=200):
     """Several at once, each of a text of its own."""
     disks, sums = [], []
     for i in range(count):

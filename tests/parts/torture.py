@@ -70,6 +70,7 @@ def check_usage(report):
             ("--check", "0", "not a number"), ("--fail", "luck", "no such class"),
             ("--fail", "frame:0", "CLASS:N"), ("--fail", "frame:1:often", "CLASS:N"),
             ("--schedule", "fair", "exhaustive"), ("--scenario", "none", "--list"),
+            ("--swap-store", "paper", "lz4-device"),
             ("--replay", "/is/not/there", "No such file")]:
         refuses(report, f"{option} {value}", [option, value, word], option, value)
     refuses(report, "--seed alone", ["needs a value"], "--seed")
@@ -168,6 +169,8 @@ def run(report):
                      all_schedules["complete"] == all_schedules["scenarios"],
                      f"{all_schedules['complete']} of {all_schedules['scenarios']}")
     sim(report, "every operation meets a failure", "--ops", "200000", "--fail", "any")
+    for store in ("lz4", "zstd", "lz4-device", "checksum"):
+        sim(report, f"swap on {store}", "--swap-store", store, "--ops", "40000")
     sim(report, "against Linux", "--linux", "--seconds", str(SECONDS // 2))
     beyond_memory(report, SECONDS // 2)
 

@@ -157,5 +157,12 @@ int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring)
 {
-    return fails("io_uring_submit") ? -plan.number : __real_io_uring_submit(ring);
+    if (fails("io_uring_submit"))
+        return -plan.number;
+    if (fails("io_uring_sqe")) {
+        struct io_uring_sqe *first = &ring->sq.sqes[ring->sq.sqe_head & *ring->sq.kring_mask];
+        *(plan.number != 0 ? (uint32_t *)&first->fd : &first->len) =
+            plan.number != 0 ? UINT32_MAX : 1;
+    }
+    return __real_io_uring_submit(ring);
 }

@@ -31,6 +31,15 @@ void page_fill(void *page, uint64_t seed)
     }
 }
 
+uint64_t seed_of(unsigned eighths, size_t n)
+{
+    for (uint64_t seed = 1;; seed++) {
+        uint64_t state = seed;
+        if (seed % 8 != 0 && next_random(&state) % 9 == eighths && n-- == 0)
+            return seed;
+    }
+}
+
 bool page_is(const void *page, uint64_t seed)
 {
     uint8_t expected[VM_PAGE_SIZE];

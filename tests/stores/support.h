@@ -34,6 +34,8 @@ void frames_fail(size_t n);
 void page_fill(void *page, uint64_t seed);
 bool page_is(const void *page, uint64_t seed);
 uint64_t next_random(uint64_t *state);
+/* The n-th seed of a page that becomes so many eighths of its size, about; 8: it doesn't shrink. */
+uint64_t seed_of(unsigned eighths, size_t n);
 
 /* One page through a store, by way of a frame of its own. */
 int store_put(vm_store *store, size_t page, uint64_t seed);

@@ -275,6 +275,42 @@ static void test_a_frame_that_changes_while_it_is_written(void **state)
     store_end(store);
 }
 
+/* Each read below is followed by a write through the store above, before that has looked at what was read. */
+static unsigned overtake;
+
+static int overtaken_read(vm_store *below, off_t offset, const addr_t *frames, size_t count,
+                          size_t *done)
+{
+    int error = memory->ops->read(below->data, offset, frames, count, done);
+    if (overtake > 0)
+        OK(store_put(store, 1, 100 + overtake--));
+    return error;
+}
+
+static int plain_write(vm_store *below, off_t offset, const addr_t *frames, size_t count,
+                       size_t *done)
+{
+    return memory->ops->write(below->data, offset, frames, count, done);
+}
+
+static void test_a_page_that_is_written_while_it_is_read(void **state)
+{
+    static const struct vm_store_ops ops = {
+        .destroy = end_memory, .read = overtaken_read, .write = plain_write};
+    (void)state;
+    memory = make_memory(4);
+    vm_store lower = {.magic = VM_STORE_MAGIC, .ops = &ops, .data = memory};
+    store = make_checksum(4, &lower);
+    OK(store_put(store, 1, 1));
+    overtake = 5;
+    OK(store_check(store, 1,
+                   101)); /* the last version: all others were old when they were looked at */
+    assert_int_equal(overtake, 0);
+    assert_int_equal(info().bad, 0);
+    assert_int_equal(info().checked, 1);
+    store_end(store);
+}
+
 static unsigned references;
 
 static void count_acquire(vm_store *below)
@@ -383,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_pages_never_written_are_not_checked),
         cmocka_unit_test(test_a_partial_last_page),
         cmocka_unit_test(test_a_frame_that_changes_while_it_is_written),
+        cmocka_unit_test(test_a_page_that_is_written_while_it_is_read),
         cmocka_unit_test(test_references_and_promises_go_below),
         cmocka_unit_test(test_vm_store_create_checksum_refuses),
         cmocka_unit_test(test_offsets_that_are_none),

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SIZE 64
 #define THREADS 4
@@ -152,7 +153,7 @@ static struct trouble trouble;
 
 static void *read_page_0(void *store)
 {
-    store_check(store, 0, 1);
+    OK(store_check(store, 0, seed_of(8, 0)));
     return NULL;
 }
 
@@ -176,10 +177,10 @@ static void test_a_segment_that_is_read_is_not_used_again(void **state)
     (void)state;
     options.below = trouble_begin(&trouble, make_memory(8));
     OK(vm_store_create_compressed(&options, &store));
-    OK(store_put(store, 0, 1));
+    OK(store_put(store, 0, seed_of(8, 0)));
     for (uint64_t i = 0; i < 10; i++)
-        OK(store_put(store, 1, 1 + 8 * i));
-    OK(store_check(store, 0, 1));
+        OK(store_put(store, 1, seed_of(8, i)));
+    OK(store_check(store, 0, seed_of(8, 0)));
     trouble_block(&trouble, true);
     pthread_create(&reader, NULL, read_page_0, store);
     pthread_create(&writer, NULL, read_page_0, store);
@@ -193,8 +194,50 @@ static void test_a_segment_that_is_read_is_not_used_again(void **state)
     pthread_join(reader, NULL);
     pthread_join(writer, NULL);
     for (uint64_t i = 0; i < 30; i++)
-        OK(store_put(store, 1, 1 + 8 * i));
+        OK(store_put(store, 1, seed_of(8, i)));
     OK(store_check_zero(store, 0));
+    store_end(store);
+}
+
+static bool has_written;
+
+static void *write_pages_4_and_5(void *store)
+{
+    OK(store_put(store, 4, seed_of(8, 14)));
+    OK(store_put(store, 5, seed_of(8, 15)));
+    __atomic_store_n(&has_written, true, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* The last segment is one whose blobs have moved, but that is being read: who needs it waits. */
+static void test_who_needs_a_segment_waits_for_its_reader(void **state)
+{
+    struct vm_store_compressed_options options = {.pages = 8,
+                                                  .segment_pages = 2,
+                                                  .space = 4 * 2 * VM_PAGE_SIZE,
+                                                  .allocate_frames = frames_allocate,
+                                                  .free_frames = frames_free};
+    vm_store *store;
+    pthread_t reader, writer;
+    (void)state;
+    options.below = trouble_begin(&trouble, make_memory(8));
+    OK(vm_store_create_compressed(&options, &store));
+    for (size_t i = 0; i < 6; i++) /* three segments; none of these shrinks */
+        OK(store_put(store, i, seed_of(8, i)));
+    store->ops->discard(store, PAGES(1), 1);
+    trouble.hold_read = 1;
+    pthread_create(&reader, NULL, read_page_0, store);
+    wait_until(&trouble.waiting, 1);
+    pthread_create(&writer, NULL, write_pages_4_and_5, store);
+    for (unsigned i = 0; i < 200; i++)
+        usleep(100);
+    assert_false(__atomic_load_n(&has_written, __ATOMIC_SEQ_CST));
+    trouble_release(&trouble);
+    pthread_join(reader, NULL);
+    pthread_join(writer, NULL);
+    OK(store_check(store, 0, seed_of(8, 0)));
+    OK(store_check(store, 4, seed_of(8, 14)));
+    OK(store_check(store, 5, seed_of(8, 15)));
     store_end(store);
 }
 
@@ -210,7 +253,7 @@ static void test_checksum_readers_wait_for_the_writer(void **state)
     pthread_t writer, second, reader;
     (void)state;
     vm_store *memory = make_memory(4), *store = make_checksum(4, trouble_begin(&trouble, memory));
-    OK(store_put(store, 0, 1));
+    OK(store_put(store, 0, seed_of(8, 0)));
     trouble_block(&trouble, true);
     pthread_create(&writer, NULL, write_page_1, store);
     wait_until(&trouble.waiting, 1);
@@ -233,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_every_stack_by_many_threads),
         cmocka_unit_test(test_a_tight_space_by_many_threads),
         cmocka_unit_test(test_a_segment_that_is_read_is_not_used_again),
+        cmocka_unit_test(test_who_needs_a_segment_waits_for_its_reader),
         cmocka_unit_test(test_checksum_readers_wait_for_the_writer),
     };
     return cmocka_run_group_tests_name("stores by many threads", tests, NULL, NULL);

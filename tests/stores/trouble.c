@@ -34,6 +34,21 @@ static void wait_here(struct trouble *trouble)
     __atomic_fetch_sub(&trouble->waiting, 1, __ATOMIC_SEQ_CST);
 }
 
+static void hold(struct trouble *trouble)
+{
+    __atomic_store_n(&trouble->held, 1, __ATOMIC_SEQ_CST);
+    count(&trouble->waiting);
+    while (__atomic_load_n(&trouble->held, __ATOMIC_SEQ_CST) != 0)
+        (void)host_wait(&trouble->held, 1, VM_NO_DEADLINE, false);
+    __atomic_fetch_sub(&trouble->waiting, 1, __ATOMIC_SEQ_CST);
+}
+
+void trouble_release(struct trouble *trouble)
+{
+    __atomic_store_n(&trouble->held, 0, __ATOMIC_SEQ_CST);
+    host_wake(&trouble->held, UINT32_MAX);
+}
+
 static int trouble_read(vm_store *store, off_t offset, const addr_t *frames, size_t pages,
                         size_t *done)
 {
@@ -46,10 +61,16 @@ static int trouble_read(vm_store *store, off_t offset, const addr_t *frames, siz
         return ERR_IO;
     }
     int error = trouble->below->ops->read(trouble->below, offset, frames, pages, done);
-    if (error == VM_OK && comes(&trouble->short_read, trouble->for_good))
+    if (error == VM_OK && comes(&trouble->short_read, trouble->for_good)) {
         *done /= 2;
+        for (size_t at = *done; at < pages * VM_PAGE_SIZE; at += VM_PAGE_SIZE - at % VM_PAGE_SIZE)
+            memset((uint8_t *)host_frame_ptr(frames[at / VM_PAGE_SIZE]) + at % VM_PAGE_SIZE, 0xdb,
+                   VM_PAGE_SIZE - at % VM_PAGE_SIZE);
+    }
     if (error == VM_OK && comes(&trouble->flip_read, trouble->for_good))
         *(uint8_t *)host_frame_ptr(frames[0]) ^= 4;
+    if (comes(&trouble->hold_read, false))
+        hold(trouble);
     return error;
 }
 

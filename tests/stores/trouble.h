@@ -14,6 +14,8 @@ struct trouble {
     unsigned short_read;            /* this one stops in the middle, with VM_OK */
     unsigned short_write;
     unsigned flip_read; /* in this one's first page a bit is wrong */
+    unsigned hold_read; /* this one waits, when it has read: trouble_release */
+    uint32_t held;      /* 1: it waits */
     uint32_t blocked;   /* while it is 1, operations wait: trouble_block */
     /* what has happened */
     unsigned reads, writes, discards, failed, waiting;
@@ -24,6 +26,7 @@ struct trouble {
 /* Takes `below`; the structure is the caller's, and stays. */
 vm_store *trouble_begin(struct trouble *trouble, vm_store *below);
 void trouble_block(struct trouble *trouble, bool block);
+void trouble_release(struct trouble *trouble);
 /* Operations that wait now. */
 unsigned trouble_waiting(const struct trouble *trouble);
 

@@ -238,8 +238,22 @@ static void test_vm_unwire_range_errors(void)
     REFUSED(ERR_VM_INVALID_ASPACE, vm_unwire_range(0, SPOT, PAGE));
 }
 
-UNIT_MAIN("advice", TEST(test_vm_discard_range_gives_zeros),
-          TEST(test_vm_discard_range_shows_the_file_again),
+static void test_random_advice_reads_alone_but_for_a_cluster_that_is_asked_for(void)
+{
+    addr_t address;
+    sim_file *file = sim_file_create_numbered("/f", 64);
+    map_pages(&address, file, 64, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_advise_range(program, address, PAGES(64), VM_ADVICE_RANDOM));
+    OK(vm_fault_aspace(program, address, VM_ACCESS_READ | VM_ACCESS_USER));
+    assert_int_equal(sim_file_pages_read(file), 1);
+    OK(vm_fault_aspace(program, address + PAGES(20),
+                       VM_ACCESS_READ | VM_ACCESS_USER | VM_ACCESS_CLUSTER));
+    assert_int_equal(sim_file_pages_read(file), 1 + 12); /* to the end of its cluster */
+    assert_byte(address + PAGES(31), 32);
+}
+
+UNIT_MAIN("advice", TEST(test_random_advice_reads_alone_but_for_a_cluster_that_is_asked_for),
+          TEST(test_vm_discard_range_gives_zeros), TEST(test_vm_discard_range_shows_the_file_again),
           TEST(test_vm_discard_range_leaves_the_other_side_of_a_fork),
           TEST(test_vm_discard_range_hole), TEST(test_vm_discard_range_wired),
           TEST(test_vm_discard_range_errors), TEST(test_vm_get_residency_of_anonymous_memory),

@@ -32,7 +32,7 @@ static void test_a_device_faults_again(void)
     OK(vm_fault_aspace(program, SPOT, VM_ACCESS_WRITE | VM_ACCESS_USER));
     uint64_t flushes = sim_tlb_flushes();
     OK(vm_fault_aspace(program, SPOT, VM_ACCESS_WRITE | VM_ACCESS_USER));
-    assert_int_equal(sim_tlb_flushes(), flushes + 1);
+    assert_int_equal(sim_tlb_flushes(), flushes); /* nothing has changed */
     assert_int_equal(region_info(id).resident_pages, 1);
     SIM_CHECK();
 }

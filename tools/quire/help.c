@@ -6,13 +6,16 @@ const char help_quire[] =
     "\n"
     "usage: quire boot [OPTION]... [-- PROGRAM [ARG]...]\n"
     "       quire sim [OPTION]...\n"
-    "       quire help [boot|sim]\n"
+    "       quire doctor [--json]\n"
+    "       quire help [boot|sim|doctor]\n"
     "       quire --version\n"
     "\n"
     "  boot     run a static Linux program in the reference kernel, all of whose\n"
     "           virtual memory is Quire, inside QEMU\n"
     "  sim      torture the core in the simulator: random traces against a model,\n"
     "           schedules, and every failure in turn\n"
+    "  doctor   say whether processes of this user can page themselves here, what a\n"
+    "           fault costs them, and what to change for more\n"
     "\n"
     "Try:  quire boot -- busybox sh -c 'echo hello from $(uname -s)'\n";
 
@@ -101,6 +104,8 @@ const char help_sim[] =
     "                         in each operation of a trace, the N-th request (default:\n"
     "                         any) of this class fails: any, metadata, frame, table,\n"
     "                         commitment, store-read, store-write\n"
+    "  --swap-store STORE     what pages are swapped to: device, lz4, zstd, lz4-device or\n"
+    "                         checksum (device); --replay needs it again\n"
     "  --schedule KIND        schedules only: random, pct (depth 3; its bound is\n"
     "                         printed), or exhaustive (all with at most two\n"
     "                         preemptions: as long as that takes, about a minute)\n"
@@ -120,3 +125,14 @@ const char help_sim[] =
     "  quire sim --seconds 3600 --seed 42\n"
     "  quire sim --schedule exhaustive --scenario fault-against-fault\n"
     "  quire sim --ops 1000000 --fail frame\n";
+
+const char help_doctor[] =
+    "usage: quire doctor [--json]\n"
+    "\n"
+    "Tries what a process needs that pages itself with libquire: userfaultfd, by this\n"
+    "user, in this kernel, under its seccomp filter. Says what Quire would use, what a\n"
+    "fault costs that way in microseconds (best of five), and what to change for more.\n"
+    "\n"
+    "  --json               the same as one JSON object\n"
+    "\n"
+    "Exit status: 0: Quire works here; 1: it does not; 125: what was asked was wrong.\n";

@@ -9,6 +9,7 @@
 #include "archive.h"
 #include "console.h"
 #include "disk.h"
+#include "doctor.h"
 #include "error.h"
 #include "help.h"
 #include "machine.h"
@@ -172,6 +173,8 @@ int main(int argc, char **argv)
         return command_boot(argc - 1, argv + 1);
     if (strcmp(command, "sim") == 0)
         return command_sim(argc - 1, argv + 1);
+    if (strcmp(command, "doctor") == 0)
+        return command_doctor(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0) {
         puts("quire " QUIRE_VERSION);
         return 0;
@@ -182,6 +185,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "sim") == 0) {
         fputs(help_sim, stdout);
+        return 0;
+    }
+    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "doctor") == 0) {
+        fputs(help_doctor, stdout);
         return 0;
     }
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||

@@ -11,6 +11,7 @@
 #include <linux.h>
 
 #include "error.h"
+#include "sim_swap.h"
 
 #define DEFAULT_SECONDS 10
 #define MAX_FAIL_N 1000000
@@ -31,6 +32,7 @@ enum {
     OPTION_LINUX,
     OPTION_CRASH,
     OPTION_PRESSURE,
+    OPTION_SWAP_STORE,
     OPTION_LIST,
     OPTION_QUIET,
     OPTION_HELP
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
     {"linux", no_argument, NULL, OPTION_LINUX},
     {"crash", no_argument, NULL, OPTION_CRASH},
     {"pressure", no_argument, NULL, OPTION_PRESSURE},
+    {"swap-store", required_argument, NULL, OPTION_SWAP_STORE},
     {"list", no_argument, NULL, OPTION_LIST},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -196,6 +199,8 @@ static int set_option(struct sim_options *options, int option, const char *value
     case OPTION_SAVE:
         options->save = value;
         return 0;
+    case OPTION_SWAP_STORE:
+        return sim_swap_choose(value);
     case OPTION_JSON:
         options->json = true;
         return 0;

@@ -64,7 +64,7 @@ static int read_segment(struct store_log *log, uint32_t number)
     return error == VM_OK && done < used ? ERR_IO : error;
 }
 
-/* => append; the open segment has just begun. False: there is none that is worth it. */
+/* => append; the open segment has room for so much. False: there is none that is worth it. */
 static bool clean(struct store_log *log, uint32_t most)
 {
     for (;;) {
@@ -109,8 +109,21 @@ static void wait_for_pinned(struct store_log *log)
     }
 }
 
-/* => append. A new open segment; with the last free one comes a cleaning, after which there is another and room
- * for `length` bytes. */
+/* => append. With the last free segment comes a cleaning that must leave room for `length` bytes, after which another
+ * is free. Where memory is wasted the new segment's first half is for what is in emptier ones. */
+static void clean_into_open(struct store_log *log, uint32_t length, bool is_last)
+{
+    uint32_t half = log->segments.bytes / 2;
+    bool more = !is_last || clean(log, log->segments.bytes - length);
+    while (more && log->open_used < half) {
+        store_lock(&log->index);
+        more = is_wasteful(log);
+        store_unlock(&log->index);
+        more = more && clean(log, half);
+    }
+}
+
+/* => append */
 static int open_next(struct store_log *log, uint32_t length)
 {
     uint32_t most = log->segments.bytes - length;
@@ -122,19 +135,15 @@ static int open_next(struct store_log *log, uint32_t length)
     uint32_t left = log->segments.length[LIST_FREE], old = log->open;
     bool is_possible =
         left > 1 || (left == 1 && segments_emptiest(&log->segments, most) != SEGMENT_NONE);
-    bool must_clean = left == 1;
     if (is_possible) {
-        must_clean |= is_wasteful(log);
         log_segment(log, old)->used = log->open_used;
         log_take_free(log);
         log_settle(log, old);
     }
     store_unlock(&log->index);
-    if (!is_possible)
-        return ERR_NO_MEMORY;
-    if (must_clean)
-        (void)clean(log, left == 1 ? most : log->segments.bytes / 2);
-    return VM_OK;
+    if (is_possible)
+        clean_into_open(log, length, left == 1);
+    return is_possible ? VM_OK : ERR_NO_MEMORY;
 }
 
 int log_append(struct store_log *log, size_t page, const void *bytes, size_t length)

@@ -81,7 +81,7 @@ void log_settle(struct store_log *log, uint32_t number)
 void log_unpin(struct store_log *log, uint32_t number)
 {
     struct segment *s = log_segment(log, number);
-    if (--s->pins > 0 || number == log->open || s->list != LIST_PINNED)
+    if (--s->pins > 0 || s->list != LIST_PINNED)
         return;
     free_segment(log, number);
     log->turn++;
@@ -94,7 +94,6 @@ void log_take_free(struct store_log *log)
     log->open_used = 0;
     log->open_written = false;
     log->kept -= log_segment(log, log->open)->kept;
-    log_segment(log, log->open)->kept = false;
     segments_move(&log->segments, log->open, LIST_NONE, true);
 }
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* One access that Linux could not do: the core's tables, else the core's fault, and again. */
+#include "regions.h"
+
+static void take_window(addr_t address, void *unused)
+{
+    (void)unused;
+    lock(place_lock_of(address));
+}
+
+/* FILL_AGAIN: the core's tables don't allow it, or whatever it needs is in use; *waits_for: by whom. */
+static int try_fill(addr_t address, unsigned access, uint32_t *waits_for)
+{
+    addr_t physical;
+    bool writable;
+    *waits_for = NO_NODE;
+    if (vm_translate(process.aspace, address, access, take_window, NULL, &physical, &writable) !=
+        VM_OK)
+        return FILL_AGAIN;
+    *waits_for = frame_of(physical);
+    return fill(address, frame_of(physical), writable);
+}
+
+/* The core's fault, and what the region adds to it. */
+static int take_fault(struct region *region, addr_t address, unsigned access)
+{
+    addr_t newip;
+    unsigned more = VM_ACCESS_USER | (region ? region_before_fault(region, address) : 0);
+    int error = vm_handle_fault(address, 0, access | more, &newip);
+    if (error == VM_OK && region)
+        region_after_fault(region, address, access);
+    return error;
+}
+
+int fault_resolve(addr_t address, unsigned access)
+{
+    struct region *region = region_of(address);
+    address &= ~VM_PAGE_MASK;
+    place_prefetch(address);
+    for (;;) {
+        uint32_t waits_for;
+        int error = try_fill(address, access, &waits_for);
+        if (error != FILL_AGAIN)
+            return error;
+        if (waits_for != NO_NODE)
+            frame_wait_for_pins(waits_for);
+        else if ((error = take_fault(region, address, access)) != VM_OK)
+            return error;
+    }
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Where frames' bytes are: at an address of regions, in a spare page, or in the arena, at the frame's own page.
+ * Spares are few, and taken in turn: what a store reads next to each other lies next to each other. */
+#include "linux.h"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static char *arena; /* a page for each frame, then the spares */
+static size_t arena_size;
+static uint8_t *in_arena; /* the frame's page of the arena is in use, or may hold bytes */
+static uint32_t spare_lock;
+static uint32_t ring[PAGES_AT_ONCE]; /* free spares */
+static size_t first_free, free_count;
+
+static addr_t arena_page(size_t index)
+{
+    return (addr_t)(uintptr_t)arena + index * VM_PAGE_SIZE;
+}
+
+int frames_start(void)
+{
+    arena_size = (process.frames + process.spares) * VM_PAGE_SIZE + process.frames;
+    arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (arena == MAP_FAILED)
+        return ERR_NO_MEMORY;
+    (void)madvise(arena, arena_size, MADV_NOHUGEPAGE);
+    (void)madvise(arena, arena_size, MADV_DONTFORK);
+    in_arena = (uint8_t *)arena + (process.frames + process.spares) * VM_PAGE_SIZE;
+    spare_lock = 0;
+    first_free = 0;
+    free_count = process.spares;
+    for (uint32_t i = 0; i < process.spares; i++)
+        ring[i] = i;
+    return VM_OK;
+}
+
+void frames_stop(void)
+{
+    munmap(arena, arena_size);
+}
+
+void *host_frame_ptr(addr_t physical)
+{
+    uint32_t frame = frame_of(physical);
+    if (__builtin_expect(frame >= process.frames, 0))
+        panic("no frame at", (long)physical);
+    addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
+    return (char *)(at != 0 ? at : arena_page(frame)) + (physical & VM_PAGE_MASK);
+}
+
+/* ---- places out of sight ------------------------------------------------------------------------ */
+
+static addr_t take_spare(void)
+{
+    addr_t spare = 0;
+    lock(&spare_lock);
+    if (free_count > 0) {
+        spare = arena_page(process.frames + ring[first_free]);
+        first_free = (first_free + 1) % process.spares;
+        free_count--;
+    }
+    unlock(&spare_lock);
+    return spare;
+}
+
+static void put_spare(addr_t spare)
+{
+    uint32_t index = (uint32_t)((spare - arena_page(process.frames)) >> VM_PAGE_SHIFT);
+    lock(&spare_lock);
+    ring[(first_free + free_count) % process.spares] = index;
+    free_count++;
+    unlock(&spare_lock);
+}
+
+static bool is_spare(addr_t place)
+{
+    return place - arena_page(process.frames) < process.spares * VM_PAGE_SIZE;
+}
+
+addr_t frame_hidden_place(uint32_t frame)
+{
+    addr_t place = in_arena[frame] ? 0 : take_spare();
+    if (place != 0)
+        return place;
+    in_arena[frame] = 1;
+    return arena_page(frame);
+}
+
+void frame_leave_place(uint32_t frame, addr_t place)
+{
+    if (is_spare(place)) {
+        put_spare(place);
+    } else if (place == arena_page(frame)) {
+        zap_page(place);
+        in_arena[frame] = 0;
+    }
+}
+
+/* ---- who uses them ------------------------------------------------------------------------------ */
+
+void *frame_pin(uint32_t frame)
+{
+    uint32_t *pins = &nodes[frame].pins, old = __atomic_load_n(pins, __ATOMIC_RELAXED);
+    for (;;) {
+        if (old & NODE_MOVES) {
+            __builtin_ia32_pause();
+            old = __atomic_load_n(pins, __ATOMIC_RELAXED);
+        } else if (__atomic_compare_exchange_n(pins, &old, old + 1, false, __ATOMIC_ACQUIRE,
+                                               __ATOMIC_RELAXED)) {
+            return host_frame_ptr(physical_of(frame));
+        }
+    }
+}
+
+void frame_unpin(uint32_t frame)
+{
+    __atomic_fetch_sub(&nodes[frame].pins, 1, __ATOMIC_RELEASE);
+}
+
+#define LOOK_AGAIN_NS 100000
+
+void frame_wait_for_pins(uint32_t frame)
+{
+    uint32_t pins = __atomic_load_n(&nodes[frame].pins, __ATOMIC_ACQUIRE);
+    if (pins != 0 && !(pins & NODE_MOVES))
+        (void)host_wait(&nodes[frame].pins, pins, host_time_ns() + LOOK_AGAIN_NS, false);
+    else
+        sched_yield();
+}
+
+bool frame_try_move(uint32_t frame)
+{
+    uint32_t none = 0;
+    return __atomic_compare_exchange_n(&nodes[frame].pins, &none, NODE_MOVES, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+void frame_moved(uint32_t frame)
+{
+    __atomic_store_n(&nodes[frame].pins, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- what the core does with them --------------------------------------------------------------- */
+
+static void note_taken(addr_t physical, size_t count, bool for_cache)
+{
+    uint32_t first = frame_of(physical);
+    for (uint32_t frame = first; frame < first + count; frame++) {
+        if (!for_cache)
+            in_arena[frame] = 1;
+        addr_t place = for_cache ? frame_hidden_place(frame) : arena_page(frame);
+        __atomic_store_n(&nodes[frame].at, place, __ATOMIC_RELEASE);
+    }
+}
+
+/* A fill may take it out of sight meanwhile, as it is no longer what is to be shown there. */
+static void note_freed(addr_t physical)
+{
+    uint32_t frame = frame_of(physical);
+    if (is_regions(__atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE)) && pending_add(frame))
+        return;
+    addr_t place = __atomic_exchange_n(&nodes[frame].at, 0, __ATOMIC_ACQ_REL);
+    if (is_spare(place))
+        put_spare(place);
+}
+
+static void copy_frame(addr_t to, addr_t from)
+{
+    uint32_t frame = frame_of(from);
+    memcpy(host_frame_ptr(to), frame_pin(frame), VM_PAGE_SIZE);
+    frame_unpin(frame);
+}
+
+const struct vm_frame_hooks frame_hooks = {note_taken, note_freed, copy_frame};

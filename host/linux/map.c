@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Regions come and go. */
+#include "regions.h"
+
+#define SMALLEST_GRANULE VM_PAGE_SIZE
+#define LARGEST_GRANULE ((size_t)2 << 20)
+
+static int check(const struct quire_mapping *mapping)
+{
+    size_t granule = mapping->granule ? mapping->granule : SMALLEST_GRANULE;
+    if (mapping->size == 0 || mapping->size > process.size || mapping->offset < 0 ||
+        ((addr_t)mapping->offset & VM_PAGE_MASK) ||
+        (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
+        granule > LARGEST_GRANULE || (granule & (granule - 1)) ||
+        (mapping->limit != 0 && mapping->limit < 64 * VM_PAGE_SIZE) ||
+        (unsigned)mapping->policy.on_error > QUIRE_ON_ERROR_ASK ||
+        (mapping->policy.on_error == QUIRE_ON_ERROR_ASK && !mapping->policy.ask))
+        return ERR_INVALID_ARGS;
+    if (mapping->store &&
+        (!mapping->store->ops || !mapping->store->ops->destroy || !mapping->store->ops->read))
+        return ERR_INVALID_ARGS;
+    if (mapping->store && mapping->store->ops->fault)
+        return ERR_UNSUPPORTED;
+    return !mapping->store && (mapping->offset || (mapping->flags & QUIRE_READ_ONLY))
+               ? ERR_INVALID_ARGS
+               : VM_OK;
+}
+
+static region_id map_store(const struct quire_mapping *mapping, struct region *region, void **at)
+{
+    bool private = mapping->flags & QUIRE_PRIVATE;
+    vm_store *wrapped = store_wrap(mapping->store, &mapping->policy);
+    if (!wrapped)
+        return ERR_NO_MEMORY;
+    off_t end = mapping->offset + (off_t)region->size;
+    int error = vm_create_cache(wrapped, end, &region->cache);
+    region_id id = error;
+    if (error == VM_OK) {
+        id = vm_map_cache(
+            process.aid, mapping->name ? mapping->name : "store", at, REGION_ADDR_EXACT_ADDRESS,
+            region->size, region->read_only ? LOCK_RO : LOCK_RW,
+            private ? REGION_PRIVATE_MAP : REGION_NO_PRIVATE_MAP, region->cache, mapping->offset);
+        region->store = wrapped;
+        if (id > 0)
+            return id;
+        store_keep(wrapped);
+        vm_put_cache(region->cache);
+        return id;
+    }
+    store_unwrap(wrapped);
+    return id;
+}
+
+static region_id map_memory(const struct quire_mapping *mapping, const struct region *region,
+                            void **at)
+{
+    return vm_create_anonymous_region(process.aid, mapping->name ? mapping->name : "memory", at,
+                                      REGION_ADDR_EXACT_ADDRESS, region->size, REGION_WIRING_LAZY,
+                                      LOCK_RW);
+}
+
+/* => regions locked. Fills in what the mapping says, and where it goes. */
+static int prepare(const struct quire_mapping *mapping, struct region *region)
+{
+    addr_t size = (mapping->size + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    *region = (struct region){
+        .size = size,
+        .granule = mapping->granule,
+        .limit = mapping->limit / VM_PAGE_SIZE,
+        .read_only = mapping->flags & QUIRE_READ_ONLY,
+        .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY))};
+    return region_find_place(size, &region->base);
+}
+
+/* => regions locked. Linux shows what the core has mapped. */
+static int finish(struct region *region)
+{
+    if (region->granule <= VM_PAGE_SIZE)
+        (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
+    region_insert(region);
+    return region_show(region->base, region->size, region->read_only);
+}
+
+/* The store is the caller's again. */
+static void give_up(struct region *region, bool mapped)
+{
+    if (mapped) {
+        if (region->store)
+            store_keep(region->store);
+        region->writes_store = false;
+        (void)region_delete(region);
+    } else {
+        vm_meta_free(region, sizeof *region);
+    }
+}
+
+static int map(const struct quire_mapping *mapping, void **address)
+{
+    struct region *region = vm_meta_alloc(sizeof *region);
+    if (!region)
+        return ERR_NO_MEMORY;
+    int error = prepare(mapping, region);
+    if (error != VM_OK) {
+        give_up(region, false);
+        return error;
+    }
+    void *at = (void *)region->base;
+    region_id id =
+        mapping->store ? map_store(mapping, region, &at) : map_memory(mapping, region, &at);
+    if (id < 0) {
+        give_up(region, false);
+        return (int)id;
+    }
+    region->id = id;
+    error = finish(region);
+    if (error != VM_OK)
+        give_up(region, true);
+    else
+        *address = at;
+    return error;
+}
+
+int quire_map(const struct quire_mapping *mapping, void **address)
+{
+    struct call call;
+    int error = call_begin_with_regions(&call);
+    if (error != VM_OK)
+        return error;
+    if (!mapping || !address)
+        return call_end_with_regions(&call, ERR_INVALID_ARGS);
+    error = check(mapping);
+    return call_end_with_regions(&call, error == VM_OK ? map(mapping, address) : error);
+}
+
+int quire_unmap(void *address)
+{
+    struct call call;
+    int error = call_begin_with_regions(&call);
+    if (error != VM_OK)
+        return error;
+    struct region *region = region_of((addr_t)address);
+    if (!region || region->base != (addr_t)address)
+        return call_end_with_regions(&call, ERR_VM_INVALID_REGION);
+    return call_end_with_regions(&call, region_delete(region));
+}
+
+static int snapshot(const struct region *of, void **address)
+{
+    struct region *region = vm_meta_alloc(sizeof *region);
+    if (!region)
+        return ERR_NO_MEMORY;
+    *region = (struct region){.size = of->size, .granule = of->granule, .limit = of->limit};
+    int error = region_find_place(region->size, &region->base);
+    void *at = (void *)region->base;
+    if (error == VM_OK) {
+        region->id =
+            vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, of->id);
+        error = region->id < 0 ? (int)region->id : VM_OK;
+    }
+    if (error != VM_OK) {
+        give_up(region, false);
+        return error;
+    }
+    error = finish(region);
+    if (error != VM_OK)
+        give_up(region, true);
+    else
+        *address = at;
+    return error;
+}
+
+int quire_snapshot(void *address, void **copy)
+{
+    struct call call;
+    int error = call_begin_with_regions(&call);
+    if (error != VM_OK)
+        return error;
+    const struct region *region = region_of((addr_t)address);
+    if (!copy)
+        error = ERR_INVALID_ARGS;
+    else if (!region || region->base != (addr_t)address)
+        error = ERR_VM_INVALID_REGION;
+    else if (region->writes_store || region->read_only)
+        error = ERR_UNSUPPORTED;
+    else
+        error = snapshot(region, copy);
+    return call_end_with_regions(&call, error);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* Quire in this process: its start and its end. */
+#include "regions.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#define LARGEST_RANGE ((addr_t)1 << 40)
+#define SMALLEST_RANGE ((addr_t)1 << 30)
+#define SMALLEST_BUDGET ((size_t)1 << 20)
+#define MOST_HANDLERS 16
+#define LARGE 8192 /* frames, from which on the small things are of their full number */
+
+struct process process = {.uffd = -1};
+static const char *why = "";
+static void *range, *tables;
+static size_t range_size, tables_size;
+static bool forks_are_watched;
+
+/* ---- the range of regions ----------------------------------------------------------------------- */
+
+/* As large as the limits of the process allow. */
+static int reserve_range(void)
+{
+    for (addr_t size = LARGEST_RANGE; size >= SMALLEST_RANGE; size /= 4) {
+        range_size = size + UNIT_SIZE;
+        range =
+            mmap(NULL, range_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (range == MAP_FAILED)
+            continue;
+        (void)madvise(range, range_size, MADV_DONTFORK);
+        process.base = ((addr_t)range + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
+        process.size = size;
+        return VM_OK;
+    }
+    return ERR_NO_MEMORY;
+}
+
+/* ---- frames ------------------------------------------------------------------------------------- */
+
+static size_t at_least(size_t least, size_t most)
+{
+    size_t share = process.frames / 128;
+    return process.frames >= LARGE || share > most ? most : share < least ? least : share;
+}
+
+/* The budget pays for the tables of places, too. */
+static int divide_budget(size_t budget)
+{
+    size_t pages = budget / VM_PAGE_SIZE;
+    if (pages > UINT32_MAX / 2)
+        return ERR_INVALID_ARGS;
+    process.frames = pages;
+    while (process.frames * VM_PAGE_SIZE + place_bytes(process.frames) + process.frames > budget)
+        process.frames -= 1 + process.frames / 512;
+    process.spares = at_least(16, PAGES_AT_ONCE);
+    process.batch = at_least(8, PAGES_AT_ONCE);
+    process.replicas = at_least(8, PAGES_AT_ONCE);
+    return VM_OK;
+}
+
+static int start_places(void)
+{
+    tables_size = place_bytes(process.frames);
+    tables = mmap(NULL, tables_size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (tables == MAP_FAILED)
+        return ERR_NO_MEMORY;
+    (void)madvise(tables, tables_size, MADV_DONTFORK);
+    (void)madvise(tables, tables_size, MADV_NOHUGEPAGE);
+    place_start(tables);
+    pending_start();
+    replica_start();
+    int error = frames_start();
+    if (error != VM_OK)
+        munmap(tables, tables_size);
+    return error;
+}
+
+static void stop_places(void)
+{
+    frames_stop();
+    munmap(tables, tables_size);
+}
+
+/* ---- the core ----------------------------------------------------------------------------------- */
+
+#define KERNEL_BASE ((addr_t)0xffffff8000000000)
+
+static int start_core(const struct quire_options *options)
+{
+    kernel_args ka = {.physical_memory_ranges = 1,
+                      .physical_memory_range = {{physical_of(0), process.frames * VM_PAGE_SIZE}},
+                      .format = &vm_tmap_x86_64,
+                      .kernel_base = KERNEL_BASE,
+                      .kernel_size = UNIT_SIZE,
+                      .kernel_alloc_base = KERNEL_BASE,
+                      .user_base = process.base,
+                      .user_size = process.size,
+                      .num_cpus = 1,
+                      .overcommit = options->overcommit,
+                      .policy = options->policy,
+                      .page_daemons = options->daemons,
+                      .frames = &frame_hooks};
+    int error = vm_init(&ka);
+    if (error == VM_OK)
+        error = vm_init_postsem(&ka);
+    if (error == VM_OK)
+        error = vm_init_postthread(&ka);
+    if (error != VM_OK)
+        return error;
+    process.aid = vm_create_aspace("process", process.base, process.size, false);
+    if (process.aid < 0)
+        return (int)process.aid;
+    process.aspace = vm_get_aspace_by_id(process.aid);
+    (void)vm_enter_aspace(process.aspace, 0);
+    return VM_OK;
+}
+
+/* Whether everything was given back. */
+static bool stop_core(void)
+{
+    struct vm_leftovers left;
+    if (process.aspace) {
+        vm_leave_aspace(process.aspace, 0);
+        vm_put_aspace(process.aspace);
+        (void)vm_delete_aspace(process.aid);
+        process.aspace = NULL;
+    }
+    vm_shutdown(&left);
+    return left.aspaces + left.regions + left.caches + left.pages + left.metadata_bytes +
+                   left.threads + left.swap_slots ==
+               0 &&
+           left.committed == 0;
+}
+
+/* ---- start and end ------------------------------------------------------------------------------ */
+
+/* In a child there is nothing to page, and nobody who would. */
+static void forget(void)
+{
+    if (!process.running)
+        return;
+    process.running = 0;
+    uffd_close();
+}
+
+static int start_faults(void)
+{
+    return process.mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+}
+
+static int check(const struct quire_options *options)
+{
+    return options && options->budget >= SMALLEST_BUDGET &&
+                   options->daemons <= VM_MAX_PAGE_DAEMONS && options->handlers <= MOST_HANDLERS &&
+                   (unsigned)options->mode <= QUIRE_MODE_HANDLER
+               ? VM_OK
+               : ERR_INVALID_ARGS;
+}
+
+/* What was started goes in the opposite order; `steps` are how far it came. */
+static bool undo(unsigned steps)
+{
+    bool clean = true;
+    if (steps > 5)
+        process.mode == QUIRE_MODE_HANDLER ? handler_stop() : signal_stop();
+    if (steps > 4)
+        clean = stop_core();
+    if (steps > 3)
+        stop_places();
+    if (steps > 2)
+        dirty_stop();
+    if (steps > 1)
+        regions_stop();
+    if (steps > 0)
+        munmap(range, range_size);
+    uffd_close();
+    return clean;
+}
+
+static int start(const struct quire_options *options)
+{
+    unsigned steps = 0;
+    int error = uffd_open(process.mode, &why);
+    if (error == VM_OK && (error = reserve_range()) == VM_OK)
+        steps = 1;
+    if (steps == 1 && (error = regions_start()) == VM_OK)
+        steps = 2;
+    if (steps == 2 && (error = dirty_start()) == VM_OK)
+        steps = 3;
+    if (steps == 3 && (error = start_places()) == VM_OK)
+        steps = 4;
+    if (steps == 4) {
+        steps = 5;
+        error = start_core(options);
+    }
+    if (error == VM_OK)
+        error = start_faults();
+    if (error != VM_OK)
+        (void)undo(steps);
+    return error;
+}
+
+int quire_start(const struct quire_options *options)
+{
+    int error = check(options);
+    if (error != VM_OK || process.running)
+        return ERR_INVALID_ARGS;
+    process.mode = options->mode == QUIRE_MODE_AUTO ? QUIRE_MODE_SIGNAL : options->mode;
+    process.handlers = options->handlers ? options->handlers : 2;
+    process.budget = options->budget;
+    process.aspace = NULL;
+    *store_figures() = (struct store_figures){0};
+    error = divide_budget(options->budget);
+    if (error == VM_OK)
+        error = start(options);
+    if (error != VM_OK)
+        return error;
+    if (!forks_are_watched)
+        pthread_atfork(NULL, NULL, forget);
+    forks_are_watched = true;
+    __atomic_store_n(&process.running, 1, __ATOMIC_RELEASE);
+    return VM_OK;
+}
+
+static void delete (struct region *region, void *error)
+{
+    int result = region_delete(region);
+    if (*(int *)error == VM_OK)
+        *(int *)error = result;
+}
+
+int quire_stop(void)
+{
+    struct call call;
+    int error = call_begin_with_regions(&call), lost = VM_OK;
+    if (error != VM_OK)
+        return error;
+    regions_each(delete, &lost);
+    __atomic_store_n(&process.running, 0, __ATOMIC_RELEASE);
+    error = undo(6) ? lost : ERR_VM_GENERAL;
+    return call_end_with_regions(&call, error);
+}
+
+const char *quire_why(void)
+{
+    return why;
+}
+
+enum quire_mode quire_mode(void)
+{
+    return process.mode;
+}
+
+int quire_add_swap(vm_store *store, size_t pages, const char *name)
+{
+    struct call call;
+    struct quire_policy policy = {0};
+    int error = call_begin(&call);
+    if (error != VM_OK)
+        return error;
+    if (!store || !store->ops || !store->ops->read || !store->ops->write || !store->ops->destroy)
+        return call_end(&call, ERR_INVALID_ARGS);
+    vm_store *wrapped = store_wrap(store, &policy);
+    error = wrapped ? vm_swap_add(wrapped, pages, name) : ERR_NO_MEMORY;
+    if (error != VM_OK && wrapped)
+        store_unwrap(wrapped);
+    return call_end(&call, error);
+}
+
+int quire_get_info(struct quire_info *info)
+{
+    struct call call;
+    int error = call_begin(&call);
+    if (error != VM_OK)
+        return error;
+    if (!info)
+        return call_end(&call, ERR_INVALID_ARGS);
+    const struct store_figures *stores = store_figures();
+    vm_info core;
+    vm_get_info(&core);
+    *info = (struct quire_info){.mode = process.mode,
+                                .budget = process.budget,
+                                .frames = process.frames,
+                                .free_frames = core.free_pages + core.clear_pages,
+                                .regions = core.regions,
+                                .modified = core.modified_pages + core.modified_temporary_pages,
+                                .wired = core.wired_pages,
+                                .faults = core.page_faults,
+                                .read = core.page_ins,
+                                .written = core.page_outs + core.swap_outs,
+                                .evicted = core.evictions,
+                                .copied = core.copies,
+                                .poisoned = stores->poisoned,
+                                .read_errors = stores->read_errors,
+                                .write_errors = stores->write_errors};
+    return call_end(&call, VM_OK);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* What quire.h does with parts of regions. */
+#include "regions.h"
+
+#include <sys/mman.h>
+
+struct range {
+    struct region *region;
+    addr_t first, size; /* of whole pages */
+};
+
+static int find(const void *address, size_t size, struct range *range)
+{
+    addr_t at = (addr_t)address;
+    if (size == 0)
+        return ERR_INVALID_ARGS;
+    range->region = region_of(at);
+    if (!range->region || size > range->region->size - (at - range->region->base))
+        return ERR_VM_INVALID_REGION;
+    range->first = at & ~VM_PAGE_MASK;
+    range->size = ((at & VM_PAGE_MASK) + size + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    return VM_OK;
+}
+
+/* Regions don't go while a call is at one: the program may not unmap what it uses. */
+static int begin(struct call *call, const void *address, size_t size, struct range *range)
+{
+    int error = call_begin(call);
+    if (error != VM_OK)
+        return error;
+    error = find(address, size, range);
+    return error == VM_OK ? VM_OK : call_end(call, error);
+}
+
+int quire_protect(void *address, size_t size, bool writable)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    if (writable && range.region->read_only)
+        return call_end(&call, ERR_PERMISSION_DENIED);
+    error = vm_protect_range(process.aid, range.first, range.size, writable ? LOCK_RW : LOCK_RO);
+    if (error == VM_OK &&
+        mprotect((void *)range.first, range.size, PROT_READ | (writable ? PROT_WRITE : 0)) != 0)
+        error = ERR_NO_MEMORY;
+    return call_end(&call, error);
+}
+
+int quire_populate(void *address, size_t size, bool write)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    for (addr_t at = 0; at < range.size && error == VM_OK; at += VM_PAGE_SIZE)
+        error = fault_resolve(range.first + at, write ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    return call_end(&call, error);
+}
+
+static int advise(void *address, size_t size, int advice)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    error = vm_advise_range(process.aid, range.first, range.size, advice);
+    return call_end(&call, error);
+}
+
+int quire_prefetch(void *address, size_t size)
+{
+    return advise(address, size, VM_ADVICE_WILL_NEED);
+}
+
+int quire_evict(void *address, size_t size)
+{
+    return advise(address, size, VM_ADVICE_PAGEOUT);
+}
+
+int quire_advise(void *address, size_t size, int advice)
+{
+    return advise(address, size, advice);
+}
+
+int quire_pin(void *address, size_t size)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    error = vm_wire_range(process.aid, range.first, range.size);
+    for (addr_t at = 0; at < range.size && error == VM_OK; at += VM_PAGE_SIZE)
+        error = fault_resolve(range.first + at,
+                              range.region->read_only ? VM_ACCESS_READ : VM_ACCESS_WRITE);
+    return call_end(&call, error);
+}
+
+int quire_unpin(void *address, size_t size)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    error = vm_unwire_range(process.aid, range.first, range.size);
+    return call_end(&call, error);
+}
+
+int quire_flush(void *address, size_t size)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    if (range.region->writes_store) {
+        vm_region_info info;
+        error = vm_get_region_info(range.region->id, &info);
+        off_t first = info.cache_offset + (off_t)(range.first - range.region->base);
+        if (error == VM_OK)
+            error = vm_cache_sync(range.region->cache, first, first + (off_t)range.size - 1);
+    }
+    return call_end(&call, error);
+}
+
+int quire_changed(void *address, size_t size, unsigned char *changed)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, size, &range);
+    if (error != VM_OK)
+        return error;
+    if (!changed)
+        return call_end(&call, ERR_INVALID_ARGS);
+    for (addr_t at = 0; at < range.size; at += VM_PAGE_SIZE)
+        changed[at / VM_PAGE_SIZE] = flush_changed(range.first + at);
+    return call_end(&call, VM_OK);
+}
+
+int quire_set_limit(void *address, size_t limit)
+{
+    struct call call;
+    struct range range;
+    int error = begin(&call, address, 1, &range);
+    if (error != VM_OK)
+        return error;
+    if (limit != 0 && limit < 64 * VM_PAGE_SIZE)
+        return call_end(&call, ERR_INVALID_ARGS);
+    __atomic_store_n(&range.region->limit, limit / VM_PAGE_SIZE, __ATOMIC_RELAXED);
+    __atomic_store_n(&range.region->brought, limit / VM_PAGE_SIZE, __ATOMIC_RELAXED);
+    return call_end(&call, VM_OK);
+}

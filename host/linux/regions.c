@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "regions.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+static struct region **units;
+static uint32_t regions_lock;
+
+static size_t size_of_units(void)
+{
+    return process.size / UNIT_SIZE * sizeof *units;
+}
+
+int regions_start(void)
+{
+    regions_lock = 0;
+    units = mmap(NULL, size_of_units(), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (units == MAP_FAILED)
+        return ERR_NO_MEMORY;
+    (void)madvise(units, size_of_units(), MADV_NOHUGEPAGE);
+    (void)madvise(units, size_of_units(), MADV_DONTFORK);
+    return VM_OK;
+}
+
+void regions_stop(void)
+{
+    munmap(units, size_of_units());
+}
+
+static struct region **unit_of(addr_t address)
+{
+    return &units[(address - process.base) / UNIT_SIZE];
+}
+
+struct region *region_of(addr_t address)
+{
+    if (!is_regions(address))
+        return NULL;
+    struct region *region = __atomic_load_n(unit_of(address), __ATOMIC_ACQUIRE);
+    return region && address - region->base < region->size ? region : NULL;
+}
+
+static void set_units(const struct region *region, struct region *value)
+{
+    for (addr_t at = 0; at < region->size; at += UNIT_SIZE)
+        __atomic_store_n(unit_of(region->base + at), value, __ATOMIC_RELEASE);
+}
+
+void region_insert(struct region *region)
+{
+    set_units(region, region);
+}
+
+void region_remove(struct region *region)
+{
+    set_units(region, NULL);
+}
+
+void regions_each(void (*visit)(struct region *region, void *argument), void *argument)
+{
+    addr_t cookie = process.base;
+    vm_region_info info;
+    while (vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK) {
+        struct region *region = region_of(info.base);
+        if (region && region->base == info.base)
+            visit(region, argument);
+    }
+}
+
+/* ---- in Linux's address space ------------------------------------------------------------------- */
+
+int region_find_place(addr_t size, addr_t *base)
+{
+    addr_t whole = (size + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
+    if (whole < size || whole > process.size)
+        return ERR_VM_NO_REGION_SLOT;
+    return vm_find_hole(process.aid, whole, UNIT_SIZE, process.base, process.base + process.size,
+                        base);
+}
+
+/* A fresh part of the range, of no rights, which no child of fork gets. */
+static int hide(addr_t base, addr_t size)
+{
+    void *at = mmap((void *)base, size, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (at == MAP_FAILED || madvise(at, size, MADV_DONTFORK) != 0)
+        return ERR_NO_MEMORY;
+    return VM_OK;
+}
+
+int region_show(addr_t base, addr_t size, bool read_only)
+{
+    void *at = (void *)base;
+    (void)madvise(at, size, MADV_NOHUGEPAGE);
+    int error = uffd_register(base, size);
+    if (error == VM_OK && mprotect(at, size, PROT_READ | (read_only ? 0 : PROT_WRITE)) != 0)
+        error = ERR_NO_MEMORY;
+    if (error != VM_OK)
+        (void)hide(base, size);
+    return error;
+}
+
+int region_delete(struct region *region)
+{
+    addr_t base = region->base, size = region->size;
+    int error = region->writes_store ? vm_cache_sync(region->cache, 0, INT64_MAX) : VM_OK;
+    region_remove(region);
+    int deleted = vm_delete_region(process.aid, region->id);
+    if (deleted != VM_OK)
+        panic("a region that isn't there is deleted", deleted);
+    settle(base, base + (size - 1));
+    dirty_forget(base, size);
+    if (hide(base, size) != VM_OK)
+        panic("no memory to unmap at", (long)base);
+    if (region->cache)
+        vm_put_cache(region->cache);
+    vm_meta_free(region, sizeof *region);
+    return error;
+}
+
+/* ---- faults ------------------------------------------------------------------------------------- */
+
+#define CLUSTER (16 * VM_PAGE_SIZE)
+
+static bool is_resident(addr_t address)
+{
+    uint8_t resident = 1;
+    return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) != VM_OK || resident;
+}
+
+/* The granule's clusters, but for the one of the address. No more of it than memory has room for. */
+static void read_granule(const struct region *region, addr_t address)
+{
+    addr_t size = region->granule, most = process.frames / 8 * VM_PAGE_SIZE;
+    while (size > most)
+        size /= 2;
+    addr_t at = address & ~(size - 1), end = at + size;
+    if (end > region->base + region->size)
+        end = region->base + region->size;
+    for (; at < end; at += CLUSTER)
+        if (at != (address & ~(CLUSTER - 1)) && !is_resident(at))
+            (void)vm_fault_aspace(process.aid, at, VM_ACCESS_READ | VM_ACCESS_USER);
+}
+
+/* Whether somebody was just before this page; where he would be next is noted. No lock: it is a guess. */
+static bool is_expected(struct region *region, addr_t address)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (region->expected[i] == address) {
+            region->expected[i] = (address & ~(CLUSTER - 1)) + CLUSTER;
+            return true;
+        }
+    region->expected[region->next_expected++ % 4] = address + VM_PAGE_SIZE;
+    return false;
+}
+
+unsigned region_before_fault(struct region *region, addr_t address)
+{
+    if (region->granule == 0)
+        return is_expected(region, address) ? VM_ACCESS_CLUSTER : 0;
+    if (region->granule > CLUSTER && !is_resident(address))
+        read_granule(region, address);
+    return 0;
+}
+
+#define CHUNK 64
+
+/* Pages go, chunk by chunk in the order of addresses, once round at most. */
+static void evict_over(struct region *region, size_t pages)
+{
+    uint8_t resident[CHUNK];
+    size_t freed = 0;
+    for (addr_t passed = 0; passed < region->size && freed < pages;) {
+        addr_t at = region->base + region->hand, left = region->size - region->hand;
+        addr_t size = left < CHUNK * VM_PAGE_SIZE ? left : CHUNK * VM_PAGE_SIZE;
+        size_t here = 0;
+        if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
+            for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
+                here += resident[i];
+        if (here > 0)
+            (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
+        freed += here;
+        passed += size;
+        region->hand = size == left ? 0 : region->hand + size;
+    }
+}
+
+static void keep_limit(struct region *region, size_t limit)
+{
+    vm_region_info info;
+    if (vm_get_region_info(region->id, &info) != VM_OK)
+        return;
+    size_t keep = limit - limit / 8, now = info.resident_pages;
+    if (now > keep)
+        evict_over(region, now - keep);
+    region->resident = now < keep ? now : keep;
+    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
+}
+
+/* A fault brings a cluster at most, or a granule. */
+static void count_for_limit(struct region *region, size_t limit)
+{
+    size_t most = (region->granule > CLUSTER ? region->granule : CLUSTER) / VM_PAGE_SIZE;
+    if (region->granule == VM_PAGE_SIZE)
+        most = 1;
+    size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
+    if (region->resident + brought + most <= limit || !try_lock(&region->limit_lock))
+        return;
+    keep_limit(region, limit);
+    unlock(&region->limit_lock);
+}
+
+void region_after_fault(struct region *region, addr_t address, unsigned access)
+{
+    size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
+    if (limit != 0)
+        count_for_limit(region, limit);
+    if (region->granule != VM_PAGE_SIZE && !(access & VM_ACCESS_WRITE))
+        fill_around(address, region->base, region->base + region->size);
+}
+
+/* ---- calls -------------------------------------------------------------------------------------- */
+
+int call_begin(struct call *call)
+{
+    sigset_t all;
+    if (!__atomic_load_n(&process.running, __ATOMIC_ACQUIRE))
+        return ERR_UNSUPPORTED;
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGSEGV);
+    pthread_sigmask(SIG_SETMASK, &all, &call->before);
+    return VM_OK;
+}
+
+int call_end(struct call *call, int result)
+{
+    pthread_sigmask(SIG_SETMASK, &call->before, NULL);
+    return result;
+}
+
+int call_begin_with_regions(struct call *call)
+{
+    int error = call_begin(call);
+    if (error == VM_OK)
+        lock(&regions_lock);
+    return error;
+}
+
+int call_end_with_regions(struct call *call, int result)
+{
+    unlock(&regions_lock);
+    return call_end(call, result);
+}

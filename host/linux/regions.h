@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The regions of quire.h: what Linux and the core know of each, and how one is found by an address. */
+#ifndef QUIRE_LINUX_REGIONS_H
+#define QUIRE_LINUX_REGIONS_H
+
+#include "linux.h"
+
+#include <signal.h>
+
+/* Each region begins a unit of its own, so the unit of an address says the region. */
+#define UNIT_SIZE ((addr_t)2 << 20)
+
+struct region {
+    addr_t base, size; /* size: of whole pages */
+    region_id id;
+    vm_store *store;     /* wrapped; NULL: memory */
+    vm_cache_ref *cache; /* of it, with a reference */
+    size_t granule;      /* in bytes; 0: by the pattern of faults */
+    addr_t expected[4];  /* where faults that come in sequence would go on */
+    uint32_t next_expected;
+    size_t limit; /* in pages; 0: none */
+    uint32_t limit_lock;
+    size_t brought; /* pages that came since `resident` was counted; atomic */
+    size_t resident;
+    addr_t hand; /* where eviction for the limit goes on */
+    bool read_only, writes_store;
+};
+
+int regions_start(void);
+void regions_stop(void);
+/* Of any address in the range of regions; NULL. No lock: it is the caller's that it stays. */
+struct region *region_of(addr_t address);
+/* Calls `visit` for each, in the order of addresses; `visit` may remove it. => regions locked */
+void regions_each(void (*visit)(struct region *region, void *argument), void *argument);
+/* => regions locked */
+void region_insert(struct region *region);
+void region_remove(struct region *region);
+/* => regions locked. Deletes the region with what belongs to it; the error of its last write. */
+int region_delete(struct region *region);
+/* A place of the size for a new region; shows it, once the core has the region. => regions locked */
+int region_find_place(addr_t size, addr_t *base);
+int region_show(addr_t base, addr_t size, bool read_only);
+
+/* What a fault in the region does before and after the core's. The first gives what is added to its access. */
+unsigned region_before_fault(struct region *region, addr_t address);
+void region_after_fault(struct region *region, addr_t address, unsigned access);
+
+/* A call of quire.h, from here to there: ERR_UNSUPPORTED where Quire doesn't run in this process. Signals that
+ * a handler could take are held back: a handler may use a region, and this thread may have locks. */
+struct call {
+    sigset_t before;
+};
+int call_begin(struct call *call);
+int call_begin_with_regions(struct call *call); /* and the regions locked */
+int call_end(struct call *call, int result);
+int call_end_with_regions(struct call *call, int result);
+
+#endif

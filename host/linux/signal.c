@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults as SIGBUS in the thread that faults. What isn't Quire's goes to whoever had SIGBUS before.
+ *
+ * The handler may be interrupted by nothing but another SIGBUS: of a store's, which may use regions itself. */
+#include "linux.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+static struct sigaction before;
+
+static bool is_write(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return context->uc_mcontext.gregs[REG_ERR] & 2;
+#else
+#error "how does this architecture say that a fault was a write?"
+#endif
+}
+
+/* By kill(2) and its like, rather than by an access. */
+static bool was_sent(const siginfo_t *info)
+{
+    return info->si_code <= 0;
+}
+
+/* The instruction faults again, or the signal is sent again, with nobody to take it. */
+static void end_by_default(int number, const siginfo_t *info)
+{
+    struct sigaction none = {.sa_handler = SIG_DFL};
+    sigset_t only;
+    sigaction(number, &none, NULL);
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+    if (was_sent(info))
+        (void)raise(number);
+}
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    if (before.sa_flags & SA_SIGINFO)
+        before.sa_sigaction(number, info, context);
+    else if (before.sa_handler == SIG_DFL ||
+             (before.sa_handler == SIG_IGN && !was_sent(info))) /* as Linux does with faults */
+        end_by_default(number, info);
+    else if (before.sa_handler != SIG_IGN)
+        before.sa_handler(number);
+}
+
+static void handle(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    addr_t address = (addr_t)info->si_addr;
+    if (was_sent(info) || !is_regions(address) ||
+        !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
+        fault_resolve(address, is_write(context) ? VM_ACCESS_WRITE : VM_ACCESS_READ) != VM_OK)
+        pass_on(number, info, context);
+    errno = saved;
+}
+
+int signal_start(void)
+{
+    struct sigaction mine = {.sa_sigaction = handle,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART},
+                     old;
+    sigfillset(&mine.sa_mask);
+    sigdelset(&mine.sa_mask, SIGBUS);
+    sigdelset(&mine.sa_mask, SIGSEGV);
+    if (sigaction(SIGBUS, &mine, &old) != 0)
+        return ERR_UNSUPPORTED;
+    if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != handle) /* of a parent's Quire */
+        before = old;
+    return VM_OK;
+}
+
+void signal_stop(void)
+{
+    sigaction(SIGBUS, &before, NULL);
+}

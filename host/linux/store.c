@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* A store around the program's: frames are pinned while it has them, and errors of reading are dealt with as
+ * the region's policy says. */
+#include "linux.h"
+
+#include <string.h>
+#include <time.h>
+
+struct wrapper {
+    vm_store store;
+    struct vm_store_ops ops; /* what the program's store lacks is NULL here, too */
+    vm_store *of;
+    struct quire_policy policy;
+    bool keep; /* `of` is the caller's again */
+};
+
+static struct store_figures figures;
+
+struct store_figures *store_figures(void)
+{
+    return &figures;
+}
+
+static struct wrapper *wrapper_of(vm_store *store)
+{
+    return store->data;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+static int read_once(struct wrapper *w, off_t offset, const addr_t *frames, size_t count,
+                     size_t *done)
+{
+    *done = 0;
+    int error = w->of->ops->read(w->of, offset, frames, count, done);
+    if (error != VM_OK)
+        __atomic_fetch_add(&figures.read_errors, 1, __ATOMIC_RELAXED);
+    return error;
+}
+
+static void rest(const struct quire_policy *policy)
+{
+    struct timespec pause = {policy->pause_ms / 1000, policy->pause_ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+static enum quire_on_error decide(const struct quire_policy *policy, off_t offset, int error,
+                                  unsigned tries)
+{
+    if (policy->on_error == QUIRE_ON_ERROR_ASK)
+        return policy->ask(policy->argument, offset, error);
+    if (policy->on_error == QUIRE_ON_ERROR_RETRY && tries >= policy->retries)
+        return QUIRE_ON_ERROR_SIGNAL;
+    return policy->on_error;
+}
+
+static int read_page(struct wrapper *w, off_t offset, const addr_t *frame)
+{
+    size_t done;
+    int error;
+    for (unsigned tries = 0; (error = read_once(w, offset, frame, 1, &done)) != VM_OK; tries++) {
+        enum quire_on_error action = decide(&w->policy, offset, error, tries);
+        if (action == QUIRE_ON_ERROR_SIGNAL)
+            return error;
+        if (action == QUIRE_ON_ERROR_POISON) {
+            __atomic_fetch_add(&figures.poisoned, 1, __ATOMIC_RELAXED);
+            done = 0;
+            break;
+        }
+        rest(&w->policy);
+    }
+    memset((char *)host_frame_ptr(*frame) + done, 0, VM_PAGE_SIZE - done);
+    return VM_OK;
+}
+
+/* What can't be read at once is tried page by page. */
+static int wrapper_read(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                        size_t *done)
+{
+    struct wrapper *w = wrapper_of(store);
+    int error = read_once(w, offset, frames, count, done);
+    if (error == VM_OK || (w->policy.on_error == QUIRE_ON_ERROR_SIGNAL && count == 1))
+        return error;
+    for (size_t i = 0; i < count; i++) {
+        error = read_page(w, offset + (off_t)(i * VM_PAGE_SIZE), &frames[i]);
+        if (error != VM_OK)
+            return error;
+    }
+    *done = count * VM_PAGE_SIZE;
+    return VM_OK;
+}
+
+/* ---- the rest ----------------------------------------------------------------------------------- */
+
+static int wrapper_write(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                         size_t *done)
+{
+    struct wrapper *w = wrapper_of(store);
+    for (size_t i = 0; i < count; i++)
+        (void)frame_pin(frame_of(frames[i]));
+    *done = 0;
+    int error = w->of->ops->write(w->of, offset, frames, count, done);
+    for (size_t i = 0; i < count; i++)
+        frame_unpin(frame_of(frames[i]));
+    if (error != VM_OK)
+        __atomic_fetch_add(&figures.write_errors, 1, __ATOMIC_RELAXED);
+    return error;
+}
+
+static void wrapper_discard(vm_store *store, off_t offset, size_t count)
+{
+    struct wrapper *w = wrapper_of(store);
+    w->of->ops->discard(w->of, offset, count);
+}
+
+static bool wrapper_has_page(vm_store *store, off_t offset)
+{
+    struct wrapper *w = wrapper_of(store);
+    return w->of->ops->has_page(w->of, offset);
+}
+
+static off_t wrapper_size(vm_store *store)
+{
+    struct wrapper *w = wrapper_of(store);
+    return w->of->ops->size(w->of);
+}
+
+void store_unwrap(vm_store *wrapped)
+{
+    struct wrapper *w = wrapper_of(wrapped);
+    vm_meta_free(w, sizeof *w);
+}
+
+static void wrapper_destroy(vm_store *store)
+{
+    struct wrapper *w = wrapper_of(store);
+    if (!w->keep)
+        w->of->ops->destroy(w->of);
+    vm_meta_free(w, sizeof *w);
+}
+
+void store_keep(vm_store *wrapped)
+{
+    wrapper_of(wrapped)->keep = true;
+}
+
+vm_store *store_wrap(vm_store *of, const struct quire_policy *policy)
+{
+    struct wrapper *w = vm_meta_alloc(sizeof *w);
+    if (!w)
+        return NULL;
+    *w = (struct wrapper){.store = {.magic = VM_STORE_MAGIC, .ops = &w->ops, .data = w},
+                          .ops = {.destroy = wrapper_destroy,
+                                  .has_page = of->ops->has_page ? wrapper_has_page : NULL,
+                                  .read = of->ops->read ? wrapper_read : NULL,
+                                  .write = of->ops->write ? wrapper_write : NULL,
+                                  .discard = of->ops->discard ? wrapper_discard : NULL,
+                                  .size = of->ops->size ? wrapper_size : NULL},
+                          .of = of,
+                          .policy = *policy};
+    return &w->store;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Quire in a Linux process: memory that is larger than the memory it uses.
+ *
+ * Regions are addresses that hold what a store has, or memory of no store's; only as much of them is in memory
+ * as the budget allows. They are read and written as any memory; faults are Quire's. All functions but
+ * quire_start and quire_stop may be called from any thread, but not from a signal handler; they take signals
+ * back until they return. Each gives VM_OK or an error of <quire/types.h>, whose text vm_error_text has, and on
+ * an error has changed nothing, unless it says otherwise. Before quire_start, after quire_stop and in a child
+ * of fork: ERR_UNSUPPORTED.
+ *
+ * After a fork the child has no regions: an access there is SIGSEGV. The parent's stay as they are. */
+#ifndef QUIRE_QUIRE_H
+#define QUIRE_QUIRE_H
+
+#include <quire/store.h>
+#include <quire/stores.h>
+#include <quire/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- starting and ending ------------------------------------------------------------------------ */
+
+/* How a fault is taken. */
+enum quire_mode {
+    QUIRE_MODE_AUTO = 0,
+    /* By SIGBUS, in the thread that faults: the fastest. System calls get EFAULT for a page that is not in
+     * memory: see quire_populate and quire_pin. Works for any user where userfaultfd is there at all. */
+    QUIRE_MODE_SIGNAL = 1,
+    /* By threads that get messages: slower, but system calls may read and write regions. Needs root,
+     * CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd. */
+    QUIRE_MODE_HANDLER = 2,
+};
+
+struct quire_options {
+    size_t budget;        /* bytes of memory for everything, tables included; at least 1 MiB */
+    enum quire_mode mode; /* AUTO is SIGNAL */
+    unsigned
+        daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
+    unsigned handlers;              /* threads of HANDLER mode, up to 16; 0: 2 */
+    const struct vm_policy *policy; /* which page goes; NULL: CAR */
+    bool
+        overcommit; /* memory of no store's may be larger than budget and swap: then a write can find no
+                        place, and is SIGBUS */
+};
+
+/* Starts Quire in this process, once at a time; before that no thread may have regions. SIGNAL mode takes
+ * SIGBUS: what is not Quire's goes to the handler that is there now, so others are to be installed before.
+ * ERR_INVALID_ARGS; ERR_NO_MEMORY; ERR_UNSUPPORTED: this kernel doesn't let this user, quire_why() says what is
+ * missing. */
+int quire_start(const struct quire_options *options);
+/* Ends it: all regions go, as by quire_unmap, and swap stores are destroyed. No thread may use a region any
+ * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's. */
+int quire_stop(void);
+/* A sentence for the last ERR_UNSUPPORTED of quire_start. */
+const char *quire_why(void);
+enum quire_mode quire_mode(void);
+/* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
+ * It is destroyed by quire_stop. vm_swap_add has the errors. */
+int quire_add_swap(vm_store *store, size_t pages, const char *name);
+
+/* ---- regions ------------------------------------------------------------------------------------ */
+
+/* What happens when a store can't read a page: by the faulting thread, or who asks for the page. */
+enum quire_on_error {
+    QUIRE_ON_ERROR_SIGNAL = 0, /* SIGBUS at the address that was accessed */
+    QUIRE_ON_ERROR_RETRY = 1,  /* again after `pause_ms`, up to `retries` times; then SIGNAL */
+    QUIRE_ON_ERROR_POISON = 2, /* zeros instead, counted in quire_info.poisoned */
+    QUIRE_ON_ERROR_ASK = 3,    /* what `ask` says: SIGNAL, RETRY or POISON */
+};
+
+struct quire_policy {
+    enum quire_on_error on_error;
+    unsigned retries, pause_ms;
+    enum quire_on_error (*ask)(void *argument, off_t offset, int error);
+    void *argument;
+};
+
+#define QUIRE_READ_ONLY 0x1u /* writes are SIGSEGV */
+#define QUIRE_PRIVATE 0x2u   /* what is written stays in memory or swap: the store isn't written */
+
+struct quire_mapping {
+    const char *name;
+    /* Of <quire/stores.h>, or one's own. Whose it becomes, if quire_map succeeds, until quire_unmap destroys it;
+     * NULL: memory. */
+    vm_store *store;
+    size_t size;    /* of the region, in bytes */
+    off_t offset;   /* of its start in the store; page aligned */
+    unsigned flags; /* QUIRE_READ_ONLY, QUIRE_PRIVATE */
+    /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two. 0: a page, or up to 64 KiB
+     * where faults come in sequence. */
+    size_t granule;
+    size_t limit; /* bytes of it in memory, at most; 0: the budget alone limits it */
+    struct quire_policy policy;
+};
+
+/* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
+ * store with `fault`), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
+ * suffice). */
+int quire_map(const struct quire_mapping *mapping, void **address);
+/* The whole region that begins at `address` goes; what is modified is written to its store first, whose
+ * destroy is called. The error of that write, after which the region has gone all the same.
+ * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
+int quire_unmap(void *address);
+
+/* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
+ * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, and
+ * may be written, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store; ERR_NO_MEMORY,
+ * ERR_VM_WOULD_OVERCOMMIT. */
+int quire_snapshot(void *address, void **snapshot);
+
+/* ---- ranges ------------------------------------------------------------------------------------- */
+/* Any part of one region, widened to whole pages. ERR_VM_INVALID_REGION: it isn't in one. ERR_INVALID_ARGS:
+ * size 0. */
+
+/* Reading only, or writing again. ERR_PERMISSION_DENIED: it was mapped QUIRE_READ_ONLY. */
+int quire_protect(void *address, size_t size, bool writable);
+/* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
+ * written. For system calls, in SIGNAL mode. The error of the first that can't be. */
+int quire_populate(void *address, size_t size, bool write);
+/* Pages are read as far as there is room, so that a fault finds them. */
+int quire_prefetch(void *address, size_t size);
+/* Pages are in memory, shown, and stay until they are unpinned. ERR_NO_MEMORY: also if more than three
+ * quarters of the budget would be. */
+int quire_pin(void *address, size_t size);
+int quire_unpin(void *address, size_t size);
+/* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
+ * their writes are in the store, or in the next flush. */
+int quire_flush(void *address, size_t size);
+/* Pages leave memory, after they were written if they have to be. */
+int quire_evict(void *address, size_t size);
+/* VM_ADVICE_* of <quire/vm.h>. */
+int quire_advise(void *address, size_t size, int advice);
+/* For each page a byte: whether it was written since this was asked last, or since the region was mapped. */
+int quire_changed(void *address, size_t size, unsigned char *changed);
+/* The limit of a region that is mapped; 0: none. Takes effect with the faults that follow. */
+int quire_set_limit(void *address, size_t limit);
+
+/* ---- figures ------------------------------------------------------------------------------------ */
+
+struct quire_info {
+    enum quire_mode mode;
+    size_t budget, frames, free_frames; /* bytes; pages */
+    size_t regions, modified, wired;
+    uint64_t faults, read, written, evicted,
+        copied; /* pages, but for the faults, since the start */
+    uint64_t poisoned, read_errors, write_errors;
+};
+
+/* ERR_INVALID_ARGS (NULL). */
+int quire_get_info(struct quire_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

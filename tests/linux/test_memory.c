@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of no store's, in one thread: faults, eviction to swap, and what comes back. */
+#include "support.h"
+
+static void test_memory_begins_as_zeros(void)
+{
+    volatile unsigned char *at = map_memory(16);
+    for (size_t i = 0; i < 16; i++)
+        assert_true(page_is(at, i, 0));
+}
+
+static void test_memory_keeps_what_is_written(void)
+{
+    volatile unsigned char *at = map_memory(300);
+    for (size_t i = 0; i < 300; i++)
+        write_page(at, i, i + 1);
+    for (size_t i = 0; i < 300; i++)
+        assert_true(page_is(at, i, i + 1));
+}
+
+static void test_memory_may_be_read_before_it_is_written(void)
+{
+    volatile unsigned char *at = map_memory(2);
+    assert_int_equal(at[5], 0);
+    at[5] = 7;
+    assert_int_equal(at[5], 7);
+    assert_int_equal(at[PAGE], 0);
+}
+
+/* Eight times the budget, twice. */
+static void test_memory_larger_than_the_budget(void)
+{
+    size_t pages = 8 * 8 * MIB / PAGE;
+    add_swap(pages + 1000);
+    volatile unsigned char *at = map_memory(pages);
+    for (size_t i = 0; i < pages; i++)
+        write_page(at, i, i * 3 + 1);
+    for (size_t i = 0; i < pages; i++)
+        assert_true(page_is(at, i, i * 3 + 1));
+    for (size_t i = 0; i < pages; i += 3)
+        write_page(at, i, i * 5 + 1);
+    for (size_t i = 0; i < pages; i++)
+        assert_true(page_is(at, i, i % 3 == 0 ? i * 5 + 1 : i * 3 + 1));
+}
+
+static void test_memory_of_several_regions_comes_and_goes(void)
+{
+    volatile unsigned char *at[8];
+    for (int round = 0; round < 5; round++) {
+        for (size_t r = 0; r < 8; r++)
+            at[r] = map_memory(100);
+        for (size_t r = 0; r < 8; r++)
+            for (size_t i = 0; i < 100; i++)
+                write_page(at[r], i, r * 1000 + i);
+        for (size_t r = 0; r < 8; r++)
+            for (size_t i = 0; i < 100; i++)
+                assert_true(page_is(at[r], i, r * 1000 + i));
+        for (size_t r = 0; r < 8; r++)
+            OK(quire_unmap((void *)at[r]));
+    }
+    assert_int_equal(figures().regions, 0);
+}
+
+static void test_memory_beyond_budget_and_swap_is_refused(void)
+{
+    struct quire_mapping mapping = {.size = 9 * MIB};
+    void *address;
+    assert_int_equal(quire_map(&mapping, &address), ERR_VM_WOULD_OVERCOMMIT);
+    assert_int_equal(figures().regions, 0);
+}
+
+LINUX_MAIN(TEST_MODES(test_memory_begins_as_zeros, .budget = 2 * MIB),
+           TEST_MODES(test_memory_keeps_what_is_written, .budget = 8 * MIB),
+           TEST_MODES(test_memory_may_be_read_before_it_is_written, .budget = 2 * MIB),
+           TEST_MODES(test_memory_larger_than_the_budget, .budget = 8 * MIB),
+           TEST(test_memory_of_several_regions_comes_and_goes),
+           TEST(test_memory_beyond_budget_and_swap_is_refused))

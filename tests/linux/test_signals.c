@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* SIGBUS that isn't Quire's, handlers that use regions, and stores that do. */
+#include "support.h"
+
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct quire_options options = {.budget = 2 * MIB};
+
+/* An address whose access is SIGBUS, and none of Quire's. */
+static volatile unsigned char *bad_address(void)
+{
+    int fd = memfd_create("short", 0);
+    void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(fd >= 0 && at != MAP_FAILED);
+    return at;
+}
+
+static void test_foreign_sigbus_reaches_the_handler_before(void)
+{
+    volatile unsigned char *bad = bad_address(), *at = map_memory(4);
+    at[0] = 1;
+    assert_int_equal(caught_read(bad + 77), SIGBUS);
+    assert_ptr_equal(caught_at, bad + 77);
+    at[PAGE] = 2;
+    assert_int_equal(at[0] + at[PAGE], 3);
+}
+
+static volatile sig_atomic_t plain_calls;
+
+static void plain_handler(int number)
+{
+    plain_calls += number == SIGBUS;
+}
+
+static void test_sent_sigbus_reaches_a_plain_handler(void)
+{
+    struct sigaction plain = {.sa_handler = plain_handler};
+    sigaction(SIGBUS, &plain, NULL);
+    OK(quire_start(&options));
+    assert_int_equal(raise(SIGBUS), 0);
+    assert_int_equal(plain_calls, 1);
+    OK(quire_stop());
+    struct sigaction now;
+    sigaction(SIGBUS, NULL, &now);
+    assert_true(now.sa_handler == plain_handler);
+}
+
+/* How a process ends that had this disposition before Quire, and then does something. */
+static int end_of(void (*disposition)(int), void (*function)(void))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGBUS, disposition);
+        if (quire_start(&options) != VM_OK)
+            _exit(3);
+        function();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void access_bad(void)
+{
+    (void)*bad_address();
+}
+
+static void send(void)
+{
+    (void)raise(SIGBUS);
+}
+
+static void test_default_disposition_ends_the_process(void)
+{
+    int status = end_of(SIG_DFL, access_bad);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+    status = end_of(SIG_DFL, send);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+}
+
+static void test_ignored_disposition_ignores_what_is_sent(void)
+{
+    int status = end_of(SIG_IGN, access_bad);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+    status = end_of(SIG_IGN, send);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void fault_often(volatile unsigned char *at, size_t pages)
+{
+    for (size_t i = 0; i < pages; i++) {
+        errno = 33;
+        at[i * PAGE] = 5;
+        assert_int_equal(errno, 33);
+    }
+}
+
+static void test_faults_leave_errno(void)
+{
+    add_swap(3000);
+    fault_often(map_memory(2000), 2000);
+}
+
+static void test_faults_run_on_the_alternate_stack(void)
+{
+    static unsigned char stack[64 * 1024];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    memset(stack, 0xee, sizeof stack);
+    assert_int_equal(sigaltstack(&alternate, NULL), 0);
+    fault_often(map_memory(4), 4);
+    size_t untouched = 0;
+    while (untouched < sizeof stack && stack[untouched] == 0xee)
+        untouched++;
+    assert_true(untouched < sizeof stack && untouched > 32 * 1024);
+}
+
+/* A store whose bytes are in a region: its read faults in the handler of another fault. */
+static volatile unsigned char *inner;
+
+static int read_inner(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                      size_t *done)
+{
+    (void)store;
+    for (size_t i = 0; i < count; i++)
+        memcpy(host_frame_ptr(frames[i]), (const void *)(inner + offset + (off_t)(i * PAGE)), PAGE);
+    *done = count * PAGE;
+    return VM_OK;
+}
+
+static bool has_inner(vm_store *store, off_t offset)
+{
+    (void)store, (void)offset;
+    return true;
+}
+
+static void nothing(vm_store *store)
+{
+    (void)store;
+}
+
+static void test_store_may_use_regions(void)
+{
+    static const struct vm_store_ops ops = {
+        .destroy = nothing, .has_page = has_inner, .read = read_inner};
+    static vm_store nested = {.ops = &ops};
+    struct test_store *store = store_create(2000);
+    inner = map_store(store, 0);
+    struct quire_mapping mapping = {
+        .store = &nested, .size = 2000 * PAGE, .flags = QUIRE_READ_ONLY, .granule = PAGE};
+    void *outer;
+    OK(quire_map(&mapping, &outer));
+    for (size_t i = 0; i < 2000; i += 3)
+        assert_true(page_is(outer, i, i + 1));
+}
+
+/* A timer's handler that uses a region, while the program calls Quire and faults. */
+static volatile unsigned char *ticked;
+static volatile sig_atomic_t ticks;
+
+static void on_tick(int number)
+{
+    (void)number;
+    for (size_t i = 0; i < 5; i++)
+        ticked[(size_t)(ticks * 5 + (int)i) % 1000 * PAGE]++;
+    ticks = ticks + 1;
+}
+
+static void test_handlers_may_use_regions(void)
+{
+    struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+    struct sigaction tick = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    struct test_store *store = store_create(1000);
+    add_swap(3000);
+    ticked = map_memory(1000);
+    volatile unsigned char *at = map_store(store, 0);
+    sigaction(SIGALRM, &tick, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int round = 0; ticks < 300 && round < 100000; round++) {
+        at[(size_t)(round * 7 % 1000) * PAGE] = 1;
+        OK(quire_evict((void *)(at + (size_t)(round % 900) * PAGE), 50 * PAGE));
+        if (round % 50 == 0)
+            OK(quire_flush((void *)at, 1000 * PAGE));
+        void *copy;
+        OK(quire_snapshot((void *)ticked, &copy));
+        OK(quire_unmap(copy));
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    assert_true(ticks >= 300);
+    size_t sum = 0;
+    for (size_t i = 0; i < 1000; i++)
+        sum += ticked[i * PAGE];
+    assert_int_equal(sum, (size_t)ticks * 5);
+}
+
+LINUX_MAIN(TEST_MODES(test_foreign_sigbus_reaches_the_handler_before, .budget = 2 * MIB),
+           TEST_WITH(test_sent_sigbus_reaches_a_plain_handler, .budget = 0),
+           TEST_WITH(test_default_disposition_ends_the_process, .budget = 0),
+           TEST_WITH(test_ignored_disposition_ignores_what_is_sent, .budget = 0),
+           TEST_WITH(test_faults_leave_errno, .budget = 2 * MIB),
+           TEST_WITH(test_faults_run_on_the_alternate_stack, .budget = 2 * MIB),
+           TEST_MODES(test_store_may_use_regions, .budget = 2 * MIB, .handlers = 4),
+           TEST_MODES(test_handlers_may_use_regions, .budget = 2 * MIB))

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Regions over stores: what is read, written back, kept private, refused, and what errors do. */
+#include "support.h"
+
+static void test_store_is_read(void)
+{
+    struct test_store *store = store_create(2000);
+    volatile unsigned char *at = map_store(store, 0);
+    for (size_t i = 0; i < 2000; i += 7)
+        assert_true(page_is(at, i, i + 1));
+}
+
+static void test_store_gets_what_evicted_pages_held(void)
+{
+    struct test_store *store = store_create(8000);
+    volatile unsigned char *at = map_store(store, 0);
+    for (size_t i = 0; i < 8000; i++)
+        write_page(at, i, i + 100);
+    for (size_t i = 0; i < 8000; i++)
+        assert_true(page_is(at, i, i + 100));
+    assert_true(store->writes > 5000);
+    OK(quire_unmap((void *)at));
+    for (size_t i = 0; i < 8000; i++)
+        assert_true(page_is(store->bytes, i, i + 100));
+    assert_int_equal(store->destroyed, 1);
+}
+
+static void test_flush_writes_what_is_modified_and_no_more(void)
+{
+    struct test_store *store = store_create(100);
+    volatile unsigned char *at = map_store(store, 0);
+    write_page(at, 3, 70);
+    write_page(at, 50, 71);
+    OK(quire_flush((void *)at, 100 * PAGE));
+    assert_int_equal(store->writes, 2);
+    assert_true(page_is(store->bytes, 3, 70) && page_is(store->bytes, 50, 71));
+    OK(quire_flush((void *)at, 100 * PAGE));
+    assert_int_equal(store->writes, 2);
+    write_page(at, 3, 72); /* after a flush a write is seen again */
+    OK(quire_flush((void *)(at + 3 * PAGE), PAGE));
+    assert_true(page_is(store->bytes, 3, 72));
+}
+
+static void test_private_region_leaves_the_store(void)
+{
+    struct test_store *store = store_create(3000);
+    add_swap(4000);
+    volatile unsigned char *at = map_store(store, QUIRE_PRIVATE);
+    for (size_t i = 0; i < 3000; i++)
+        at[i * PAGE] = 200;
+    for (size_t i = 0; i < 3000; i++) {
+        assert_int_equal(at[i * PAGE], 200);
+        assert_int_equal(at[i * PAGE + 9], (unsigned char)((i + 1) >> 8));
+    }
+    OK(quire_unmap((void *)at));
+    assert_int_equal(store->writes, 0);
+    for (size_t i = 0; i < 3000; i++)
+        assert_true(page_is(store->bytes, i, i + 1));
+}
+
+static void test_read_only_region_refuses_writes(void)
+{
+    struct test_store *store = store_create(4);
+    volatile unsigned char *at = map_store(store, QUIRE_READ_ONLY);
+    assert_int_equal(caught_write(at + PAGE), SIGSEGV);
+    assert_ptr_equal(caught_at, at + PAGE);
+    assert_true(page_is(at, 1, 2));
+    assert_int_equal(quire_protect((void *)at, PAGE, true), ERR_PERMISSION_DENIED);
+}
+
+static void test_store_that_is_shorter_than_its_region(void)
+{
+    struct test_store *store = store_create(4);
+    struct quire_mapping mapping = {.store = &store->store, .size = 6 * PAGE, .granule = PAGE};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    assert_true(page_is(address, 3, 4));
+    assert_int_equal(caught_read((char *)address + 4 * PAGE + 8), SIGBUS);
+    assert_int_equal(caught_read((char *)address + 5 * PAGE), SIGBUS);
+}
+
+static void test_error_of_a_read_is_sigbus_there(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    store->bad_page = 5;
+    assert_true(page_is(at, 4, 5));
+    assert_int_equal(caught_read(at + 5 * PAGE + 123), SIGBUS);
+    assert_ptr_equal((size_t)caught_at / PAGE, (size_t)at / PAGE + 5);
+    assert_true(page_is(at, 6, 7));
+    assert_true(figures().read_errors > 0);
+}
+
+static void test_error_of_a_read_ends_with_the_error(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    store->bad_page = 5;
+    assert_int_equal(quire_populate((void *)(at + 5 * PAGE), PAGE, false), ERR_IO);
+    assert_int_equal(caught_read(at + 5 * PAGE), SIGBUS);
+    store->bad_page = -1;
+    OK(quire_populate((void *)(at + 5 * PAGE), PAGE, false));
+    assert_true(page_is(at, 5, 6));
+}
+
+static volatile unsigned char *map_policy(struct test_store *store, struct quire_policy policy)
+{
+    struct quire_mapping mapping = {
+        .store = &store->store, .size = store->pages * PAGE, .granule = PAGE, .policy = policy};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    return address;
+}
+
+static void test_policy_retry(void)
+{
+    struct test_store *store = store_create(10);
+    struct quire_policy policy = {.on_error = QUIRE_ON_ERROR_RETRY, .retries = 5, .pause_ms = 1};
+    volatile unsigned char *at = map_policy(store, policy);
+    store->fail_reads = 3;
+    assert_true(page_is(at, 2, 3));
+    store->bad_page = 4;
+    assert_int_equal(caught_read(at + 4 * PAGE), SIGBUS);
+}
+
+static void test_policy_poison(void)
+{
+    struct test_store *store = store_create(10);
+    struct quire_policy policy = {.on_error = QUIRE_ON_ERROR_POISON};
+    volatile unsigned char *at = map_policy(store, policy);
+    store->bad_page = 4;
+    assert_true(page_is(at, 4, 0));
+    assert_true(page_is(at, 5, 6));
+    assert_int_equal(figures().poisoned, 1);
+}
+
+static struct {
+    unsigned calls;
+    off_t offset;
+    int error;
+} asked;
+
+static enum quire_on_error ask(void *argument, off_t offset, int error)
+{
+    assert_ptr_equal(argument, &asked);
+    asked.calls++;
+    asked.offset = offset;
+    asked.error = error;
+    return asked.calls < 3 ? QUIRE_ON_ERROR_RETRY : QUIRE_ON_ERROR_POISON;
+}
+
+static void test_policy_ask(void)
+{
+    struct test_store *store = store_create(10);
+    struct quire_policy policy = {.on_error = QUIRE_ON_ERROR_ASK, .ask = ask, .argument = &asked};
+    volatile unsigned char *at = map_policy(store, policy);
+    store->bad_page = 4;
+    assert_true(page_is(at, 4, 0));
+    assert_int_equal(asked.calls, 3);
+    assert_int_equal(asked.offset, 4 * PAGE);
+    assert_int_equal(asked.error, ERR_IO);
+}
+
+/* What can't be written stays, and is there again when it can. */
+static void test_error_of_a_write_loses_nothing(void)
+{
+    struct test_store *store = store_create(100);
+    volatile unsigned char *at = map_store(store, 0);
+    for (size_t i = 0; i < 100; i++)
+        write_page(at, i, i + 500);
+    store->fail_writes = 1;
+    assert_int_equal(quire_flush((void *)at, 100 * PAGE), ERR_IO);
+    OK(quire_flush((void *)at, 100 * PAGE));
+    for (size_t i = 0; i < 100; i++)
+        assert_true(page_is(store->bytes, i, i + 500));
+    write_page(at, 0, 1);
+    store->fail_writes = 1;
+    assert_int_equal(quire_unmap((void *)at), ERR_IO);
+    assert_int_equal(figures().regions, 0);
+}
+
+static void test_granules(void)
+{
+    for (size_t granule = PAGE; granule <= 2 * MIB; granule *= 8) {
+        struct test_store *store = store_create(1024);
+        struct quire_mapping mapping = {
+            .store = &store->store, .size = 1024 * PAGE, .granule = granule};
+        void *address;
+        OK(quire_map(&mapping, &address));
+        assert_true(page_is(address, 512, 513));
+        size_t expected = granule / PAGE;
+        assert_true(store->reads >= expected);
+        assert_true(store->reads <= expected + 15);
+        for (size_t i = 0; i < 1024; i++)
+            assert_true(page_is(address, i, i + 1));
+        assert_int_equal(store->reads, 1024);
+        OK(quire_unmap(address));
+        store_free(store);
+    }
+}
+
+static void test_map_arguments(void)
+{
+    struct test_store *store = store_create(4);
+    void *address;
+    const struct quire_mapping wrong[] = {
+        {.size = 0},
+        {.size = PAGE, .offset = 4096},
+        {.size = PAGE, .flags = QUIRE_READ_ONLY},
+        {.size = PAGE, .flags = 4},
+        {.size = PAGE, .granule = 3 * PAGE},
+        {.size = PAGE, .granule = 1024},
+        {.size = PAGE, .granule = 4 * MIB},
+        {.size = PAGE, .limit = PAGE},
+        {.size = PAGE, .store = &store->store, .offset = 77},
+        {.size = PAGE, .store = &store->store, .offset = -4096},
+        {.size = SIZE_MAX},
+        {.size = PAGE, .policy = {.on_error = QUIRE_ON_ERROR_ASK}},
+        {.size = PAGE, .policy = {.on_error = (enum quire_on_error)9}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(quire_map(&wrong[i], &address), ERR_INVALID_ARGS);
+    assert_int_equal(quire_map(NULL, &address), ERR_INVALID_ARGS);
+    assert_int_equal(quire_map(&(struct quire_mapping){.size = PAGE}, NULL), ERR_INVALID_ARGS);
+    assert_int_equal(quire_unmap((void *)store->bytes), ERR_VM_INVALID_REGION);
+    assert_int_equal(store->destroyed, 0);
+}
+
+LINUX_MAIN(TEST_MODES(test_store_is_read, .budget = 4 * MIB),
+           TEST_MODES(test_store_gets_what_evicted_pages_held, .budget = 4 * MIB),
+           TEST(test_flush_writes_what_is_modified_and_no_more),
+           TEST_WITH(test_private_region_leaves_the_store, .budget = 4 * MIB),
+           TEST_MODES(test_read_only_region_refuses_writes, .budget = 4 * MIB),
+           TEST_MODES(test_store_that_is_shorter_than_its_region, .budget = 4 * MIB),
+           TEST_MODES(test_error_of_a_read_is_sigbus_there, .budget = 4 * MIB),
+           TEST_MODES(test_error_of_a_read_ends_with_the_error, .budget = 4 * MIB),
+           TEST(test_policy_retry), TEST(test_policy_poison), TEST(test_policy_ask),
+           TEST(test_error_of_a_write_loses_nothing), TEST_WITH(test_granules, .budget = 32 * MIB),
+           TEST(test_map_arguments))

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* vm_translate: the walk of a host that is its own MMU. */
+#include "support.h"
+
+static unsigned calls;
+static addr_t found_at;
+
+static void note_found(addr_t address, void *argument)
+{
+    assert_ptr_equal(argument, &calls);
+    found_at = address;
+    calls++;
+}
+
+static int translate(addr_t address, unsigned access, addr_t *physical, bool *writable)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    calls = 0;
+    int error = vm_translate(aspace, address, access, note_found, &calls, physical, writable);
+    vm_put_aspace(aspace);
+    return error;
+}
+
+static void test_translate_nothing_is_there(void)
+{
+    addr_t physical = 1, address = new_pages(1);
+    bool writable;
+    assert_int_equal(translate(address, VM_ACCESS_READ, &physical, &writable),
+                     ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(translate(SPOT * 64, VM_ACCESS_READ, &physical, &writable),
+                     ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(calls, 0);
+    assert_int_equal(physical, 1);
+}
+
+static void test_translate_reads_leave_the_dirty_bit(void)
+{
+    addr_t physical, address = new_pages(1);
+    bool writable;
+    struct sim_translation now;
+    OK(vm_fault_aspace(program, address, VM_ACCESS_READ | VM_ACCESS_USER));
+    OK(translate(address + 5, VM_ACCESS_READ, &physical, &writable));
+    assert_int_equal(calls, 1);
+    assert_int_equal(found_at, address + 5);
+    assert_false(writable); /* by the entry; but the next write must be noted */
+    assert_true(sim_look_up(address, &now));
+    assert_int_equal(physical, now.physical + 5);
+    assert_true(now.accessed && !now.dirty);
+}
+
+static void test_translate_writes_set_the_dirty_bit(void)
+{
+    addr_t physical, address = new_pages(1);
+    bool writable;
+    struct sim_translation now;
+    OK(vm_fault_aspace(program, address, VM_ACCESS_WRITE | VM_ACCESS_USER));
+    OK(translate(address, VM_ACCESS_WRITE, &physical, &writable));
+    assert_true(writable);
+    assert_true(sim_look_up(address, &now));
+    assert_true(now.dirty);
+}
+
+static void test_translate_a_read_only_entry_refuses_writes(void)
+{
+    addr_t physical;
+    bool writable = true;
+    region_at(SPOT, 1, LOCK_RO);
+    OK(vm_fault_aspace(program, SPOT, VM_ACCESS_READ | VM_ACCESS_USER));
+    assert_int_equal(translate(SPOT, VM_ACCESS_WRITE, &physical, &writable),
+                     ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(calls, 0);
+    OK(translate(SPOT, VM_ACCESS_READ, &physical, &writable));
+    assert_false(writable);
+}
+
+static void test_translate_run_marks_nothing(void)
+{
+    addr_t physical[4], address = new_pages(4), first;
+    bool writable;
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    OK(vm_fault_aspace(program, address + PAGE, VM_ACCESS_READ | VM_ACCESS_USER));
+    OK(translate(address + PAGE, VM_ACCESS_READ, &first, &writable));
+    OK(vm_fault_aspace(program, address + PAGES(3), VM_ACCESS_WRITE | VM_ACCESS_USER));
+    calls = 0;
+    vm_translate_run(aspace, address, 4, note_found, &calls, physical);
+    assert_int_equal(calls, 1);
+    assert_int_equal(found_at, address);
+    assert_true(physical[0] == 0 && physical[1] == first && physical[2] == 0 && physical[3] != 0);
+    struct sim_translation now;
+    assert_true(sim_look_up(address + PAGES(3), &now) && !now.dirty);
+    vm_translate_run(aspace, SPOT * 64, 2, note_found, &calls, physical);
+    assert_true(physical[0] == 0 && physical[1] == 0 && calls == 2);
+    vm_put_aspace(aspace);
+}
+
+UNIT_MAIN("translate", TEST(test_translate_run_marks_nothing),
+          TEST(test_translate_nothing_is_there), TEST(test_translate_reads_leave_the_dirty_bit),
+          TEST(test_translate_writes_set_the_dirty_bit),
+          TEST(test_translate_a_read_only_entry_refuses_writes))
