@@ -538,7 +538,7 @@ active proctype child()
         :: !MAY_READ(1) && !no_memory -> fault(1, C, 0)
         :: no_memory -> no_memory = 0; break
         od
-    :: reads_done == READS -> break
+    :: break
     od;
     atomic { !lock[C] -> d_step { unmap_now(1) } };
     release(C);
