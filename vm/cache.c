@@ -219,7 +219,7 @@ static vm_cache_ref *release_file_ref(vm_cache_ref *ref)
     return source;
 }
 
-/* Merges rather than leave a middle with one consumer: of those who release at the same time, the one
+/* evict.pml: release. Merges rather than leave a middle with one consumer: of those who release at the same time, the one
  * before the last sees a count of 2. Returns the source to release. */
 static vm_cache_ref *release_other_ref(vm_cache_ref *ref)
 {
@@ -227,10 +227,14 @@ static vm_cache_ref *release_other_ref(vm_cache_ref *ref)
     bool tried = false;
     for (;;) {
         if (count == 2 && !tried && !list_is_empty(&ref->consumers)) {
-            tried = true;
-            if (chain_try_merge(ref))
+            enum chain_release what = chain_try_merge(ref);
+            if (what == CHAIN_MERGED)
                 return destroy(ref);
+            if (what == CHAIN_GIVEN)
+                return NULL;
+            tried = what == CHAIN_KEPT;
             count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
+            continue;
         }
         if (vm_atomic_compare_exchange(&ref->ref_count, &count, count - 1, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE))

@@ -193,9 +193,16 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy);
 /* Up to so many forks of `ref`, private clones of it show none of its pages any more: they look again.
  * => nothing locked, with a reference */
 void chain_settle(vm_cache_ref *ref, uint64_t forks);
+/* What has become of the caller's reference on a middle. */
+enum chain_release {
+    CHAIN_KEPT,    /* it is his still: there is nothing to merge */
+    CHAIN_VISITED, /* the same, but others had references for a while: it may be possible by now */
+    CHAIN_GIVEN, /* given back: something is busy, and who ends that tries again (cache_put_holder) */
+    CHAIN_MERGED, /* given back, and the consumer's: the two are one */
+};
 /* If `ref` is a middle that, but for the caller's reference, only its one consumer knows, the two
  * become one: `ref` has no reference left then, and an empty cache. => nothing locked */
-bool chain_try_merge(vm_cache_ref *ref);
+enum chain_release chain_try_merge(vm_cache_ref *ref);
 /* => top and at locked. Locks the source of `at` and lets `at` go, unless it is the top; so nothing
  * below can merge or go away meanwhile. NULL: there is no source, and `at` is unlocked likewise. */
 vm_cache_ref *chain_step(vm_cache_ref *top, vm_cache_ref *at);

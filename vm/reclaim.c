@@ -7,6 +7,7 @@
  *   part     clean ones go; modified ones are written, with nothing locked
  *   finish   what is written goes, but for what somebody waits for
  *
+ * These are evict.pml: find_victim, gather, unmap, part, write_out
  * Nothing here allocates memory. What is busy meanwhile may be dropped (its fate), or its cache put below
  * another by a fork; merges wait. */
 #include "reclaim.h"
