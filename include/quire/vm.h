@@ -366,7 +366,7 @@ int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
  * rest is done now. All but FREE change nothing that a program can read. */
 enum {
     VM_ADVICE_NORMAL = 0,
-    VM_ADVICE_RANDOM = 1,     /* no page is read but the one that is accessed */
+    VM_ADVICE_RANDOM = 1,     /* no page is read or mapped but the one that is accessed */
     VM_ADVICE_SEQUENTIAL = 2, /* kept with the region, for who asks: pages are read as for NORMAL */
     VM_ADVICE_WILL_NEED = 3,  /* read now, as far as there are frames; mapped by the first access */
     VM_ADVICE_COLD = 4,       /* the next to go */
