@@ -12,8 +12,12 @@
 #include "error.h"
 #include "help.h"
 
-/* What the process has beside budget and store: its program, libraries, tables, and the stores' buffers. */
-#define BESIDE ((size_t)16 << 20)
+/* What the process may have beside budget and store: its program and libraries, buffers, and what a store remembers
+ * of each page. */
+static size_t most_memory(const struct demo_options *options, const struct demo_figures *f)
+{
+    return options->budget + f->store_bytes + ((size_t)16 << 20) + options->size / 256;
+}
 
 /* An access that Quire couldn't bring about; there is nothing to go on with. */
 static void on_sigbus(int number)
@@ -118,14 +122,15 @@ static int sort_in_plain_memory(const struct demo_options *options, struct demo_
 
 static int judge(struct demo_figures *f, const struct demo_options *options)
 {
-    size_t most = options->budget + f->store_bytes + BESIDE;
-    bool fits = f->peak != 0 && f->peak <= most;
+    bool fits = f->peak != 0 && f->peak <= most_memory(options, f);
     bool is_right = f->after.sorted && f->before.checksum == f->after.checksum;
     f->is_good = is_right && fits && f->plain_sorted;
     demo_report(options, f);
     if (!fits)
-        return fail(1, "this process had more memory than budget, store and 16M: %zuM",
-                    f->peak >> 20);
+        return fail(1,
+                    "this process had %zuM of memory, more than its budget and its store "
+                    "account for (%zuM)",
+                    f->peak >> 20, most_memory(options, f) >> 20);
     if (!f->plain_sorted)
         return fail(1, "the same sort in plain memory came to something else");
     return is_right ? 0 : 1;

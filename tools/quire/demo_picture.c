@@ -70,7 +70,8 @@ void demo_picture_start(const struct demo_options *options, const void *region, 
     picture.region = (uintptr_t)region;
     picture.pages = options->size / VM_PAGE_SIZE;
     picture.columns = columns > MAX_COLUMNS + 2 ? MAX_COLUMNS : columns < 24 ? 22 : columns - 2;
-    picture.colours = getenv("NO_COLOR") == NULL;
+    const char *no_colour = getenv("NO_COLOR");
+    picture.colours = no_colour == NULL || no_colour[0] == '\0';
     picture.pagemap = is_wanted(options) && rows > ROWS + HEAD + TAIL
                           ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
                           : -1;

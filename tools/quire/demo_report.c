@@ -71,14 +71,8 @@ static void say_memory(const struct demo_options *options, const struct demo_fig
 {
     printf("  the region                  %10.1f MiB\n", mib(options->size));
     printf("  the budget                  %10.1f MiB\n", mib(options->budget));
-    if (options->kind == DEMO_MEMORY || options->kind == DEMO_FILE)
-        printf("  the store's own memory      %10.1f MiB  %s\n", mib(f->store_bytes),
-               options->store);
-    else
-        printf("  the store's own memory      %10.1f MiB  at most, of %s\n", mib(f->store_bytes),
-               options->store);
-    printf("  this process, at its peak   %10.1f MiB  VmHWM, as Linux counts it%s\n", mib(f->peak),
-           f->is_good ? "" : " (see below)");
+    printf("  the store's own memory      %10.1f MiB  %s\n", mib(f->store_bytes), options->store);
+    printf("  this process, at its peak   %10.1f MiB  VmHWM, as Linux counts it\n", mib(f->peak));
 }
 
 static void say_times(const struct demo_figures *f)
