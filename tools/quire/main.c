@@ -20,8 +20,8 @@
 #include "sim.h"
 #include "tree.h"
 
-/* What is beside this program, to be freed. */
-static char *beside(const char *name)
+/* What belongs to this program, to be freed: beside it, or where it is installed. */
+static char *own_file(const char *name)
 {
     char here[4096];
     ssize_t length = readlink("/proc/self/exe", here, sizeof(here) - 1);
@@ -29,8 +29,17 @@ static char *beside(const char *name)
         return NULL;
     here[length] = '\0';
     *strrchr(here, '/') = '\0';
-    char *path = NULL;
-    return asprintf(&path, "%s/%s", here, name) < 0 ? NULL : path;
+    char *built = NULL, *installed = NULL;
+    if (asprintf(&built, "%s/%s", here, name) < 0)
+        return NULL;
+    if (access(built, F_OK) == 0 || asprintf(&installed, "%s/../libexec/quire/%s", here, name) < 0)
+        return built;
+    if (access(installed, F_OK) != 0) {
+        free(installed);
+        return built;
+    }
+    free(built);
+    return installed;
 }
 
 /* What QEMU would refuse in words that help nobody: all of it must fit, with some room to start. */
@@ -136,7 +145,7 @@ static int command_boot(int argc, char **argv)
         fputs(help_boot, stdout);
     } else if (status == 0) {
         char *program = NULL;
-        char *kernel = options.kernel != NULL ? strdup(options.kernel) : beside("quire-kernel.elf");
+        char *kernel = options.kernel != NULL ? strdup(options.kernel) : own_file("quire-kernel.elf");
         status = kernel == NULL ? fail_no_memory() : 0;
         if (status == 0)
             status = program_find(options.program != NULL ? options.program : "busybox", &program);
@@ -153,7 +162,7 @@ static int command_boot(int argc, char **argv)
 
 static int command_demo(char **argv)
 {
-    char *program = beside("quire-demo");
+    char *program = own_file("quire-demo");
     if (program == NULL)
         return fail_no_memory();
     execv(program, argv);
