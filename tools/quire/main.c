@@ -145,7 +145,8 @@ static int command_boot(int argc, char **argv)
         fputs(help_boot, stdout);
     } else if (status == 0) {
         char *program = NULL;
-        char *kernel = options.kernel != NULL ? strdup(options.kernel) : own_file("quire-kernel.elf");
+        char *kernel =
+            options.kernel != NULL ? strdup(options.kernel) : own_file("quire-kernel.elf");
         status = kernel == NULL ? fail_no_memory() : 0;
         if (status == 0)
             status = program_find(options.program != NULL ? options.program : "busybox", &program);
