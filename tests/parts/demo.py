@@ -14,6 +14,7 @@ from parts.tool import QUIRE, quire, refuses
 
 SMALL = ("--size", "64M", "--budget", "8M")
 MIB = 1 << 20
+NO_USERFAULTFD = ("can't page itself here", "quire doctor")
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
           "--inh-caps=-all"]
 
@@ -58,6 +59,10 @@ def check_as_nobody(report):
         check_figures(report, "demo sort without rights", command, "lz4")
         done = subprocess.run([*command, "demo", "sort", "--store", f"file:{directory}/x"],
                               stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        filtered = subprocess.run([*command, "demo", "sort"], stderr=subprocess.PIPE, text=True, timeout=60,
+                                  check=False, preexec_fn=forbid_userfaultfd)
+        report.check("no userfaultfd without rights", filtered.returncode == 125
+                     and all(words in filtered.stderr for words in NO_USERFAULTFD), filtered.stderr)
         report.check("a path that can't be written", done.returncode == 125
                      and "Permission denied; give a path" in done.stderr, done.stderr)
 
@@ -92,9 +97,8 @@ def check_refusals(report):
         refuses(report, f"demo {' '.join(words)}", 125, [said], "demo", *words)
     refuses(report, "a budget that is just enough to merge", 125, ["/is/not/there"], "demo", "sort", "--size",
             "1G", "--budget", "8M", "--store", "file:/is/not/there")
-    if not os.path.exists("/dev/userfaultfd"):
-        refuses(report, "no userfaultfd", 125, ["can't page itself here", "quire doctor"], "demo", "sort",
-                preexec_fn=forbid_userfaultfd)
+    if not os.access("/dev/userfaultfd", os.R_OK | os.W_OK):
+        refuses(report, "no userfaultfd", 125, NO_USERFAULTFD, "demo", "sort", preexec_fn=forbid_userfaultfd)
     with open("/dev/full", "wb") as full:
         done = subprocess.run([QUIRE, "demo", "sort", "--size", "2M", "--budget", "2M"], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=60, check=False)
