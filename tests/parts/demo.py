@@ -5,9 +5,11 @@ import json
 import os
 import pty
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
+import time
 
 from parts import unit
 from parts.tool import QUIRE, quire, refuses
@@ -125,6 +127,37 @@ def check_full_disk(report):
     report.check("a full disk", done.returncode == 125 and "no room for 64M" in done.stderr, done.stderr)
 
 
+def with_file(directory):
+    """One under way that has begun to use its file, and the file's way in /proc."""
+    process = subprocess.Popen([QUIRE, "demo", "sort", "--size", "1G", "--budget", "16M", "--store",
+                                f"file:{directory}/sort"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               text=True)
+    folder = f"/proc/{process.pid}/fd"
+    for _ in range(600):
+        for name in os.listdir(folder):
+            if os.readlink(f"{folder}/{name}") == f"{directory}/sort (deleted)":
+                time.sleep(1)
+                return process, f"{folder}/{name}"
+        time.sleep(0.05)
+    return process, None
+
+
+def check_trouble(report):
+    """A store that fails under way, and an interruption."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        process, path = with_file(directory)
+        if report.check("the demo's file has no name", path is not None and not os.listdir(directory)):
+            os.truncate(path, 0)
+        _, said = process.communicate(timeout=120)
+        report.check("a store that fails", process.returncode == 125 and "the store failed" in said,
+                     f"{process.returncode} {said}")
+        process, _ = with_file(directory)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        report.check("an interruption leaves nothing", process.returncode == -signal.SIGINT
+                     and not os.listdir(directory) and not said, f"{process.returncode} {said}")
+
+
 def on_terminal(**environment):
     """What a terminal gets to see."""
     ours, theirs = pty.openpty()
@@ -178,4 +211,5 @@ def run(report):
     check_stores(report)
     check_as_nobody(report)
     check_full_disk(report)
+    check_trouble(report)
     check_picture(report)

@@ -98,7 +98,7 @@ static void say(const struct demo_options *options, const struct demo_figures *f
                                                    : "WRONG: not the records that were written");
     printf("  order                             %s\n",
            f->after.sorted ? "verified: sorted" : "WRONG: not sorted");
-    printf("How it is done, in 40 lines: " EXAMPLE "\n");
+    printf("How it is done, in a screenful of C: " EXAMPLE "\n");
 }
 
 void demo_report(const struct demo_options *options, const struct demo_figures *figures)
