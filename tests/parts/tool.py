@@ -259,6 +259,9 @@ DEBUGGER = {
     "dl 0xfffffffffffffff8": "nothing is mapped", "cache 0x10": "no address", "cache": "usage",
     "cache_ref 0xffff800000100000": "is no cache", "region": "usage", "region none": "no region",
     "aspace 99999999999999999999": "no address space", "nonsense": "no such command",
+    "reclaim": "policy car", "swap": "0 of 0 slots are free", "slot 1": "there is no slot 1",
+    "queue inactive 2": "inactive: ", "queue": "usage", "page 0x400": "page 0x400: ", "page 0xffffffff": "no frame",
+    "files": " caches of files",
 }
 
 
