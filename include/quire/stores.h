@@ -22,6 +22,10 @@
 
 #include <quire/store.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- a file or a block device -------------------------------------------------------------------- */
 
 #define VM_STORE_FILE_WRITABLE 0x1u
@@ -124,5 +128,9 @@ struct vm_store_checksum_info {
     off_t last_bad;        /* -1: none */
 };
 void vm_store_checksum_info(vm_store *store, struct vm_store_checksum_info *info);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

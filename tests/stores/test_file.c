@@ -389,6 +389,33 @@ static void test_each_call_of_the_beginning_can_fail(void **state)
     close(file);
 }
 
+/* Some device of this machine, if there is one that we may read. */
+static void test_a_block_device(void **state)
+{
+    static const char *const names[] = {"/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop0"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint8_t bytes[PAGE];
+        size_t done;
+        int device = open(names[i], O_RDONLY);
+        bool has_bytes = device >= 0 && pread(device, bytes, PAGE, 0) == (ssize_t)PAGE;
+        off_t end = device >= 0 ? lseek(device, 0, SEEK_END) : 0;
+        close(device);
+        if (!has_bytes)
+            continue;
+        OK(vm_store_create_file(&(struct vm_store_file_options){.path = names[i]}, &store));
+        OK(frames_allocate(1, false, &frames[0]));
+        assert_int_equal(store->ops->size(store), end);
+        OK(read_pages(0, 1, &done));
+        assert_memory_equal(host_frame_ptr(frames[0]), bytes, PAGE);
+        assert_int_equal(write_pages(0, 1, &done), ERR_PERMISSION_DENIED);
+        frames_free(frames[0], 1);
+        store_end(store);
+        return;
+    }
+    print_message("no block device that may be read\n");
+}
+
 static void test_vm_store_file_sync(void **state)
 {
     (void)state;
@@ -414,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_vm_store_create_file_refuses),
         cmocka_unit_test(test_create_makes_the_file_long_enough),
         cmocka_unit_test(test_each_call_of_the_beginning_can_fail),
+        cmocka_unit_test(test_a_block_device),
         cmocka_unit_test(test_vm_store_file_sync),
     };
     return cmocka_run_group_tests_name("the store over a file", tests, NULL, NULL);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* A process that pages itself onto the stores that stack: swap that is compressed, checked, over a file. */
+#include "support.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <quire/stores.h>
+
+#define PAGES (4 * 8 * MIB / PAGE) /* four times the budget */
+
+static vm_store *temporary_file(size_t pages)
+{
+    char name[] = "/tmp/quire-stacked-XXXXXX";
+    vm_store *store;
+    struct vm_store_file_options options = {.descriptor = mkstemp(name),
+                                            .flags = VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE,
+                                            .length = (off_t)(pages * PAGE)};
+    assert_true(options.descriptor >= 0 && unlink(name) == 0);
+    OK(vm_store_create_file(&options, &store));
+    close(options.descriptor);
+    return store;
+}
+
+static void swap_to_compressed(enum vm_store_coder coder, vm_store *below)
+{
+    vm_store *store;
+    struct vm_store_compressed_options options = {.pages = PAGES,
+                                                  .coder = coder,
+                                                  .below = below,
+                                                  .allocate_frames = vm_allocate_frames,
+                                                  .free_frames = vm_free_frames};
+    OK(vm_store_create_compressed(&options, &store));
+    OK(quire_add_swap(store, PAGES, "stacked"));
+}
+
+struct part {
+    pthread_t thread;
+    volatile unsigned char *at;
+    size_t first, count;
+    bool good;
+};
+
+static void *use(void *argument)
+{
+    struct part *part = argument;
+    part->good = true;
+    for (size_t round = 1; round < 3; round++) {
+        for (size_t i = 0; i < part->count; i++)
+            write_page(part->at, part->first + i, i * round);
+        for (size_t i = 0; i < part->count; i++)
+            part->good &= page_is(part->at, part->first + i, i * round);
+    }
+    return NULL;
+}
+
+/* Four threads, each in a quarter of it. */
+static void use_all(void)
+{
+    struct part parts[4];
+    volatile unsigned char *at = map_memory(PAGES);
+    for (size_t i = 0; i < 4; i++) {
+        parts[i] = (struct part){.at = at, .first = i * PAGES / 4, .count = PAGES / 4};
+        assert_int_equal(pthread_create(&parts[i].thread, NULL, use, &parts[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(parts[i].thread, NULL);
+        assert_true(parts[i].good);
+    }
+}
+
+static void test_swap_on_lz4(void)
+{
+    swap_to_compressed(VM_STORE_LZ4, NULL);
+    use_all();
+}
+
+static void test_swap_on_zstd_over_a_file(void)
+{
+    swap_to_compressed(VM_STORE_ZSTD, temporary_file(vm_store_compressed_space(PAGES, 0) / PAGE));
+    use_all();
+}
+
+static void test_swap_on_a_checked_file(void)
+{
+    vm_store *store;
+    struct vm_store_checksum_options options = {.below = temporary_file(PAGES), .pages = PAGES};
+    OK(vm_store_create_checksum(&options, &store));
+    OK(quire_add_swap(store, PAGES, "checked"));
+    use_all();
+}
+
+LINUX_MAIN(TEST_MODES(test_swap_on_lz4, .budget = 8 * MIB),
+           TEST_MODES(test_swap_on_zstd_over_a_file, .budget = 8 * MIB),
+           TEST_MODES(test_swap_on_a_checked_file, .budget = 8 * MIB))
