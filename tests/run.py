@@ -40,7 +40,7 @@ PARTS = {
 LONG = {
     "torture": ("random traces, schedules and failures, for as long as asked", "torture.run_long"),
     "fuzz": ("each fuzzer, for as long as asked", "fuzz.run_long"),
-    "spin": ("complete searches of the models of two protocols", "spin.run"),
+    "spin": ("complete searches of the models of three protocols", "spin.run"),
     "swap": ("sorts of 48 MiB in 32 MiB of memory; as long as that takes", "swap.run_long"),
 }
 COVERAGE = {"coverage": ("lines, branches and MC/DC of the core", "coverage.run")}

@@ -62,6 +62,7 @@
     X(killed_waiter) \
     X(last_frame_for_two_faults) \
     X(page_in_against_discard) \
+    X(reclaim_against_child_exit) \
     X(reclaim_against_discard) \
     X(reclaim_against_fork) \
     X(reclaim_against_unmap) \

@@ -149,11 +149,11 @@ static void make_discardable(vm_cache *cache, struct vm_page *value, uint64_t ke
     }
 }
 
-/* => cache: locked. Whether nobody else sees what the region has. */
+/* => cache: locked, of memory. Whether nobody else sees what the region has. */
 static bool is_private(const vm_region *region)
 {
     const vm_cache_ref *ref = region->cache_ref;
-    return ref->temporary && ref->sharers == 0 && list_is_empty(&ref->consumers);
+    return ref->sharers == 0 && list_is_empty(&ref->consumers);
 }
 
 static int free_part(vm_region *region, addr_t first, addr_t last, void *unused)

@@ -27,6 +27,7 @@ struct vm_cache_ref {
     /* These two hold for all caches that will ever be under it, so they are read without the lock. */
     bool temporary; /* their pages have no other home: anonymous memory */
     bool is_vnode;
+    bool is_written_back; /* is on the list of files' caches: its store writes */
     /* How often it was made mappable by regions that overlap; 0: they don't. While they may, nothing is
      * freed or given back by a partial unmap. */
     uint32_t sharers;
@@ -99,11 +100,8 @@ enum cache_fate {
     CACHE_FATE_HIDE, /* and leaves VM_CACHE_SKIP */
 };
 
-/* Its pages have a home that takes them. What it says holds for good. */
-static inline bool cache_is_written_back(const vm_cache_ref *ref)
-{
-    return !ref->temporary && ref->cache->store->ops->write;
-}
+/* Puts the only reference on the list of those whose pages are written back. => vnode lock held */
+void cache_note_file(vm_cache_ref *ref);
 
 /* Reclaim looks with neither lock held: it must see the reference as it was made. */
 static inline void cache_set_ref(vm_cache *cache, vm_cache_ref *ref)
@@ -195,9 +193,16 @@ int chain_snapshot(vm_cache_ref *ref, vm_cache_ref **copy);
 /* Up to so many forks of `ref`, private clones of it show none of its pages any more: they look again.
  * => nothing locked, with a reference */
 void chain_settle(vm_cache_ref *ref, uint64_t forks);
+/* What has become of the caller's reference on a middle. */
+enum chain_release {
+    CHAIN_KEPT,    /* it is his still: there is nothing to merge */
+    CHAIN_VISITED, /* the same, but others had references for a while: it may be possible by now */
+    CHAIN_GIVEN, /* given back: something is busy, and who ends that tries again (cache_put_holder) */
+    CHAIN_MERGED, /* given back, and the consumer's: the two are one */
+};
 /* If `ref` is a middle that, but for the caller's reference, only its one consumer knows, the two
  * become one: `ref` has no reference left then, and an empty cache. => nothing locked */
-bool chain_try_merge(vm_cache_ref *ref);
+enum chain_release chain_try_merge(vm_cache_ref *ref);
 /* => top and at locked. Locks the source of `at` and lets `at` go, unless it is the top; so nothing
  * below can merge or go away meanwhile. NULL: there is no source, and `at` is unlocked likewise. */
 vm_cache_ref *chain_step(vm_cache_ref *top, vm_cache_ref *at);

@@ -293,60 +293,84 @@ static bool merge(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache_ref *below)
 /* => ref and middle: locked, the two references on the middle the caller's and the consumer's. Takes
  * both, so that nobody who finds the middle through the cache below can get one; with that locked,
  * nobody looks meanwhile. */
-static bool claim_and_merge(vm_cache_ref *ref, vm_cache_ref *middle)
+static enum chain_release claim_and_merge(vm_cache_ref *ref, vm_cache_ref *middle)
 {
     vm_cache_ref *below = middle->cache->source;
+    enum chain_release what = CHAIN_VISITED;
     uint32_t both = 2;
     if (below)
         cache_lock(below);
-    bool merged = vm_atomic_compare_exchange(&middle->ref_count, &both, 0, false, __ATOMIC_ACQ_REL,
-                                             __ATOMIC_RELAXED);
-    if (merged && !merge(ref, middle, below)) {
+    if (vm_atomic_compare_exchange(&middle->ref_count, &both, 0, false, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_RELAXED))
+        what = merge(ref, middle, below) ? CHAIN_MERGED : CHAIN_KEPT;
+    if (what == CHAIN_KEPT)
         vm_atomic_store(&middle->ref_count, 2, __ATOMIC_RELEASE);
-        merged = false;
-    }
     if (below)
         cache_unlock(below);
-    return merged;
+    return what;
 }
 
 /* => middle: locked. Only its one consumer, and the caller, know it; a region's reference would be a
  * third. */
-static bool may_merge(const vm_cache_ref *middle)
+static enum chain_release may_merge(const vm_cache_ref *middle)
 {
-    return middle->temporary && list_has_one(&middle->consumers) &&
-           vm_atomic_load(&middle->ref_count, __ATOMIC_ACQUIRE) == 2 &&
-           middle->cache->busy_count == 0;
+    if (vm_atomic_load(&middle->ref_count, __ATOMIC_ACQUIRE) != 2)
+        return CHAIN_VISITED;
+    return middle->temporary && list_has_one(&middle->consumers) ? CHAIN_MERGED : CHAIN_KEPT;
 }
 
-/* The one consumer, with a reference; NULL: there is nothing to merge. */
-static vm_cache_ref *get_only_consumer(vm_cache_ref *middle)
+/* The one consumer, with a reference; NULL: there is nothing to merge, and *what says why. */
+static vm_cache_ref *get_only_consumer(vm_cache_ref *middle, enum chain_release *what)
 {
     vm_cache_ref *ref = NULL;
     cache_lock(middle);
-    if (may_merge(middle))
+    *what = may_merge(middle);
+    if (*what == CHAIN_MERGED) {
         ref = list_member(middle->consumers.next, vm_cache, consumer_link)->ref;
+        *what = CHAIN_KEPT;
+    }
     if (ref && !cache_try_acquire_ref(ref))
         ref = NULL;
     cache_unlock(middle);
     return ref;
 }
 
-bool chain_try_merge(vm_cache_ref *middle)
+/* => ref and middle: locked, so what is busy stays it: who ends that will have the last reference but one. */
+static enum chain_release give_back(vm_cache_ref *middle)
 {
-    vm_cache_ref *ref = get_only_consumer(middle);
+    uint32_t both = 2;
+    return vm_atomic_compare_exchange(&middle->ref_count, &both, 1, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_RELAXED)
+               ? CHAIN_GIVEN
+               : CHAIN_VISITED;
+}
+
+/* => ref and middle: locked */
+static enum chain_release merge_or_give_back(vm_cache_ref *ref, vm_cache_ref *middle)
+{
+    enum chain_release what = ref->cache->source == middle ? may_merge(middle) : CHAIN_KEPT;
+    if (what != CHAIN_MERGED)
+        return what;
+    bool idle = ref->cache->busy_count == 0 && middle->cache->busy_count == 0;
+    return idle ? claim_and_merge(ref, middle) : give_back(middle);
+}
+
+/* evict.pml: try_merge */
+enum chain_release chain_try_merge(vm_cache_ref *middle)
+{
+    enum chain_release what;
+    vm_cache_ref *ref = get_only_consumer(middle, &what);
     if (!ref)
-        return false;
+        return what;
     cache_lock(ref);
     cache_lock(middle);
-    bool merged = ref->cache->source == middle && ref->cache->busy_count == 0 &&
-                  may_merge(middle) && claim_and_merge(ref, middle);
+    what = merge_or_give_back(ref, middle);
     cache_unlock(middle);
     cache_unlock(ref);
-    if (merged)
+    if (what == CHAIN_MERGED)
         VM_COUNT(merges);
     vm_cache_release_ref(ref);
-    return merged;
+    return what;
 }
 
 /* ---- walking ------------------------------------------------------------------------------------ */

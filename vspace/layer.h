@@ -49,7 +49,8 @@ void *frame_window(struct capref frame, genpaddr_t offset);
 /* ---- the frames of an object (memobj_frames.c) ---- */
 /* => store: locked, all of them */
 
-void frames_init(struct memobj_frames *frames, struct memobj_frame_list *first, size_t count);
+void frames_init(struct memobj_frames *frames, const struct vspace_lock *lock,
+                 struct memobj_frame_list *first, size_t count);
 /* An unused one. NULL: no memory. */
 struct memobj_frame_list *frames_take(struct memobj_frames *frames);
 void frames_give(struct memobj_frames *frames, struct memobj_frame_list *frame);

@@ -15,6 +15,7 @@ genvaddr_t memobj_end(const struct memobj *memobj)
 bool memobj_find_run(const struct memobj *memobj, genvaddr_t offset, struct memobj_run *run)
 {
     genvaddr_t place = offset, first = 0, last = UINTPTR_MAX;
+    lock_check(&memobj->store->lock);
     if (memobj->kind->spread)
         place = memobj->kind->spread(memobj, offset, &first, &last);
     run->frame = frames_at(&memobj->frames, place);
@@ -144,8 +145,10 @@ errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, si
     memobj->type = kind->type;
     memobj->kind = kind;
     memobj->f = common_funcs;
-    frames_init(&memobj->frames, first, count);
-    return make_cache(memobj);
+    errval_t error = make_cache(memobj);
+    if (err_is_ok(error))
+        frames_init(&memobj->frames, &memobj->store->lock, first, count);
+    return error;
 }
 
 /* ---- going -------------------------------------------------------------------------------------- */
@@ -169,12 +172,18 @@ static void destroy_caps(const struct memobj *memobj)
             (void)cap_destroy(frame->frame);
 }
 
+static struct vregion *first_region(struct memobj *memobj)
+{
+    lock_take(&memobj->lock);
+    struct vregion *vregion = memobj->regions;
+    lock_give(&memobj->lock);
+    return vregion;
+}
+
 static errval_t destroy_regions(struct memobj *memobj)
 {
     for (;;) {
-        lock_take(&memobj->lock);
-        struct vregion *vregion = memobj->regions;
-        lock_give(&memobj->lock);
+        struct vregion *vregion = first_region(memobj);
         if (!vregion)
             return SYS_ERR_OK;
         errval_t error = vregion_destroy(vregion);

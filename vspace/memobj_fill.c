@@ -24,6 +24,7 @@ static errval_t check_fill(const struct memobj *memobj, genvaddr_t offset, struc
 
 static bool is_taken(const struct memobj *memobj, const struct memobj_frame_list *frame)
 {
+    lock_check(&memobj->store->lock);
     const struct memobj_frame_list *above = frames_above(&memobj->frames, frame->offset);
     return above && above->offset <= frame->offset + (frame->size - 1);
 }
@@ -74,6 +75,7 @@ static errval_t prepare(struct memobj *memobj, const struct memobj_frame_list *f
 static void take_out(struct memobj *memobj, struct memobj_frame_list *frame)
 {
     bool everywhere = memobj->kind->place_of_number != NULL;
+    lock_check(&memobj->store->lock);
     frames_remove(&memobj->frames, frame);
     (void)vm_cache_unmap(memobj->cache, everywhere ? 0 : (off_t)frame->offset,
                          everywhere ? INT64_MAX : (off_t)(frame->offset + (frame->size - 1)));
@@ -83,6 +85,7 @@ static void take_out(struct memobj *memobj, struct memobj_frame_list *frame)
 static errval_t map_new(struct memobj *memobj, genvaddr_t first, genvaddr_t last)
 {
     const struct vregion *vregion = memobj->regions;
+    lock_check(&memobj->lock);
     if (!vregion || !flags_allow_access(vregion->flags))
         return SYS_ERR_OK;
     genvaddr_t low = vregion->offset, high = low + (vregion->size - 1);
@@ -135,6 +138,7 @@ errval_t memobj_fill(struct memobj *memobj, genvaddr_t offset, struct capref cap
 static struct memobj_frame_list *find_unused(struct memobj *memobj, genvaddr_t offset, bool last)
 {
     for (;;) {
+        lock_check(&memobj->store->lock);
         struct memobj_frame_list *frame = frames_above(&memobj->frames, offset);
         if (frame && frame->offset < offset)
             frame = frame->next[0];
@@ -208,6 +212,7 @@ static bool may_go(const struct memobj *memobj, const struct memobj_frame_list *
 static struct memobj_frame_list *next_victim(struct memobj *memobj)
 {
     struct memobj_frames *frames = &memobj->frames;
+    lock_check(&memobj->store->lock);
     if (memobj->kind->from_the_end) {
         struct memobj_frame_list *last = frames_last(frames);
         return last && may_go(memobj, last) ? last : NULL;

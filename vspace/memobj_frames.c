@@ -3,9 +3,11 @@
  * with the object, and then in units from pinned memory. */
 #include "layer.h"
 
-void frames_init(struct memobj_frames *frames, struct memobj_frame_list *first, size_t count)
+void frames_init(struct memobj_frames *frames, const struct vspace_lock *lock,
+                 struct memobj_frame_list *first, size_t count)
 {
     layer_clear(frames, sizeof *frames);
+    frames->lock = lock;
     frames->random = 0x9e3779b97f4a7c15u;
     for (size_t i = count; i > 0; i--)
         frames_give(frames, &first[i - 1]);
@@ -26,9 +28,11 @@ static bool refill(struct memobj_frames *frames)
 
 struct memobj_frame_list *frames_take(struct memobj_frames *frames)
 {
+    lock_check(frames->lock);
     if (!frames->free && !refill(frames))
         return NULL;
     struct memobj_frame_list *frame = frames->free;
+    LAYER_STEP();
     frames->free = frame->next[0];
     return frame;
 }
@@ -44,6 +48,7 @@ static void find(struct memobj_frames *frames, genvaddr_t offset,
                  struct memobj_frame_list ***before)
 {
     struct memobj_frame_list **links = frames->head;
+    lock_check(frames->lock);
     for (size_t i = MEMOBJ_FRAME_LEVELS; i > 0; i--) {
         while (links[i - 1] && links[i - 1]->offset + (links[i - 1]->size - 1) < offset)
             links = links[i - 1]->next;
@@ -54,6 +59,7 @@ static void find(struct memobj_frames *frames, genvaddr_t offset,
 struct memobj_frame_list *frames_above(const struct memobj_frames *frames, genvaddr_t offset)
 {
     struct memobj_frame_list *const *links = frames->head;
+    lock_check(frames->lock);
     for (size_t i = MEMOBJ_FRAME_LEVELS; i > 0; i--)
         while (links[i - 1] && links[i - 1]->offset + (links[i - 1]->size - 1) < offset)
             links = links[i - 1]->next;
@@ -69,6 +75,7 @@ struct memobj_frame_list *frames_at(const struct memobj_frames *frames, genvaddr
 struct memobj_frame_list *frames_last(const struct memobj_frames *frames)
 {
     struct memobj_frame_list *last = NULL;
+    lock_check(frames->lock);
     struct memobj_frame_list *const *links = frames->head;
     for (size_t i = MEMOBJ_FRAME_LEVELS; i > 0; i--)
         while (links[i - 1]) {
@@ -97,6 +104,7 @@ void frames_insert(struct memobj_frames *frames, struct memobj_frame_list *frame
     struct memobj_frame_list **before[MEMOBJ_FRAME_LEVELS];
     size_t levels = choose_levels(frames);
     find(frames, frame->offset, before);
+    LAYER_STEP();
     for (size_t i = 0; i < MEMOBJ_FRAME_LEVELS; i++)
         frame->next[i] = i < levels ? *before[i] : NULL;
     for (size_t i = 0; i < levels; i++)
@@ -107,6 +115,7 @@ void frames_remove(struct memobj_frames *frames, struct memobj_frame_list *frame
 {
     struct memobj_frame_list **before[MEMOBJ_FRAME_LEVELS];
     find(frames, frame->offset, before);
+    LAYER_STEP();
     for (size_t i = 0; i < MEMOBJ_FRAME_LEVELS; i++)
         if (*before[i] == frame)
             *before[i] = frame->next[i];

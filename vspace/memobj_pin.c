@@ -21,6 +21,7 @@ static bool is_filled(const struct memobj *memobj, genvaddr_t first, genvaddr_t 
 bool memobj_is_pinned(const struct memobj *memobj, const struct memobj_frame_list *frame)
 {
     const struct memobj_pin *pin = memobj->pins;
+    lock_check(&memobj->store->lock);
     if (memobj->kind->maps_filled)
         return true;
     if (memobj->kind->place_of_number)
@@ -35,6 +36,7 @@ static struct memobj_pin **find_pin(struct memobj *memobj, const struct vregion 
                                     genvaddr_t offset, genvaddr_t last)
 {
     struct memobj_pin **link = &memobj->pins;
+    lock_check(&memobj->store->lock);
     while (*link &&
            ((*link)->vregion != vregion || (*link)->offset != offset || (*link)->last != last))
         link = &(*link)->next;
@@ -65,6 +67,7 @@ static errval_t add_pin(struct memobj *memobj, const struct vregion *vregion, ge
     bool filled = is_filled(memobj, offset, last);
     if (filled) {
         pin->next = memobj->pins;
+        LAYER_STEP();
         memobj->pins = pin;
     }
     lock_give(&memobj->store->lock);

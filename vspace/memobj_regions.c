@@ -5,6 +5,7 @@
 bool memobj_shows(const struct memobj *memobj, const struct vregion *vregion)
 {
     const struct vregion *at = memobj->regions;
+    lock_check(&memobj->lock);
     while (at && at != vregion)
         at = at->next_mapping;
     return at != NULL;
@@ -59,6 +60,7 @@ errval_t memobj_map_region(struct memobj *memobj, struct vregion *vregion)
         error = map_present(memobj, vregion);
     if (err_is_ok(error)) {
         vregion->next_mapping = memobj->regions;
+        LAYER_STEP();
         memobj->regions = vregion;
     }
     lock_give(&memobj->lock);
@@ -74,6 +76,7 @@ errval_t memobj_unmap_region(struct memobj *memobj, struct vregion *vregion)
     while (*link && *link != vregion)
         link = &(*link)->next_mapping;
     bool found = *link == vregion;
+    LAYER_STEP();
     if (found) {
         *link = vregion->next_mapping;
         vregion->next_mapping = NULL;
@@ -133,8 +136,10 @@ static errval_t map_unit(struct memobj *memobj, const struct vregion *vregion, g
 errval_t memobj_pagefault(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
                           vm_fault_type_t type)
 {
-    if (!memobj || !vregion || vregion->memobj != memobj || !vregion->added || type > PAGEFLT_EXEC)
+    if (!memobj || !vregion || vregion->memobj != memobj || type > PAGEFLT_EXEC)
         return LIB_ERR_INVALID_ARGS;
+    if (!vregion->added) /* any more */
+        return LIB_ERR_VSPACE_VREGION_NOT_FOUND;
     if (!vregion_shows(vregion, offset, 1))
         return LIB_ERR_MEMOBJ_WRONG_OFFSET;
     if (type == PAGEFLT_NULL)

@@ -50,6 +50,7 @@ static struct memobj_frame_list *use_next(struct memobj *memobj, genvaddr_t *off
     struct memobj_frame_list *frame = frames_above(&memobj->frames, *offset);
     if (frame && frame->offset > last)
         frame = NULL;
+    LAYER_STEP();
     if (frame) {
         frame->users++;
         *offset = frame->offset + frame->size;

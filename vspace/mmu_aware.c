@@ -125,6 +125,14 @@ errval_t vspace_mmu_aware_unmap(struct vspace_mmu_aware *state, lvaddr_t base, s
     return is_end ? SYS_ERR_OK : LIB_ERR_INVALID_ARGS;
 }
 
+static bool is_empty(const struct memobj *memobj)
+{
+    lock_take(&memobj->store->lock);
+    bool empty = !frames_last(&memobj->frames);
+    lock_give(&memobj->store->lock);
+    return empty;
+}
+
 errval_t vspace_mmu_aware_reset(struct vspace_mmu_aware *state, struct capref frame, size_t size)
 {
     errval_t error = LIB_ERR_MEMOBJ_PIN_REGION;
@@ -135,7 +143,7 @@ errval_t vspace_mmu_aware_reset(struct vspace_mmu_aware *state, struct capref fr
     lock_take(&state->lock);
     give_back(state, 0);
     state->offset = state->consumed = 0;
-    if (!frames_last(&state->memobj.m.frames)) {
+    if (is_empty(&state->memobj.m)) {
         state->mapoffset = 0;
         error = map_frame(state, frame, page_round_up(size));
     }

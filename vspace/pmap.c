@@ -131,6 +131,7 @@ errval_t pmap_map_locked(struct pmap *pmap, genvaddr_t vaddr, struct capref fram
     struct pmap_mapping *mapping;
     vm_cache_ref *cache;
     void *at = (void *)vaddr;
+    lock_check(&pmap->lock);
     int error = make_mapping(pmap, frame, offset, size, &mapping, &cache);
     if (error != VM_OK)
         return err_push(err_from_vm(error), LIB_ERR_PMAP_DO_MAP);
@@ -213,6 +214,7 @@ static int unmap_part(struct pmap *pmap, const struct vm_owner *found, genvaddr_
 {
     const struct vspace_owner *owner = found->owner;
     genvaddr_t end = found->base + (found->size - 1);
+    lock_check(&pmap->lock);
     first = found->base > first ? found->base : first;
     last = end < last ? end : last;
     for (genvaddr_t at = first; at <= last; at += VM_PAGE_SIZE)
@@ -252,6 +254,7 @@ static bool is_covered(const struct pmap *pmap, genvaddr_t vaddr, genvaddr_t las
 {
     struct vm_owner found;
     addr_t at = vaddr;
+    lock_check(&pmap->lock);
     while (pmap_next_region(pmap, &at, &found) && found.base <= vaddr) {
         if (found.base + (found.size - 1) >= last)
             return true;

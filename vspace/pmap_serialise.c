@@ -31,6 +31,7 @@ void pmap_for_each_run(const struct pmap *pmap, pmap_visit_run *visit, void *arg
     struct pmap_dump_info run = {.size = 0};
     struct vm_owner found;
     addr_t next = 0, physical;
+    lock_check(&pmap->lock);
     while (pmap_next_region(pmap, &next, &found)) {
         vregion_flags_t flags = flags_of_lock(found.lock);
         for (addr_t at = found.base; at != next; at += VM_PAGE_SIZE) {

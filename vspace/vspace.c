@@ -34,8 +34,10 @@ static struct vregion *first_above(const struct vspace *vspace, genvaddr_t addre
 static void link_region(struct vspace *vspace, struct vregion *vregion)
 {
     genvaddr_t end = vregion->base + vregion->size;
+    lock_check(&vspace->pmap->lock);
     struct vregion *next = end == 0 ? NULL : first_above(vspace, end);
     struct vregion *prev = next ? next->prev : vspace->tail;
+    LAYER_STEP();
     vregion->next = next;
     vregion->prev = prev;
     *(next ? &next->prev : &vspace->tail) = vregion;
@@ -45,6 +47,7 @@ static void link_region(struct vspace *vspace, struct vregion *vregion)
 /* => pmap: locked */
 static void unlink_region(struct vspace *vspace, struct vregion *vregion)
 {
+    lock_check(&vspace->pmap->lock);
     *(vregion->next ? &vregion->next->prev : &vspace->tail) = vregion->prev;
     *(vregion->prev ? &vregion->prev->next : &vspace->head) = vregion->next;
     vregion->next = vregion->prev = NULL;

@@ -131,7 +131,8 @@ enum memobj_type {
  *   unfill        takes out the first frame at or above `offset`: mapped nowhere, it is the caller's.
  *                 LIB_ERR_MEMOBJ_UNFILL_TOO_HIGH_OFFSET: there is none; LIB_ERR_MEMOBJ_PIN_REGION: it is
  *                 pinned. *ret_frame, *ret_offset may be NULL
- *   pagefault     maps what shows `offset` in the vregion. LIB_ERR_MEMOBJ_WRONG_OFFSET: it was not filled
+ *   pagefault     maps what shows `offset` in the vregion. LIB_ERR_MEMOBJ_WRONG_OFFSET: it was not filled;
+ *                 LIB_ERR_VSPACE_VREGION_NOT_FOUND: the vregion has been taken out
  *   pager_free    takes out frames of at least `size` bytes, at most num_frames, none of them pinned. Who
  *                 wants their contents back saves them, and fills a frame when they are missed; the rest of
  *                 `frames` is NULL_CAP. LIB_ERR_MEMOBJ_PAGER_FREE: there aren't as many
@@ -175,6 +176,7 @@ struct memobj_frames {
     struct memobj_frame_list *chunks; /* allocated, to be given back at the end */
     uint64_t random;                  /* of the levels */
     genvaddr_t hand;                  /* pager_free goes on here */
+    const struct vspace_lock *lock;   /* that of the store */
 };
 
 struct memobj {

@@ -19,6 +19,9 @@ SEARCHES = [
     ("busy", "two reads each", "READERS=2 READS=2 TRUNCATE DISCARD"),
     ("busy", "write-back", "READERS=2 READS=1 WRITEBACK DISCARD"),
     ("busy", "waits that end early", "READERS=2 READS=1 TRUNCATE EARLY"),
+    ("evict", "fork, discard, exit", "OPS=2 BATCHES=2"),
+    ("evict", "more operations", "OPS=3 BATCHES=1"),
+    ("evict", "two reclaimers", "OPS=2 BATCHES=1 RECLAIMERS=2"),
 ]
 # Nobody goes round for ever: there is no cycle at all.
 CYCLES = [
@@ -40,6 +43,15 @@ DEFECTS = {
         ("WAIT_IN_TWO_STEPS", "WAKE_ONE", "NOT_ANNOUNCED", "ANNOUNCED_LATE", "WAKE_BEFORE_CLEAR",
          "REMOVE_BEFORE_CLEAR", "BUSY_AFTER_ERROR", "FAILED_STAYS", "NO_RECHECK",
          "TRUNCATE_AT_ONCE"), READS),
+}
+SWAPS = "OPS=2 BATCHES=2"
+DEFECTS["evict"] = {
+    **dict.fromkeys(
+        ("BUSY_KEEPS", "COUNT_SEEN_BEFORE", "DECIDE_FIRST", "DIRTY_LOST", "FAILED_GOES",
+         "MAPPED_GOES", "MERGE_MISSED", "NO_BARRIER", "NO_FLUSH", "NO_RECHECK", "NO_TRY",
+         "OLD_HOLDER", "ONE_TRY"), SWAPS),
+    **dict.fromkeys(("FATE_FORGOTTEN", "MERGE_BUSY"), "OPS=3 BATCHES=1"),
+    "NO_HOME": "OPS=5 BATCHES=1", "NOT_BUSY": "OPS=3 BATCHES=2",
 }
 CYCLE_DEFECTS = {"busy": {"NO_SLEEP": READS}}
 

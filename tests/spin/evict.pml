@@ -150,7 +150,7 @@ inline end_busy(f, c)
 #else
 #define IDLE true
 #endif
-#define MAY_MERGE (source_of[c] == M && !BOTH_CONSUMERS(M) && count[M] == 2 && IDLE)
+#define MAY_MERGE (source_of[c] == M && !BOTH_CONSUMERS(M) && count[M] == 2)
 
 /* merge: the middle, whose last but one reference the caller has, and its one consumer become one cache, if
  * nothing is busy in them. => in one step: both locked */
@@ -170,24 +170,30 @@ inline merge(c, r, merged)
     fi
 }
 
-inline try_merge(merged)
+/* try_merge: with both locked, in one step. Where something is busy the reference is given back before it
+ * no longer is: so who ends that sees that he is the last but one. `given`: the reference has gone, or both. */
+inline try_merge(given, merged)
 {
     d_step {
-        merged = 0;
         c = (source_of[T] == M -> T : TC);
         if
         :: MAY_MERGE && count[ref_of[c]] > 0 -> candidate = ref_of[c]
-        :: else -> candidate = 0
+        :: else -> candidate = 0; tried = (count[M] == 2)
         fi
     };
     if
     :: candidate == 0
     :: else ->
-        d_step { /* the conditions again, now with the locks */
+        d_step { /* the conditions again */
             !lock[candidate] && !lock[M] ->
             if
-            :: MAY_MERGE && count[candidate] > 0 && ref_of[c] == candidate -> merge(c, candidate, merged)
-            :: else
+            :: MAY_MERGE && count[candidate] > 0 && ref_of[c] == candidate && IDLE ->
+                merge(c, candidate, merged); tried = !merged; given = merged
+#ifndef BUG_BUSY_KEEPS
+            :: MAY_MERGE && count[candidate] > 0 && ref_of[c] == candidate && !IDLE ->
+                count[M]--; given = 1
+#endif
+            :: else -> tried = (count[M] == 2)
             fi
         }
     fi;
@@ -210,26 +216,28 @@ inline destroy(r, below)
 }
 
 /* release of a reference that has no source below it any more, or the middle. Who gives back the last but
- * one tries to merge, once; the count is compared as it is exchanged. */
+ * one tries to merge, and again if others had references meanwhile; the count is compared as it is exchanged. */
 #define SHOULD_MERGE(r) (r == M && count[M] == 2 && HAS_CONSUMERS(M) && !tried)
 
 inline release_one(r, below)
 {
-    d_step { last = 0; merged = 0; below = 0 };
-#ifdef BUG_COUNT_SEEN_BEFORE
+    d_step { last = 0; merged = 0; below = 0; given = 0 };
+#ifdef BUG_COUNT_SEEN_BEFORE /* what was seen isn't what is exchanged */
     tried = (r == M && count[M] != 2);
 #endif
     do
     :: SHOULD_MERGE(r) ->
+        try_merge(given, merged);
+#ifdef BUG_ONE_TRY
         tried = 1;
-        try_merge(merged);
+#endif
         if
-        :: merged -> last = 1; break
+        :: given -> last = merged; break
         :: else
         fi
     :: d_step { !SHOULD_MERGE(r) -> assert(count[r] > 0); count[r]--; last = (count[r] == 0) }; break
     od;
-    atomic { tried = 0; merged = 0 };
+    atomic { tried = 0; merged = 0; given = 0 };
     if
     :: last -> destroy(r, below); last = 0
     :: else
@@ -249,7 +257,7 @@ inline release(r)
     fi
 }
 
-#define RELEASE_STATE byte below, nothing, candidate, c; bit last, merged, tried
+#define RELEASE_STATE byte below, nothing, candidate, c; bit last, merged, tried, given
 
 /* lock_holder: of `cache`, in which something is busy, from the reference downwards. */
 inline lock_holder(r, cache, holder)
@@ -530,7 +538,7 @@ active proctype child()
         :: !MAY_READ(1) && !no_memory -> fault(1, C, 0)
         :: no_memory -> no_memory = 0; break
         od
-    :: reads_done == READS -> break
+    :: break
     od;
     atomic { !lock[C] -> d_step { unmap_now(1) } };
     release(C);

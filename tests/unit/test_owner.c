@@ -125,6 +125,21 @@ static void test_vm_store_map_frames_twice(void)
     free_all();
 }
 
+/* Another frame in place of one that is mapped: no TLB knows the old one any more. */
+static void test_vm_store_map_frames_replaces(void)
+{
+    make_frames();
+    addr_t first = frames;
+    assert_true(map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL) > 0);
+    number_pages(SPOT, 4, 1);
+    frames += PAGES(2); /* what the store maps from now on */
+    OK(vm_fault_aspace(program, SPOT, VM_ACCESS_READ | VM_ACCESS_USER));
+    assert_numbered(SPOT, 2, 3);
+    assert_numbered(SPOT + PAGES(2), 2, 3);
+    frames = first;
+    free_all();
+}
+
 static void test_vm_store_map_frames_without_tables(void)
 {
     make_frames();
@@ -229,6 +244,6 @@ static void test_vm_aspace_owner(void)
 
 UNIT_MAIN("caches of one's own, and owners", TEST(test_vm_map_cache_that_is_read),
           TEST(test_vm_map_cache_that_maps_frames), TEST(test_vm_store_map_frames_twice),
-          TEST(test_vm_store_map_frames_without_tables), TEST(test_vm_map_cache_of_a_device),
-          TEST(test_vm_set_region_owner_errors), TEST(test_vm_find_owner),
-          TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner))
+          TEST(test_vm_store_map_frames_replaces), TEST(test_vm_store_map_frames_without_tables),
+          TEST(test_vm_map_cache_of_a_device), TEST(test_vm_set_region_owner_errors),
+          TEST(test_vm_find_owner), TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner))

@@ -1,269 +1,300 @@
 /* SPDX-License-Identifier: MIT */
-/* What a review of reclaim found, and what must not follow from mending it. */
+/* Reclaim at its edges: daemons that don't start, swap that is refused, stores that say less than they were
+ * asked for, pages that are held, files that can't be written or have got shorter. */
 #include "support.h"
 
 #include <quire/store.h>
 
-#include "../../vm/aspace.h"
-#include "../../vm/cache.h"
 #include "../../vm/system.h"
 
 #define SMALL .memory = (size_t)1 << 20, .swap = 1024
-#define NO_SWAP .memory = (size_t)1 << 20
 
-static void write_pages(addr_t base, size_t count, unsigned round)
+/* ---- swap ---- */
+
+/* Another machine: swap that is added stays until the end. */
+static void start_anew(void)
 {
-    for (size_t i = 0; i < count; i++)
-        OK(sim_write_byte(base + PAGES(i), (uint8_t)(i * 7 + round)));
+    OK(sim_delete_aspace(program));
+    sim_end();
+    OK(sim_start(&(struct sim_config){.memory = (size_t)1 << 20}));
+    program = sim_new_aspace();
 }
 
-static void check_pages(addr_t base, size_t count, unsigned round)
-{
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(sim_read_byte(base + PAGES(i)), (uint8_t)(i * 7 + round));
-}
+static bool half;
+static const struct vm_store_ops *whole;
 
-/* ---- ghosts ---- */
-
-/* A page that could not be written stays where it was: it didn't go and come back. */
-static void test_a_page_that_stays_is_no_refault(void)
-{
-    region_at(SPOT, 8, LOCK_RW);
-    write_pages(SPOT, 8, 1);
-    sim_swap_fail_writes(sim_boot_swap(), 1, 1000);
-    (void)vm_reclaim(8);
-    assert_true(figures().kept >= 8);
-    assert_int_equal(figures().refaults, 0);
-    assert_int_equal(vm_system.pages.target, 0);
-    assert_int_equal(vm_system.pages.ghosts.count[VM_GHOST_RECENT], 0);
-    assert_int_equal(vm_system.pages.ghosts.count[VM_GHOST_FREQUENT], 0);
-    SIM_CHECK();
-}
-
-static void test_a_page_that_was_written_is_remembered(void)
-{
-    region_at(SPOT, 8, LOCK_RW);
-    write_pages(SPOT, 8, 1);
-    assert_true(vm_reclaim(8) >= 8);
-    assert_int_equal(vm_system.pages.ghosts.count[VM_GHOST_RECENT], 8);
-    check_pages(SPOT, 8, 1);
-    assert_true(figures().refaults > 0);
-}
-
-/* ---- writes that are too short ---- */
-
-static unsigned char disk[4 * 4096];
-static size_t longest_write;
-
-static void disk_destroy(vm_store *store)
-{
-    (void)store;
-}
-
-static int disk_read(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+static int read_half(vm_store *store, off_t offset, const addr_t *frames, size_t count,
                      size_t *done)
 {
-    (void)store;
-    for (size_t i = 0; i < count; i++)
-        memcpy(sim_physical(frames[i]), disk + offset + i * PAGE, PAGE);
-    *done = count * PAGE;
-    return VM_OK;
+    int error = whole->read(store, offset, frames, count, done);
+    *done /= half ? 2 : 1;
+    return error;
 }
 
-static int disk_write(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+static int write_half(vm_store *store, off_t offset, const addr_t *frames, size_t count,
                       size_t *done)
 {
-    (void)store;
-    *done = count * PAGE < longest_write ? count * PAGE : longest_write;
-    for (size_t at = 0; at < *done; at++)
-        disk[(size_t)offset + at] = ((unsigned char *)sim_physical(frames[at / PAGE]))[at % PAGE];
-    return VM_OK;
+    int error = whole->write(store, offset, frames, count, done);
+    *done /= half ? 2 : 1;
+    return error;
 }
 
-static bool disk_has_page(vm_store *store, off_t offset)
+/* Reads and writes that stop half-way are errors. */
+static void test_swap_that_does_half(void)
 {
-    (void)store;
-    return offset < (off_t)sizeof disk;
+    start_anew();
+    vm_store *store = sim_swap_store(sim_swap_create(64));
+    whole = store->ops;
+    struct vm_store_ops ops = *whole;
+    ops.read = read_half;
+    ops.write = write_half;
+    store->ops = &ops;
+    OK(vm_swap_add(store, 64, "half"));
+    region_at(SPOT, 8, LOCK_RW);
+    number_pages(SPOT, 8, 1);
+    half = true;
+    (void)vm_reclaim(8);
+    assert_int_equal(figures().swap_outs, 0);
+    half = false;
+    assert_true(vm_reclaim(8) >= 8);
+    half = true;
+    assert_int_equal(sim_read_byte(SPOT), ERR_IO);
+    half = false;
+    assert_numbered(SPOT, 8, 1);
+    store->ops = whole;
+    start_anew();
 }
 
-static const struct vm_store_ops disk_ops = {
-    .destroy = disk_destroy, .has_page = disk_has_page, .read = disk_read, .write = disk_write};
+static void test_vm_swap_add_refuses_more(void)
+{
+    static const char long_name[] = "a name that is longer than what figures can have of it";
+    vm_swap_info info;
+    start_anew();
+    vm_store *store = sim_swap_store(sim_swap_create(4));
+    whole = store->ops;
+    struct vm_store_ops ops = *whole;
+    ops.write = NULL;
+    store->ops = &ops;
+    assert_int_equal(vm_swap_add(store, 4, "x"), ERR_INVALID_ARGS);
+    store->ops = whole;
+    assert_int_equal(vm_swap_add(store, (size_t)1 << 29, "x"), ERR_INVALID_ARGS);
+    sim_fail_at(SIM_FAIL_METADATA, 1, true);
+    assert_int_equal(vm_swap_add(store, 4, "x"), ERR_NO_MEMORY);
+    sim_fail_at(SIM_FAIL_METADATA, 0, false);
+    OK(vm_swap_add(store, 4, long_name));
+    for (unsigned i = 1; i < 8; i++)
+        OK(vm_swap_add(sim_swap_store(sim_swap_create(4)), 4, "more"));
+    store = sim_swap_store(sim_swap_create(4));
+    assert_int_equal(vm_swap_add(store, 4, "ninth"), ERR_UNSUPPORTED);
+    store->ops->destroy(store);
+    OK(vm_get_swap_info(0, &info));
+    assert_int_equal(strlen(info.name), VM_NAME_LENGTH - 1);
+    assert_memory_equal(info.name, long_name, VM_NAME_LENGTH - 1);
+    start_anew();
+}
 
-static vm_store the_disk;
+/* ---- holding ---- */
 
-static void map_disk(void)
+static void map_device(void)
+{
+    void *at = PTR(SPOT);
+    assert_true(vm_map_physical_memory(program, "device", &at, REGION_ADDR_EXACT_ADDRESS, PAGE,
+                                       LOCK_RW, SIM_DEVICE_LOW) > 0);
+}
+
+static void test_vm_hold_page_of_a_device(void)
+{
+    addr_t physical;
+    map_device();
+    assert_int_equal(vm_hold_page(program, SPOT, VM_ACCESS_READ, &physical), ERR_UNSUPPORTED);
+    vm_system.reclaim.gone = SIZE_MAX / 2;
+    reclaim_collect(); /* there is nothing to collect of it */
+}
+
+/* What the host has written to a page that it held is not lost. */
+static void test_vm_unhold_page_modified(void)
+{
+    addr_t physical;
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    addr_t at;
+    map_pages(&at, file, 1, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_hold_page(program, at, VM_ACCESS_READ, &physical));
+    *(uint8_t *)sim_physical(physical) = 77;
+    vm_unhold_page(physical, true);
+    assert_true(vm_reclaim(1) >= 1);
+    assert_int_equal(sim_file_data(file)[0], 77);
+}
+
+static void test_vm_allocate_reserved_frame_runs_out(void)
+{
+    static addr_t frames[2048];
+    size_t count = 0;
+    while (vm_allocate_reserved_frame(&frames[count]) == VM_OK)
+        count++;
+    assert_int_equal(sim_free_frames(), 0);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+}
+
+/* ---- notices, daemons ---- */
+
+static void test_vm_memory_subscribe_without_a_function(void)
+{
+    struct vm_memory_notice notice = {.notify = NULL};
+    assert_int_equal(vm_memory_subscribe(&notice), ERR_INVALID_ARGS);
+}
+
+/* The thread that logs is the first, each daemon one more: whichever fails, none is left. */
+static void test_vm_init_postthread_without_a_daemon(void)
+{
+    OK(sim_delete_aspace(program));
+    sim_end();
+    for (unsigned n = 1; n <= 3; n++) {
+        struct sim_config config = {.page_daemons = 2, .fail_n = n, .fail_class = SIM_FAIL_THREAD};
+        assert_int_equal(sim_start(&config), ERR_NO_MEMORY);
+    }
+    kernel_args ka;
+    sim_power_on(&(struct sim_config){.page_daemons = VM_MAX_PAGE_DAEMONS + 1}, &ka);
+    assert_int_equal(vm_init(&ka), ERR_INVALID_ARGS);
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
+}
+
+/* ---- files ---- */
+
+static vm_cache_ref *modified_file(sim_file **file, const char *path, size_t pages)
 {
     vm_cache_ref *cache;
-    void *at = PTR(SPOT);
-    memset(disk, 0, sizeof disk);
-    the_disk = (vm_store){.ops = &disk_ops};
-    OK(vm_create_cache(&the_disk, (off_t)sizeof disk, &cache));
-    assert_true(vm_map_cache(program, "disk", &at, REGION_ADDR_EXACT_ADDRESS, sizeof disk, LOCK_RW,
-                             REGION_NO_PRIVATE_MAP, cache, 0) > 0);
+    uint8_t byte = 99;
+    size_t done;
+    *file = sim_file_create_numbered(path, pages);
+    OK(vm_get_vnode_cache(*file, &cache));
+    for (size_t i = 0; i < pages; i++)
+        OK(vm_cache_write(cache, (off_t)PAGES(i), &byte, 1, false, &done));
+    return cache;
+}
+
+/* A file that lives in its cache: its modified pages stay, whoever asks, and nobody hears of an error. */
+static void test_a_file_that_cannot_be_written_stays(void)
+{
+    sim_file *file;
+    uint32_t seen = 0;
+    vm_cache_ref *cache = modified_file(&file, "/f", 4);
+    sim_file_forbid_writing(file);
+    (void)vm_reclaim(4);
+    assert_int_equal(figures().file_pages, 4);
+    (void)vm_reclaim(4);
+    assert_int_equal(figures().file_pages, 4);
+    OK(vm_cache_take_error(cache, &seen));
+    OK(vm_sync_files());
+    vm_cache_discard(cache);
     vm_put_cache(cache);
 }
 
-static void test_a_short_write_at_sync_is_an_error(void)
+/* What lies behind the end waits for the file to be longer. */
+static void test_pages_behind_the_end_stay(void)
 {
-    map_disk();
-    write_pages(SPOT, 4, 1);
-    longest_write = PAGE + 100;
-    assert_int_equal(vm_sync_range(program, SPOT, PAGES(4)), ERR_IO);
-    longest_write = SIZE_MAX;
-    OK(vm_sync_range(program, SPOT, PAGES(4)));
-    assert_int_equal(disk[PAGES(3)], 3 * 7 + 1);
+    sim_file *file;
+    vm_cache_ref *cache = modified_file(&file, "/f", 4);
+    sim_file_set_size(file, PAGES(2)); /* and the core hears of it only later */
+    (void)vm_reclaim(8);
+    assert_int_equal(figures().file_pages, 2);
+    OK(vm_cache_truncate(cache, (off_t)PAGES(2)));
+    assert_int_equal(figures().file_pages, 0);
+    vm_put_cache(cache);
 }
 
-static void test_a_short_write_keeps_the_page(void)
+/* The tail of the last page isn't written, so the page isn't clean. */
+static void test_a_tail_behind_the_end_is_not_forgotten(void)
 {
-    map_disk();
-    write_pages(SPOT, 4, 1);
-    longest_write = 100;
-    OK(vm_advise_range(program, SPOT, PAGES(4), VM_ADVICE_PAGEOUT));
-    assert_true(figures().evictions == 0);
-    assert_true(figures().write_errors > 0);
-    check_pages(SPOT, 4, 1);
-    longest_write = SIZE_MAX;
-    assert_int_equal(vm_sync_range(program, SPOT, PAGES(4)), ERR_IO); /* of before */
-    OK(vm_sync_range(program, SPOT, PAGES(4)));
-    assert_int_equal(disk[PAGES(3)], 3 * 7 + 1);
-}
-
-/* A file that ends within its last page is not written short. */
-static void test_a_files_last_bytes_are_enough(void)
-{
-    sim_file *file = sim_file_create("/f", NULL, 100, ALL_ACCESS);
-    addr_t at = SPOT;
+    addr_t at;
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    sim_file_set_size(file, 100);
     map_pages(&at, file, 1, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
-    OK(sim_write_byte(at, 9));
-    OK(vm_advise_range(program, at, PAGE, VM_ADVICE_PAGEOUT));
-    assert_int_equal(figures().evictions, 1);
-    assert_int_equal(figures().write_errors, 0);
-    assert_byte(at, 9);
+    OK(sim_write_byte(at + 200, 5));
+    (void)vm_reclaim(1);
+    sim_file_set_size(file, PAGE);
+    OK(vm_sync_range(program, at, PAGE));
+    assert_int_equal(sim_file_data(file)[200], 5);
 }
 
-/* ---- the last reference ---- */
-
-static int page_out(void *at)
+/* The first of two runs fails: the second isn't tried. */
+static void test_a_batch_stops_at_an_error(void)
 {
-    return vm_advise_range(program, *(addr_t *)at, PAGE, VM_ADVICE_PAGEOUT);
-}
-
-/* The region goes while reclaim writes its page, and that write fails: reclaim has the last reference, and the
- * page its last chance. */
-static void test_a_failed_write_beside_the_last_reference_is_tried_again(void)
-{
-    sim_file *file = sim_file_create("/f", NULL, PAGE, ALL_ACCESS);
-    addr_t at = SPOT;
-    region_id id = map_pages(&at, file, 1, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
-    OK(sim_write_byte(at, 9));
-    sim_file_block_writes(file, true);
+    sim_file *file = sim_file_create_numbered("/f", 8);
+    vm_cache_ref *cache;
+    uint8_t byte = 99;
+    size_t done;
+    OK(vm_get_vnode_cache(file, &cache));
+    for (off_t i = 0; i < 8; i += 2)
+        OK(vm_cache_write(cache, i * (off_t)PAGE, &byte, 1, false, &done));
     sim_file_fail_writes(file, 1, 1, ERR_IO);
-    sim_spawn("pageout", page_out, &at);
-    (void)sim_run_until_blocked();
-    assert_int_equal(sim_file_blocked(file), 1);
-    vm_cache_ref *ref;
-    OK(vm_get_vnode_cache(file, &ref));
-    ref->written = true; /* as whoever was the last for a moment has left it */
-    OK(vm_delete_region(program, id));
-    vm_put_cache(ref);
-    sim_file_block_writes(file, false);
-    sim_run();
-    assert_int_equal(sim_file_writes(file), 2);
-    assert_int_equal(sim_file_data(file)[0], 9);
+    (void)vm_reclaim(1);
+    assert_true(figures().write_errors > 0);
+    OK(vm_cache_sync(cache, 0, INT64_MAX));
+    for (size_t i = 0; i < 8; i += 2)
+        assert_int_equal(sim_file_data(file)[PAGES(i)], 99);
+    vm_put_cache(cache);
 }
 
-/* ---- discarding ---- */
-
-/* What was lost of a part that was unmapped is no loss of what comes in its place. */
-static void test_unmapping_forgets_what_was_lost(void)
+/* A copy at the limit writes its own file first, then others: what mappings have modified. */
+static void test_who_writes_much_writes_other_files(void)
 {
-    bool lost = true;
-    region_id id = region_at(SPOT, 4, LOCK_RW);
-    write_pages(SPOT, 4, 1);
-    OK(vm_advise_range(program, SPOT, PAGES(4), VM_ADVICE_FREE));
-    assert_true(vm_reclaim(4) >= 4);
-    OK(vm_unmap_range(program, SPOT + PAGES(2), PAGES(2)));
-    OK(vm_resize_region(program, id, PAGES(4)));
-    OK(vm_keep_range(program, SPOT + PAGES(2), PAGES(2), &lost));
-    assert_false(lost);
-    OK(vm_keep_range(program, SPOT, PAGES(2), &lost));
-    assert_true(lost);
+    sim_file *file[2], *own;
+    addr_t at;
+    uint8_t byte = 1;
+    size_t done;
+    for (unsigned i = 0; i < 2; i++) {
+        file[i] = sim_file_create_numbered((const char *[]){"/a", "/b"}[i], 40);
+        map_pages(&at, file[i], 40, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+        number_pages(at, 40, 100);
+    }
+    vm_system.reclaim.gone = SIZE_MAX / 2;
+    reclaim_collect();
+    assert_int_equal(figures().modified_file_pages, 80);
+    vm_cache_ref *cache = modified_file(&own, "/c", 1);
+    assert_true(sim_file_writes(file[0]) > 0);     /* the oldest */
+    assert_int_equal(sim_file_writes(file[1]), 0); /* that was enough */
+    OK(vm_cache_write(cache, 0, &byte, 1, false, &done));
+    assert_int_equal(sim_file_writes(file[1]), 0);
+    vm_put_cache(cache);
 }
 
-/* ---- chains ---- */
-
-/* The child goes while a page of the parent's top is busy: they become one when it no longer is. */
-static void test_a_merge_missed_because_the_top_was_busy(void)
+static void test_daemons_write_when_much_is_modified(void)
 {
-    addr_t at = SPOT;
-    region_id id = region_at(SPOT, 2, LOCK_RW);
-    write_pages(SPOT, 2, 1);
+    sim_file *file;
+    vm_cache_ref *cache = modified_file(&file, "/f", 40);
+    reclaim_wake();
+    sim_sleep((uint64_t)2500 * 1000000); /* nothing is old yet */
+    assert_int_equal(figures().modified_file_pages, 0);
+    vm_put_cache(cache);
+}
+
+/* A page of memory that was never written has no home where something shows through its cache. */
+static void test_zeros_over_a_source_are_written(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
     aspace_id child = vm_copy_aspace(program, "child");
     assert_true(child > 0);
-    OK(sim_write_byte(SPOT, 1)); /* the parent's top has a page of its own */
-    assert_int_equal(region_info(id).chain_depth, 2);
-    sim_swap_block(sim_boot_swap(), true);
-    sim_spawn("pageout", page_out, &at);
-    (void)sim_run_until_blocked();
-    assert_int_equal(sim_swap_blocked(sim_boot_swap()), 1);
+    number_pages(SPOT, 4, 1);
+    OK(vm_discard_range(program, SPOT, PAGES(2)));
+    assert_byte(SPOT, 0);
+    assert_true(vm_reclaim(4) > 0);
+    assert_byte(SPOT, 0);
+    assert_numbered(SPOT + PAGES(2), 2, 3);
     OK(sim_delete_aspace(child));
-    assert_int_equal(region_info(id).chain_depth, 2);
-    sim_swap_block(sim_boot_swap(), false);
-    sim_run();
-    assert_int_equal(region_info(id).chain_depth, 1);
-    check_pages(SPOT, 2, 1);
 }
 
-/* ---- without swap ---- */
-
-static void test_memory_that_was_never_written_goes_without_swap(void)
-{
-    region_at(SPOT, 600, LOCK_RW | REGION_OVERCOMMIT);
-    for (size_t i = 0; i < 600; i++)
-        assert_byte(SPOT + PAGES(i), 0);
-    assert_true(figures().evictions > 300);
-    SIM_CHECK();
-}
-
-static void test_memory_that_was_written_stays_without_swap(void)
-{
-    int error = VM_OK;
-    size_t written = 0;
-    region_at(SPOT, 600, LOCK_RW | REGION_OVERCOMMIT);
-    while (written < 600 && (error = sim_write_byte(SPOT + PAGES(written), 1)) == VM_OK)
-        written++;
-    assert_int_equal(error, ERR_NO_MEMORY);
-    for (size_t i = 0; i < written; i++)
-        assert_byte(SPOT + PAGES(i), 1);
-    SIM_CHECK();
-}
-
-/* ---- wiring ---- */
-
-/* A read in a wired region maps what is around it only as far as more may be wired. */
-static void test_mapping_around_keeps_to_the_limit_of_wired_pages(void)
-{
-    sim_file *file = sim_file_create_numbered("/f", 16);
-    addr_t first = SPOT, second = SPOT + PAGES(64);
-    size_t most = vm_system.pages.total / 4 * 3;
-    map_pages(&first, file, 16, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
-    for (size_t i = 0; i < 16; i++)
-        assert_byte(first + PAGES(i), (int)i + 1);
-    map_pages(&second, file, 16, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
-    OK(vm_wire_range(program, second, PAGES(16)));
-    assert_true(vm_system.pages.count[VM_PAGE_WIRED] <= most);
-    OK(vm_unwire_range(program, second, PAGES(16)));
-}
-
-UNIT_MAIN("reclaim: what a review found", TEST_ON(test_a_page_that_stays_is_no_refault, SMALL),
-          TEST_ON(test_a_page_that_was_written_is_remembered, SMALL),
-          TEST_ON(test_a_short_write_at_sync_is_an_error, SMALL),
-          TEST_ON(test_a_short_write_keeps_the_page, SMALL),
-          TEST_ON(test_a_files_last_bytes_are_enough, SMALL),
-          TEST_ON(test_a_failed_write_beside_the_last_reference_is_tried_again, SMALL),
-          TEST_ON(test_unmapping_forgets_what_was_lost, SMALL),
-          TEST_ON(test_a_merge_missed_because_the_top_was_busy, SMALL),
-          TEST_ON(test_memory_that_was_never_written_goes_without_swap, NO_SWAP),
-          TEST_ON(test_memory_that_was_written_stays_without_swap, NO_SWAP),
-          TEST_ON(test_mapping_around_keeps_to_the_limit_of_wired_pages, SMALL))
+UNIT_MAIN("reclaim edges", TEST_ON(test_swap_that_does_half, .memory = (size_t)1 << 20),
+          TEST_ON(test_vm_swap_add_refuses_more, .memory = (size_t)1 << 20),
+          TEST(test_vm_hold_page_of_a_device), TEST_ON(test_vm_unhold_page_modified, SMALL),
+          TEST_ON(test_vm_allocate_reserved_frame_runs_out, .memory = (size_t)4 << 20),
+          TEST(test_vm_memory_subscribe_without_a_function),
+          TEST(test_vm_init_postthread_without_a_daemon),
+          TEST_ON(test_a_file_that_cannot_be_written_stays, SMALL),
+          TEST_ON(test_pages_behind_the_end_stay, SMALL),
+          TEST_ON(test_a_tail_behind_the_end_is_not_forgotten, SMALL),
+          TEST_ON(test_a_batch_stops_at_an_error, SMALL),
+          TEST_ON(test_who_writes_much_writes_other_files, SMALL),
+          TEST_ON(test_daemons_write_when_much_is_modified, SMALL, .page_daemons = 1),
+          TEST_ON(test_zeros_over_a_source_are_written, SMALL))

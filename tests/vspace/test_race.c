@@ -126,6 +126,7 @@ static int handle_faults(void *address)
     while (!stop) {
         errval_t error = vspace_pagefault_handler(CURRENT, (lvaddr_t)address, PAGEFLT_WRITE);
         assert_true(err_is_ok(error) || err_no(error) == LIB_ERR_VSPACE_PAGEFAULT_ADDR_NOT_FOUND ||
+                    err_has(error, LIB_ERR_VSPACE_VREGION_NOT_FOUND) ||
                     err_has(error, QUIRE_ERR_PF_BAD_ADDRESS));
         machine_yield();
     }
@@ -346,6 +347,26 @@ static void lookups_against_unmap(void)
     OK(cap_destroy(frames[0]));
 }
 
+static int init(void *n)
+{
+    result[(size_t)n] = err_no(vspace_current_init(true));
+    return 0;
+}
+
+/* Of several that make the program's vspace one does. */
+static void inits_at_once(void)
+{
+    memset(result, 0, sizeof result);
+    for (size_t i = 0; i < MANY; i++)
+        machine_spawn(init, (void *)i);
+    machine_join();
+    unsigned made = 0;
+    for (size_t i = 0; i < MANY; i++)
+        made += result[i] == SYS_ERR_OK;
+    assert_int_equal(made, 1);
+    OK(vspace_destroy(CURRENT));
+}
+
 #define RACE(name)                                                                                 \
     static void test_race_##name(void **state)                                                     \
     {                                                                                              \
@@ -362,6 +383,7 @@ RACE(unmaps_of_one_object)
 RACE(flush_against_unfill)
 RACE(heaps_grow_at_once)
 RACE(lookups_against_unmap)
+RACE(inits_at_once)
 
 VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
             cmocka_unit_test(test_race_fills_at_once),
@@ -372,4 +394,5 @@ VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
             cmocka_unit_test(test_race_unmaps_of_one_object),
             cmocka_unit_test(test_race_flush_against_unfill),
             cmocka_unit_test(test_race_heaps_grow_at_once),
-            cmocka_unit_test(test_race_lookups_against_unmap))
+            cmocka_unit_test(test_race_lookups_against_unmap),
+            cmocka_unit_test(test_race_inits_at_once))

@@ -229,6 +229,8 @@ static void test_vregion_destroy(void)
     assert_int_equal(machine_read(SPOT), ERR_VM_PF_BAD_ADDRESS);
     assert_numbered(2 * SPOT, 2, 1);
     FAILS(LIB_ERR_VREGION_NOT_FOUND, vregion_destroy(&regions[0]));
+    FAILS(LIB_ERR_VSPACE_VREGION_NOT_FOUND,
+          object.m.f.pagefault(&object.m, &regions[0], 0, PAGEFLT_READ));
     destroy_object();
     assert_list(CURRENT, 0);
 }

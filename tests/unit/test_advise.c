@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* vm_advise_range and vm_keep_range of every kind of memory, and of ranges that they refuse. */
+#include "support.h"
+
+#include <stdio.h>
+
+#define SMALL .memory = (size_t)1 << 20, .swap = 1024
+
+static vm_aspace_info usage(void)
+{
+    vm_aspace_info info;
+    OK(vm_get_aspace_info(program, &info));
+    return info;
+}
+
+static int advise(size_t page, size_t pages, int advice)
+{
+    return vm_advise_range(program, SPOT + PAGES(page), PAGES(pages), advice);
+}
+
+static int keep(size_t pages)
+{
+    bool lost;
+    return vm_keep_range(program, SPOT, PAGES(pages), &lost);
+}
+
+static void map_device(void)
+{
+    void *at = PTR(SPOT);
+    assert_true(vm_map_physical_memory(program, "device", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(2),
+                                       LOCK_RW, SIM_DEVICE_LOW) > 0);
+}
+
+static sim_file *map_file_at_spot(size_t pages, int mapping)
+{
+    void *at = PTR(SPOT);
+    sim_file *file = sim_file_create_numbered("/f", pages);
+    assert_true(vm_map_vnode(program, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(pages), LOCK_RW,
+                             mapping, file, 0) > 0);
+    return file;
+}
+
+static void test_advice_for_access_refuses(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    assert_int_equal(vm_advise_range(99, SPOT, PAGE, VM_ADVICE_RANDOM), ERR_VM_INVALID_ASPACE);
+    assert_int_equal(vm_advise_range(program, SPOT + 1, PAGE, VM_ADVICE_RANDOM),
+                     ERR_VM_BAD_ADDRESS);
+    sim_fail_at(SIM_FAIL_METADATA, 1, true);
+    assert_int_equal(advise(1, 2, VM_ADVICE_RANDOM), ERR_NO_MEMORY);
+    sim_fail_at(SIM_FAIL_METADATA, 0, false);
+    OK(advise(1, 2, VM_ADVICE_SEQUENTIAL));
+    assert_int_equal(region_info(find_region(SPOT + PAGE)).advice, VM_ADVICE_SEQUENTIAL);
+    OK(advise(0, 4, VM_ADVICE_NORMAL));
+    assert_int_equal(count_regions(program), 1);
+}
+
+/* There is nothing to read, to free, or to forget. */
+static void test_advice_on_a_device(void)
+{
+    map_device();
+    OK(sim_write_byte(SPOT, 7));
+    OK(advise(0, 2, VM_ADVICE_WILL_NEED));
+    OK(advise(0, 2, VM_ADVICE_COLD));
+    OK(advise(0, 2, VM_ADVICE_PAGEOUT));
+    assert_int_equal(advise(0, 2, VM_ADVICE_FREE), ERR_INVALID_ARGS);
+    OK(keep(2));
+    assert_byte(SPOT, 7);
+}
+
+static void test_advice_on_a_guard(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    OK(advise(0, 4, VM_ADVICE_PAGEOUT));
+    OK(vm_protect_range(program, SPOT, PAGES(2), LOCK_NO_READ));
+    OK(advise(0, 4, VM_ADVICE_WILL_NEED));
+    assert_int_equal(usage().swapped_pages, 2);
+    assert_numbered(SPOT + PAGES(2), 2, 3);
+}
+
+static void test_advice_on_wired_pages(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    OK(vm_wire_range(program, SPOT, PAGES(4)));
+    assert_int_equal(advise(0, 4, VM_ADVICE_COLD), ERR_INVALID_ARGS);
+    assert_int_equal(advise(0, 4, VM_ADVICE_PAGEOUT), ERR_INVALID_ARGS);
+    assert_int_equal(advise(0, 4, VM_ADVICE_FREE), ERR_INVALID_ARGS);
+    OK(vm_unwire_range(program, SPOT, PAGES(4)));
+}
+
+static int reclaim(void *wanted)
+{
+    return (int)vm_reclaim((size_t)wanted);
+}
+
+/* Pages that are being written stay what they are. */
+static void test_advice_on_busy_pages(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    sim_swap_block(sim_boot_swap(), true);
+    (void)sim_spawn("reclaimer", reclaim, PTR((addr_t)4));
+    sim_run_until_blocked();
+    OK(advise(0, 4, VM_ADVICE_COLD));
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    sim_swap_block(sim_boot_swap(), false);
+    sim_run();
+    OK(keep(4));
+    assert_byte(SPOT, 1);
+}
+
+/* What somebody else sees may not be forgotten: it stays, and no error is said. */
+static void test_free_leaves_what_others_see(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    void *at = NULL;
+    region_id clone = vm_clone_region(program, "clone", &at, REGION_ADDR_ANY_ADDRESS,
+                                      find_region(SPOT), REGION_PRIVATE_MAP, LOCK_RW);
+    assert_true(clone > 0);
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    assert_true(vm_reclaim(4) >= 4);
+    assert_numbered(SPOT, 4, 1);
+    OK(vm_delete_region(program, clone));
+    at = NULL;
+    clone = vm_clone_region(program, "clone", &at, REGION_ADDR_ANY_ADDRESS, find_region(SPOT),
+                            REGION_NO_PRIVATE_MAP, LOCK_RW);
+    assert_true(clone > 0);
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    assert_true(vm_reclaim(4) >= 4);
+    assert_numbered(SPOT, 4, 1);
+}
+
+static void test_free_refuses_files_and_shared_memory(void)
+{
+    (void)map_file_at_spot(2, REGION_NO_PRIVATE_MAP);
+    assert_int_equal(advise(0, 2, VM_ADVICE_FREE), ERR_INVALID_ARGS);
+    OK(vm_unmap_range(program, SPOT, PAGES(2)));
+    (void)map_file_at_spot(2, REGION_PRIVATE_MAP);
+    OK(sim_write_byte(SPOT, 9));
+    assert_int_equal(advise(0, 2, VM_ADVICE_FREE), ERR_INVALID_ARGS);
+    OK(keep(2));
+    assert_byte(SPOT, 9);
+    assert_byte(SPOT + PAGE, 2);
+    OK(vm_unmap_range(program, SPOT, PAGES(2)));
+    region_at(SPOT, 2, LOCK_RW | REGION_SHARED);
+    assert_int_equal(advise(0, 2, VM_ADVICE_FREE), ERR_INVALID_ARGS);
+}
+
+/* What was forgotten already has nothing to forget. */
+static void test_free_twice(void)
+{
+    bool lost;
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    assert_true(vm_reclaim(4) >= 4);
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    OK(advise(0, 4, VM_ADVICE_COLD));
+    OK(vm_keep_range(program, SPOT, PAGES(4), &lost));
+    assert_true(lost);
+    OK(vm_keep_range(program, SPOT, PAGES(4), &lost));
+    assert_false(lost);
+}
+
+/* What swap has of it goes at once, a page that was read from there gives its slot back. */
+static void test_free_of_what_is_in_swap(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    OK(advise(0, 4, VM_ADVICE_PAGEOUT));
+    assert_byte(SPOT, 1);
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    assert_int_equal(figures().free_swap_slots, 1024);
+    assert_byte(SPOT, 1);
+}
+
+/* The pages of a range that isn't all of its cache. */
+static void test_swapped_pages_of_a_part(void)
+{
+    region_at(SPOT, 8, LOCK_RW);
+    number_pages(SPOT, 8, 1);
+    OK(vm_protect_range(program, SPOT, PAGES(4), LOCK_RO));
+    OK(advise(0, 8, VM_ADVICE_PAGEOUT));
+    assert_int_equal(region_info(find_region(SPOT)).swapped_pages, 4);
+    assert_int_equal(region_info(find_region(SPOT + PAGES(4))).swapped_pages, 4);
+    vm_region_info info = region_info(find_region(SPOT));
+    char line[64];
+    snprintf(line, sizeof(line), "cache 0x%lx", (unsigned long)info.id);
+    (void)vm_debugger_command(line);
+    assert_numbered(SPOT, 8, 1);
+}
+
+static void test_pageout_of_a_hole_and_of_nothing(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    OK(sim_write_byte(SPOT + PAGES(3), 1));
+    OK(advise(0, 2, VM_ADVICE_PAGEOUT));
+    assert_int_equal(usage().resident_pages, 1);
+    assert_int_equal(advise(2, 4, VM_ADVICE_PAGEOUT), ERR_VM_PAGE_NOT_PRESENT);
+    assert_int_equal(usage().resident_pages, 0);
+}
+
+UNIT_MAIN("advise", TEST_ON(test_advice_for_access_refuses, SMALL),
+          TEST_ON(test_advice_on_a_device, SMALL), TEST_ON(test_advice_on_a_guard, SMALL),
+          TEST_ON(test_advice_on_wired_pages, SMALL), TEST_ON(test_advice_on_busy_pages, SMALL),
+          TEST_ON(test_free_leaves_what_others_see, SMALL),
+          TEST_ON(test_free_refuses_files_and_shared_memory, SMALL),
+          TEST_ON(test_free_twice, SMALL), TEST_ON(test_free_of_what_is_in_swap, SMALL),
+          TEST_ON(test_swapped_pages_of_a_part, SMALL),
+          TEST_ON(test_pageout_of_a_hole_and_of_nothing, SMALL))
