@@ -73,11 +73,21 @@ vm_cache_ref *cache_create_for(vm_store *store, off_t size, bool temporary)
 
 /* ---- references --------------------------------------------------------------------------------- */
 
-/* A vnode's reference keeps its cache, so that can be looked at without the lock. */
+/* What isn't temporary keeps its cache, so that can be looked at without the lock. */
 static void note_acquired(vm_cache_ref *ref)
 {
-    if (ref->is_vnode)
-        ref->cache->store->ops->acquire_ref(ref->cache->store);
+    vm_store *store = ref->temporary ? NULL : ref->cache->store;
+    if (store && store->ops->acquire_ref)
+        store->ops->acquire_ref(store);
+}
+
+/* Before the reference is given back: it may be the last, with which the store goes. A vnode hears of it
+ * afterwards. */
+static void note_released(vm_cache_ref *ref)
+{
+    vm_store *store = ref->temporary || ref->is_vnode ? NULL : ref->cache->store;
+    if (store && store->ops->release_ref)
+        store->ops->release_ref(store);
 }
 
 void vm_cache_acquire_ref(vm_cache_ref *ref)
@@ -180,24 +190,32 @@ static void forget_file(vm_cache_ref *ref)
     vm_system.vnode_cache_count--;
 }
 
-/* A vnode's references are given back under the vnode lock, so that nobody finds the cache through
- * the vnode as the last one goes. Returns the source to release. */
-static vm_cache_ref *release_vnode_ref(vm_cache_ref *ref)
+void cache_note_file(vm_cache_ref *ref)
+{
+    list_add_head(&vm_system.vnode_caches, &ref->vnode_link);
+    vm_system.vnode_cache_count++;
+}
+
+/* References on what is written back are given back under the vnode lock, so that nobody finds the cache through
+ * the vnode, or the list, as the last one goes. Returns the source to release. */
+static vm_cache_ref *release_file_ref(vm_cache_ref *ref)
 {
     /* A copy: unless this is the last reference, the store may go with the last meanwhile. */
     vm_store store = *ref->cache->store;
+    bool is_vnode = ref->is_vnode;
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     write_before_last(ref);
     bool last = vm_atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
-    if (last) {
+    if (last && is_vnode)
         host_vnode_clear_cache(store.data, ref);
+    if (last)
         forget_file(ref);
-    }
     vm_mutex_unlock(&vm_system.vnode_lock);
     vm_cache_ref *source = last ? destroy(ref) : NULL;
     /* Who has found the cache by a page, and counted a reference, has also told the vnode. */
     page_lock_barrier();
-    store.ops->release_ref(&store);
+    if (is_vnode)
+        store.ops->release_ref(&store);
     return source;
 }
 
@@ -207,8 +225,6 @@ static vm_cache_ref *release_other_ref(vm_cache_ref *ref)
 {
     uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
     bool tried = false;
-    if (count == 1 && cache_is_written_back(ref))
-        writeback_last(ref);
     for (;;) {
         if (count == 2 && !tried && !list_is_empty(&ref->consumers)) {
             enum chain_release what = chain_try_merge(ref);
@@ -230,7 +246,8 @@ void vm_cache_release_ref(vm_cache_ref *ref)
 {
     while (ref) {
         VM_ASSERT(ref->magic == VM_CACHE_REF_MAGIC);
-        ref = ref->is_vnode ? release_vnode_ref(ref) : release_other_ref(ref);
+        note_released(ref);
+        ref = ref->is_written_back ? release_file_ref(ref) : release_other_ref(ref);
     }
 }
 

@@ -27,6 +27,7 @@ struct vm_cache_ref {
     /* These two hold for all caches that will ever be under it, so they are read without the lock. */
     bool temporary; /* their pages have no other home: anonymous memory */
     bool is_vnode;
+    bool is_written_back; /* is on the list of files' caches: its store writes */
     /* How often it was made mappable by regions that overlap; 0: they don't. While they may, nothing is
      * freed or given back by a partial unmap. */
     uint32_t sharers;
@@ -99,11 +100,8 @@ enum cache_fate {
     CACHE_FATE_HIDE, /* and leaves VM_CACHE_SKIP */
 };
 
-/* Its pages have a home that takes them. What it says holds for good. */
-static inline bool cache_is_written_back(const vm_cache_ref *ref)
-{
-    return !ref->temporary && ref->cache->store->ops->write;
-}
+/* Puts the only reference on the list of those whose pages are written back. => vnode lock held */
+void cache_note_file(vm_cache_ref *ref);
 
 /* Reclaim looks with neither lock held: it must see the reference as it was made. */
 static inline void cache_set_ref(vm_cache *cache, vm_cache_ref *ref)

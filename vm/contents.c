@@ -139,7 +139,7 @@ struct sync {
 static int find_sync_part(vm_region *region, addr_t first, addr_t last, void *argument)
 {
     struct sync *sync = argument;
-    if (!cache_is_written_back(region->cache_ref) || !contents_is_next(&sync->part, last))
+    if (!region->cache_ref->is_written_back || !contents_is_next(&sync->part, last))
         return VM_OK;
     contents_take_part(&sync->part, region, first, last);
     sync->earlier = vm_cache_take_error(region->cache_ref, &region->errors_seen);

@@ -5,6 +5,15 @@
 #include "aspace.h"
 #include "create.h"
 #include "print.h"
+#include "system.h"
+
+static void note_written_back(vm_cache_ref *ref)
+{
+    ref->is_written_back = true;
+    vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
+    cache_note_file(ref);
+    vm_mutex_unlock(&vm_system.vnode_lock);
+}
 
 int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache)
 {
@@ -20,6 +29,10 @@ int vm_create_cache(vm_store *store, off_t size, vm_cache_ref **cache)
     }
     store->magic = VM_STORE_MAGIC;
     made->virtual_size = size;
+    if (store->ops->acquire_ref)
+        store->ops->acquire_ref(store);
+    if (store->ops->write)
+        note_written_back(ref);
     *cache = ref;
     return VM_OK;
 }

@@ -3,6 +3,7 @@
 #include "aspace.h"
 #include "create.h"
 #include "region.h"
+#include "system.h"
 
 /* => the source's map: read-locked. The cache that the snapshot maps, with a reference. */
 static int take_snapshot(const vm_region *source, struct create_request *r, vm_cache_ref **ref)
@@ -12,7 +13,7 @@ static int take_snapshot(const vm_region *source, struct create_request *r, vm_c
     r->size = source->size;
     r->offset = source->cache_offset;
     r->lock = source->lock & ~(REGION_SHARED | REGION_GROWS_DOWN);
-    r->max_lock = source->max_lock;
+    r->max_lock = source->max_lock | (source->mapping == REGION_PRIVATE_MAP ? LOCK_RW : 0u);
     r->shows_file = !source->reads_fill;
     return chain_snapshot(source->cache_ref, ref);
 }
@@ -24,7 +25,8 @@ static int find_and_take(vm_region *source, struct create_request *r, vm_cache_r
     if (!aspace)
         return ERR_VM_INVALID_REGION;
     vm_read_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
-    int error = source->aspace == aspace ? take_snapshot(source, r, ref) : ERR_VM_INVALID_REGION;
+    bool is_there = source->aspace == aspace && aspace != vm_system.kernel_aspace;
+    int error = is_there ? take_snapshot(source, r, ref) : ERR_VM_INVALID_REGION;
     vm_read_unlock(&aspace->virtual_map.lock);
     vm_put_aspace(aspace);
     return error;

@@ -236,6 +236,12 @@ static bool shows_through(const struct fault *f)
     return !f->skipping && (f->at == f->top || f->top->cache->source == f->at);
 }
 
+/* Neighbours are none of this fault's business. */
+static bool is_alone(const struct fault *f)
+{
+    return f->region->advice == VM_ADVICE_RANDOM && !(f->access & VM_ACCESS_CLUSTER);
+}
+
 /* Maps what else is in memory around a page that was read. */
 static void map_around(struct fault *f)
 {
@@ -270,7 +276,8 @@ static int map_page(struct fault *f)
         return ERR_NO_MEMORY;
     int error = mapping_install(f->region, f->address, f->page, f->page->cache == f->top->cache);
     if (error == VM_OK && found && !(f->access & VM_ACCESS_WRITE) && f->at->cache->page_count > 1 &&
-        shows_through(f) && (!region_is_wired(f->region) || page_may_wire(VM_CLUSTER)))
+        !is_alone(f) && shows_through(f) &&
+        (!region_is_wired(f->region) || page_may_wire(VM_CLUSTER)))
         map_around(f);
     return error;
 }
@@ -311,8 +318,7 @@ static int read_page(struct fault *f)
     struct region_reading *reading = &f->region->reading;
     uint64_t key = (uint64_t)f->offset >> VM_PAGE_SHIFT;
     bool swapped = cache_is_swapped(vm_cache_lookup_page(f->at, f->offset));
-    bool alone = f->region->advice == VM_ADVICE_RANDOM && !(f->access & VM_ACCESS_CLUSTER);
-    size_t most = alone ? 1 : swapped ? pagein_window(reading, key) : VM_CLUSTER;
+    size_t most = is_alone(f) ? 1 : swapped ? pagein_window(reading, key) : VM_CLUSTER;
     int error = pagein_begin(&in, f->at, f->offset, most);
     if (error == VM_OK && swapped) {
         vm_atomic_count(&f->region->refaults, 1);

@@ -28,20 +28,13 @@ static vm_cache_ref *find_cache(void *vnode)
     return ref;
 }
 
-/* => vnode lock held */
-static void note_file(vm_cache_ref *ref)
-{
-    list_add_head(&vm_system.vnode_caches, &ref->vnode_link);
-    vm_system.vnode_cache_count++;
-}
-
 /* A vnode's cache is on the list from when others can find it until its last reference goes. */
 static bool install_cache(void *vnode, vm_cache_ref *made)
 {
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     bool installed = host_vnode_set_cache(vnode, made);
     if (installed)
-        note_file(made);
+        cache_note_file(made);
     vm_mutex_unlock(&vm_system.vnode_lock);
     return installed;
 }
@@ -54,7 +47,7 @@ int vm_get_vnode_cache(void *vnode, vm_cache_ref **cache)
         if (!made)
             return ERR_NO_MEMORY;
         host_vnode_acquire(vnode); /* what the first reference stands for */
-        made->is_vnode = true;
+        made->is_vnode = made->is_written_back = true;
         if (install_cache(vnode, made)) {
             *cache = made;
             return VM_OK;
@@ -270,7 +263,7 @@ static void drop_file_pages(vm_cache_ref *ref, void *unused)
 {
     (void)unused;
     cache_unmap(ref, 0, INT64_MAX);
-    if (ref->is_vnode)
+    if (!ref->temporary)
         cache_remove_pages(ref, 0, INT64_MAX);
 }
 

@@ -19,7 +19,9 @@ static void copy_counters(vm_info *info)
     info->tlb_flushes = c->tlb_flushes;
     info->forks = c->forks;
     info->merges = c->merges;
-    info->major_faults = c->reads - c->copy_reads;
+    uint64_t copy_reads =
+        __atomic_load_n(&c->copy_reads, __ATOMIC_ACQUIRE); /* first: each is a read, too */
+    info->major_faults = c->reads - copy_reads;
     info->file_pages_shared = c->file_pages_shared;
     info->most_regions = c->most_regions;
     info->most_aspaces = c->most_aspaces;

@@ -314,10 +314,12 @@ void vm_page_free(struct vm_page *page, bool is_clear)
     swap_forget(page);
     page->referenced = page->discardable = page->fate = 0;
     page->no_write = false;
-    if (vm_system.frames)
-        vm_system.frames->freed(vm_page_physical(page));
     if (!is_clear)
         poison(page);
+    if (vm_system.frames) {
+        vm_system.frames->freed(vm_page_physical(page));
+        is_clear = false; /* what is in it now is the host's business */
+    }
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     queue_remove(page);
     queue_insert(page, is_clear ? VM_PAGE_CLEAR : VM_PAGE_FREE);

@@ -29,6 +29,7 @@ struct batch {
     bool desperate;       /* accessed pages go, too */
     uint64_t first, last; /* keys that are none of its business lie outside */
     struct vm_page *page[VM_CLUSTER];
+    off_t end; /* of its file, before the write */
     size_t count;
     size_t freed;
 };
@@ -262,18 +263,19 @@ static int write_to_file(struct batch *b, const addr_t *frames, size_t *written)
     return error;
 }
 
-/* => cache: locked. Whether the page's bytes are where they were to go. */
-static bool is_written(vm_cache_ref *holder, const struct vm_page *page, size_t written)
+/* => cache: locked. Whether the page's bytes are where they were to go, if its file ends at `end`. */
+static bool is_written(const struct vm_page *page, size_t written, off_t end)
 {
-    return page->is_file ? !writeback_is_short(holder, page, written) : written > 0;
+    return page->is_file ? !writeback_is_short(page, written, end) : written > 0;
 }
 
 /* => cache: locked. It goes, or is one that ages. */
-static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *page, int error)
+static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *page, bool written,
+                        int error)
 {
     page->no_write = error == ERR_UNSUPPORTED;
     page->writing = false;
-    if (error != VM_OK || (page->is_file && writeback_has_more(holder, page)))
+    if (!written || (page->is_file && writeback_has_more(holder, page)))
         page_set_modified(page);
     if (!page->modified && !is_wanted(b, page)) {
         evict(b, page);
@@ -287,11 +289,11 @@ static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *p
 /* => cache: locked. Those that were written go; the first error, or ERR_IO where one was too short. */
 static int finish(struct batch *b, vm_cache_ref *holder, const size_t *written, int error)
 {
+    off_t end = cache_end(holder);
     for (size_t i = 0; i < b->count; i++) {
-        bool ok = is_written(holder, b->page[i], written[i]);
-        if (!ok && error == VM_OK)
+        if (error == VM_OK && !is_written(b->page[i], written[i], b->end < end ? b->end : end))
             error = ERR_IO;
-        finish_page(b, holder, b->page[i], ok ? VM_OK : error);
+        finish_page(b, holder, b->page[i], is_written(b->page[i], written[i], end), error);
     }
     return error;
 }
@@ -302,6 +304,7 @@ static vm_cache_ref *write_out(struct batch *b, vm_cache_ref *holder)
     addr_t frames[VM_CLUSTER];
     size_t written[VM_CLUSTER] = {0};
     int error = VM_OK;
+    b->end = cache_end(holder);
     begin_write(b);
     bool is_file = b->page[0]->is_file;
     cache_unlock(holder);

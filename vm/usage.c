@@ -43,12 +43,20 @@ static void count_translations(vm_region *region, struct region_usage *usage)
     vm_mutex_unlock(&tmap->lock);
 }
 
-/* => ref: locked. At least 1. */
+/* Who splits a mapping often enough has a list of any length: counting ends here. */
+#define MOST_USERS 64
+
+static size_t count_links(const struct list_link *head)
+{
+    size_t count = 0;
+    list_for_each(link, head) if (count++ == MOST_USERS) break;
+    return count;
+}
+
+/* => ref: locked. At least 1, at most about twice MOST_USERS. */
 static size_t count_users(const vm_cache_ref *ref)
 {
-    size_t users = 0;
-    list_for_each(link, &ref->regions) users++;
-    list_for_each(link, &ref->consumers) users++;
+    size_t users = count_links(&ref->regions) + count_links(&ref->consumers);
     return users + (users == 0);
 }
 
@@ -68,7 +76,8 @@ static void count_absent_in(const vm_region *region, vm_cache_ref *top, vm_cache
             cache_is_page(value) && vm_atomic_load(&value->map_count, __ATOMIC_RELAXED) == 0;
     }
     usage->swapped += swapped;
-    usage->proportional_swap += swapped * VM_PAGE_SIZE / count_users(ref);
+    if (swapped > 0)
+        usage->proportional_swap += swapped * VM_PAGE_SIZE / count_users(ref);
 }
 
 /* Of memory: what a file has is nobody's. */

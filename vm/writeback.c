@@ -12,6 +12,7 @@
 
 struct writeback {
     vm_cache_ref *ref;
+    off_t end; /* of the file, before the write */
     uint64_t key;
     addr_t frames[VM_CLUSTER];
     struct vm_page *pages[VM_CLUSTER];
@@ -40,6 +41,7 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
 {
     struct vm_page *page;
     run->count = 0;
+    run->end = cache_end(run->ref);
     while (run->count < VM_CLUSTER && (page = radix_next(&run->ref->cache->pages, key)) != NULL &&
            *key <= last) {
         if (run->count > 0 && *key != run->key + run->count)
@@ -78,9 +80,9 @@ bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page)
     return within < VM_PAGE_SIZE;
 }
 
-bool writeback_is_short(vm_cache_ref *ref, const struct vm_page *page, size_t done)
+bool writeback_is_short(const struct vm_page *page, size_t done, off_t end)
 {
-    off_t left = cache_end(ref) - (off_t)(page->offset << VM_PAGE_SHIFT);
+    off_t left = end - (off_t)(page->offset << VM_PAGE_SHIFT);
     return done < VM_PAGE_SIZE && (off_t)done < left;
 }
 
@@ -104,13 +106,16 @@ static int write_run(struct writeback *run)
     size_t done;
     int error = writeback_write(run->ref->cache->store, run->key, run->frames, run->count, &done);
     cache_lock(run->ref);
+    off_t end = cache_end(run->ref);
     for (size_t i = 0; i < run->count; i++) {
         struct vm_page *page = run->pages[i];
         page->no_write = error == ERR_UNSUPPORTED;
         page->writing = false;
-        if (error == VM_OK && writeback_is_short(run->ref, page, writeback_done(done, i)))
+        size_t mine = writeback_done(done, i);
+        if (error == VM_OK && writeback_is_short(page, mine, run->end < end ? run->end : end))
             error = ERR_IO;
-        if (error != VM_OK || writeback_has_more(run->ref, page))
+        if (error != VM_OK || writeback_is_short(page, mine, end) ||
+            writeback_has_more(run->ref, page))
             page_set_modified(page);
         cache_end_busy(run->ref->cache, page);
     }

@@ -20,8 +20,10 @@ static inline size_t writeback_done(size_t done, size_t i)
     size_t before = i * VM_PAGE_SIZE;
     return done <= before ? 0 : done - before < VM_PAGE_SIZE ? done - before : VM_PAGE_SIZE;
 }
-/* => cache: locked. Whether `done` bytes of the page, just written, are fewer than the file has of it. */
-bool writeback_is_short(vm_cache_ref *ref, const struct vm_page *page, size_t done);
+/* => cache: locked. Whether `done` bytes of the page, just written, are fewer than a file that ends at `end` has
+ * of it. With the smaller of its ends before and after the write that is the store's failure; with the larger the
+ * page is modified still. */
+bool writeback_is_short(const struct vm_page *page, size_t done, off_t end);
 /* => cache: locked. Whether the page, just written, has bytes behind the file's end that aren't 0: they
  * were not written, but will have to be when the file is longer. */
 bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page);

@@ -17,16 +17,21 @@ static int try_fill(addr_t address, unsigned access, uint32_t *waits_for)
     if (vm_translate(process.aspace, address, access, take_window, NULL, &physical, &writable) !=
         VM_OK)
         return FILL_AGAIN;
-    *waits_for = frame_of(physical);
-    return fill(address, frame_of(physical), writable);
+    uint32_t frame = frame_of(physical);
+    *waits_for = frame;
+    if (!(access & VM_ACCESS_WRITE) && place_find(address) == frame)
+        writable = false; /* it is shown, and nobody wrote: see quire_changed */
+    return fill(address, frame, writable);
 }
 
-/* The core's fault, and what the region adds to it. */
+/* The core's fault, and what the region adds to it. An error of a page that is read ahead is none of this one. */
 static int take_fault(struct region *region, addr_t address, unsigned access)
 {
     addr_t newip;
-    unsigned more = VM_ACCESS_USER | (region ? region_before_fault(region, address) : 0);
-    int error = vm_handle_fault(address, 0, access | more, &newip);
+    unsigned cluster = region ? region_before_fault(region, address) : 0;
+    int error = vm_handle_fault(address, 0, access | VM_ACCESS_USER | cluster, &newip);
+    if (error != VM_OK && cluster != 0)
+        error = vm_handle_fault(address, 0, access | VM_ACCESS_USER, &newip);
     if (error == VM_OK && region)
         region_after_fault(region, address, access);
     return error;

@@ -75,8 +75,7 @@ static int prepare(const struct quire_mapping *mapping, struct region *region)
 /* => regions locked. Linux shows what the core has mapped. */
 static int finish(struct region *region)
 {
-    if (region->granule <= VM_PAGE_SIZE)
-        (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
+    (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
     region_insert(region);
     return region_show(region->base, region->size, region->read_only);
 }

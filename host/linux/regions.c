@@ -141,7 +141,8 @@ static void read_granule(const struct region *region, addr_t address)
         end = region->base + region->size;
     for (; at < end; at += CLUSTER)
         if (at != (address & ~(CLUSTER - 1)) && !is_resident(at))
-            (void)vm_fault_aspace(process.aid, at, VM_ACCESS_READ | VM_ACCESS_USER);
+            (void)vm_fault_aspace(process.aid, at,
+                                  VM_ACCESS_READ | VM_ACCESS_USER | VM_ACCESS_CLUSTER);
 }
 
 /* Whether somebody was just before this page; where he would be next is noted. No lock: it is a guess. */
@@ -162,7 +163,7 @@ unsigned region_before_fault(struct region *region, addr_t address)
         return is_expected(region, address) ? VM_ACCESS_CLUSTER : 0;
     if (region->granule > CLUSTER && !is_resident(address))
         read_granule(region, address);
-    return 0;
+    return region->granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
 #define CHUNK 64

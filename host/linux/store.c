@@ -79,7 +79,7 @@ static int wrapper_read(vm_store *store, off_t offset, const addr_t *frames, siz
 {
     struct wrapper *w = wrapper_of(store);
     int error = read_once(w, offset, frames, count, done);
-    if (error == VM_OK || (w->policy.on_error == QUIRE_ON_ERROR_SIGNAL && count == 1))
+    if (error == VM_OK || w->policy.on_error == QUIRE_ON_ERROR_SIGNAL)
         return error;
     for (size_t i = 0; i < count; i++) {
         error = read_page(w, offset + (off_t)(i * VM_PAGE_SIZE), &frames[i]);

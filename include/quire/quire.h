@@ -88,8 +88,8 @@ struct quire_mapping {
     size_t size;    /* of the region, in bytes */
     off_t offset;   /* of its start in the store; page aligned */
     unsigned flags; /* QUIRE_READ_ONLY, QUIRE_PRIVATE */
-    /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two. 0: a page, or up to 64 KiB
-     * where faults come in sequence. */
+    /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two (more than a page is 64 KiB at
+     * least). 0: a page, or up to 64 KiB where faults come in sequence. */
     size_t granule;
     size_t limit; /* bytes of it in memory, at most; 0: the budget alone limits it */
     struct quire_policy policy;

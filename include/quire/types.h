@@ -57,7 +57,8 @@ const char *vm_error_text(int error);
 #define VM_ACCESS_WRITE 0x2u
 #define VM_ACCESS_EXECUTE 0x4u
 #define VM_ACCESS_USER 0x8u
-/* A store may be asked for the pages behind this one, too, whatever the region's advice. */
+/* A store may be asked for the pages behind this one, too, and what is in memory around it mapped, whatever the
+ * region's advice. */
 #define VM_ACCESS_CLUSTER 0x10u
 
 struct vm_address_space;

@@ -366,7 +366,7 @@ int vm_unwire_range(aspace_id aid, addr_t address, addr_t size);
  * rest is done now. All but FREE change nothing that a program can read. */
 enum {
     VM_ADVICE_NORMAL = 0,
-    VM_ADVICE_RANDOM = 1,     /* no page is read but the one that is accessed */
+    VM_ADVICE_RANDOM = 1,     /* no page is read or mapped but the one that is accessed */
     VM_ADVICE_SEQUENTIAL = 2, /* kept with the region, for who asks: pages are read as for NORMAL */
     VM_ADVICE_WILL_NEED = 3,  /* read now, as far as there are frames; mapped by the first access */
     VM_ADVICE_COLD = 4,       /* the next to go */
@@ -398,7 +398,7 @@ int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_
 int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
 
 /* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow
- * the access, marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
+ * it to be read, and written where `access` says so (that it is executed, or by a program, is not looked at), marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
  * called before a flush of the address can begin: it may take a lock that host_tlb_flush takes, too.
  * ERR_VM_PAGE_NOT_PRESENT: a fault, `found` is not called. */
 typedef void vm_found(addr_t address, void *argument);

@@ -11,11 +11,14 @@
 
 enum { CHILD_OK = 0, CHILD_SKIP = 77 };
 
-static void end_quire(void)
+static void end_quire(const struct linux_test *test)
 {
     struct quire_info info;
-    if (quire_get_info(&info) == VM_OK)
-        OK(quire_stop());
+    if (quire_get_info(&info) != VM_OK)
+        return;
+    if (test->options.daemons == 0)
+        check_tables();
+    OK(quire_stop());
 }
 
 static void child(const struct linux_test *test)
@@ -30,7 +33,7 @@ static void child(const struct linux_test *test)
         OK(error);
     }
     test->function();
-    end_quire();
+    end_quire(test);
 }
 
 /* In the child a failed assertion ends the process. */

@@ -96,6 +96,9 @@ void catch_signals(void);
 
 /* ---- memory ---- */
 
+/* The host's tables agree with the core's and with Linux's; nothing else may run. (check.c) */
+void check_tables(void);
+
 /* Pages of this process in RAM. */
 size_t resident_pages(void);
 struct quire_info figures(void);

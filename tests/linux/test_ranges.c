@@ -149,6 +149,28 @@ static void test_changed_says_what_was_written_since(void)
     assert_int_equal(quire_changed((void *)at, PAGE, NULL), ERR_INVALID_ARGS);
 }
 
+static void test_changed_is_not_what_was_only_read(void)
+{
+    static unsigned char changed[100];
+    add_swap(300);
+    volatile unsigned char *at = map_memory(100);
+    for (size_t i = 0; i < 100; i++)
+        write_page(at, i, 1);
+    assert_int_equal(changes(at, changed, 100), 100);
+    OK(quire_populate((void *)at, 100 * PAGE, false));
+    assert_int_equal(changes(at, changed, 100), 0);
+    OK(quire_evict((void *)at, 100 * PAGE));
+    for (size_t i = 0; i < 100; i++)
+        assert_true(page_is(at, i, 1));
+    assert_int_equal(changes(at, changed, 100), 0);
+    OK(quire_populate((void *)at, 100 * PAGE, false));
+    write_page(at, 7, 2);
+    assert_int_equal(changes(at, changed, 100), 1);
+    assert_true(changed[7]);
+    OK(quire_populate((void *)at, PAGE, true));
+    assert_int_equal(changes(at, changed, 100), 1);
+}
+
 static void test_changed_begins_anew_with_a_region(void)
 {
     unsigned char changed[4];
@@ -245,5 +267,6 @@ LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget
            TEST_MODES(test_evict_writes_and_frees, .budget = 4 * MIB),
            TEST(test_advise_free_forgets_or_keeps),
            TEST_WITH(test_changed_says_what_was_written_since, .budget = 2 * MIB),
+           TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
            TEST(test_range_arguments), TEST(test_an_unmapped_region_is_gone))

@@ -103,6 +103,25 @@ static void test_error_of_a_read_ends_with_the_error(void)
     assert_true(page_is(at, 5, 6));
 }
 
+static void test_error_of_a_page_that_is_read_ahead_is_its_own(void)
+{
+    for (size_t granule = 4 * PAGE; granule <= MIB; granule *= 16) {
+        struct test_store *store = store_create(600);
+        struct quire_mapping mapping = {
+            .store = &store->store, .size = 600 * PAGE, .granule = granule};
+        void *address;
+        OK(quire_map(&mapping, &address));
+        store->bad_page = 37;
+        for (size_t i = 0; i < 600; i++)
+            if (i == 37)
+                assert_int_equal(caught_read((char *)address + i * PAGE), SIGBUS);
+            else
+                assert_true(page_is(address, i, i + 1));
+        OK(quire_unmap(address));
+        store_free(store);
+    }
+}
+
 static volatile unsigned char *map_policy(struct test_store *store, struct quire_policy policy)
 {
     struct quire_mapping mapping = {
@@ -234,6 +253,7 @@ LINUX_MAIN(TEST_MODES(test_store_is_read, .budget = 4 * MIB),
            TEST_MODES(test_store_that_is_shorter_than_its_region, .budget = 4 * MIB),
            TEST_MODES(test_error_of_a_read_is_sigbus_there, .budget = 4 * MIB),
            TEST_MODES(test_error_of_a_read_ends_with_the_error, .budget = 4 * MIB),
-           TEST(test_policy_retry), TEST(test_policy_poison), TEST(test_policy_ask),
+           TEST(test_error_of_a_page_that_is_read_ahead_is_its_own), TEST(test_policy_retry),
+           TEST(test_policy_poison), TEST(test_policy_ask),
            TEST(test_error_of_a_write_loses_nothing), TEST_WITH(test_granules, .budget = 32 * MIB),
            TEST(test_map_arguments))

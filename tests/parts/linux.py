@@ -59,11 +59,38 @@ def check_installed(report):
         report.command("the example", [program, data, "--upper"], env=environment, timeout=120)
         with open(data, "rb") as file:
             report.check("the example's file", file.read() == b"QUIRE GATHERS PAGES\n" * 2_000_000)
+        check_static(report, root, environment)
+        check_installed_command(report, root)
         names = subprocess.run(["nm", "-D", "--defined-only", "build/host/linux/libquire.so"],
                                stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
         strange = [line for line in names if not re.search(
             r" (quire_\w+|vm_error_text|vm_policy_\w+|vm_store_\w+|vm_(allocate|free)_frames|host_frame_ptr|QUIRE_0)(@@QUIRE_0)?$", line)]
         report.check("the library shows its own names only", names and not strange, "\n".join(strange))
+
+
+def check_static(report, root, environment):
+    """The same with all of it in the program."""
+    flags = subprocess.run(["pkg-config", "--static", "--cflags", "--libs", "quire"],
+                           stdout=subprocess.PIPE, text=True, env=environment, check=False).stdout.split()
+    program = f"{root}/static"
+    if report.command("an example is linked with -static", ["cc", "-static", "-Wall", "-Wextra", "-Werror",
+                                                            "examples/mapped_file.c", *flags, "-o", program]):
+        report.command("and works", [program], timeout=120)
+        kind = subprocess.run(["readelf", "--dynamic", program], stdout=subprocess.PIPE, text=True, check=True)
+        report.check("and needs no library", "(NEEDED)" not in kind.stdout, kind.stdout)
+
+
+def check_installed_command(report, root):
+    """The command finds what belongs to it, and the manual pages are where man looks."""
+    there = {os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root)
+             for name in names}
+    command = next((os.path.join(root, name) for name in there if name.endswith("bin/quire")), "")
+    report.command("the installed command's demo", [command, "demo", "sort", "--size", "16M", "--budget", "4M"],
+                   timeout=120)
+    report.command("the installed command's kernel", [command, "boot", "--", "busybox", "true"], timeout=120)
+    missing = [page for page in ("man1/quire.1", "man3/quire.3", "man7/quire_store.7")
+               if not any(name.endswith("/" + page) for name in there)]
+    report.check("the manual pages are installed", not missing, str(missing))
 
 
 def check_doctor(report):

@@ -104,6 +104,25 @@ def check_format(report, names):
                  "\n".join(sorted(set(re.findall(r"^\S+?:\d+", found, re.M)))))
 
 
+def check_manuals(report):
+    """They are well-formed, and quire(1) has each option that quire's help has."""
+    pages = sorted(glob.glob("docs/*.[1-8]"))
+    found = complaints([["mandoc", "-Tlint", "-Wwarning", page] for page in pages])
+    report.check("mandoc finds nothing in the manual pages", len(pages) >= 3 and not found, found)
+    helps = re.split(r"^const char help_", "\n".join(lines_of("tools/quire/help.c")), flags=re.M)
+    sections = re.split(r"^\.Ss quire ", "\n".join(lines_of("docs/quire.1")), flags=re.M)
+    wrong = []
+    for command in ("boot", "sim", "doctor", "demo"):
+        text = next((text for text in helps if text.startswith(command)), "")
+        page = next((text for text in sections if text.startswith(command)), "")
+        said = set(re.findall(r"^    \"  (?:-h, )?(--[a-z-]+)", text, re.M)) - {"--help"}
+        said |= set(re.findall(r"^    \"  --[a-z-]+, (--[a-z-]+)", text, re.M))
+        there = {f"-{option}" for option in re.findall(r"^\.It Fl (-[a-z-]+)", page, re.M)}
+        wrong += [f"{command} {option}" for option in sorted(said ^ there)]
+        wrong += [f"{command}: no options at all"] if not said else []
+    report.check("quire(1) has the options of quire help, and no others", not wrong, "\n".join(wrong))
+
+
 def check_core(report):
     sources = sorted(glob.glob("vm/**/*.c", recursive=True))
     found = complaints([["clang-tidy", "--quiet", name, "--", "-std=gnu11", "-ffreestanding",
@@ -124,4 +143,5 @@ def run(report):
     check_named_tests(report)
     check_format(report, sources)
     report.command("dev is a shell script", ["sh", "-n", "dev"])
+    check_manuals(report)
     check_core(report)

@@ -19,8 +19,12 @@ static void note_taken(addr_t physical, size_t count, bool for_cache)
 }
 
 /* Frames that were in use before the machine's first call aren't known. */
+static bool scribbles;
+
 static void note_freed(addr_t physical)
 {
+    if (scribbles)
+        memset(host_frame_ptr(physical), 0xaa, PAGE);
     wrong += is_used[physical / PAGE]-- != 1;
     in_use--;
 }
@@ -88,7 +92,16 @@ static void test_copy_is_the_hosts(void)
     assert_int_equal(wrong, 0);
 }
 
-UNIT_MAIN("frame hooks",
+/* A table that comes back as an empty one is cleared, whatever its frame has now. */
+static void test_freed_frames_are_the_hosts(void)
+{
+    scribbles = true;
+    for (unsigned i = 0; i < 20; i++)
+        OK(sim_delete_aspace(sim_new_aspace()));
+    scribbles = false;
+}
+
+UNIT_MAIN("frame hooks", TEST_ON(test_freed_frames_are_the_hosts, .frames = &hooks),
           TEST_ON(test_taken_frames_of_a_region_are_for_a_cache_and_freed, .frames = &hooks),
           TEST_ON(test_taken_runs_and_single_frames_are_not_for_a_cache, .frames = &hooks),
           TEST_ON(test_copy_is_the_hosts, .frames = &hooks))

@@ -54,6 +54,40 @@ static int own_write(vm_store *store, off_t offset, const addr_t *frames, size_t
     return VM_OK;
 }
 
+static unsigned acquired, released;
+
+static void own_acquire(vm_store *store)
+{
+    (void)store;
+    acquired++;
+}
+
+static void own_release(vm_store *store)
+{
+    (void)store;
+    assert_int_equal(destroyed, 0);
+    released++;
+}
+
+static off_t growing;
+
+static off_t growing_size(vm_store *store)
+{
+    (void)store;
+    return growing;
+}
+
+/* All that the file had; somebody makes it longer before this returns. */
+static int growing_write(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                         size_t *done)
+{
+    (void)store, (void)offset, (void)frames, (void)count;
+    *done = (size_t)growing;
+    growing = (off_t)PAGE;
+    writes++;
+    return VM_OK;
+}
+
 static int own_fault(vm_store *store, vm_region *region, addr_t address, unsigned access)
 {
     (void)store, (void)region, (void)address, (void)access;
@@ -66,6 +100,17 @@ static const struct vm_store_ops own_ops = {.destroy = own_destroy,
                                             .read = own_read,
                                             .write = own_write};
 static const struct vm_store_ops faulting_ops = {.destroy = own_destroy, .fault = own_fault};
+static const struct vm_store_ops counted_ops = {.destroy = own_destroy,
+                                                .has_page = own_has_page,
+                                                .read = own_read,
+                                                .write = own_write,
+                                                .acquire_ref = own_acquire,
+                                                .release_ref = own_release};
+static const struct vm_store_ops growing_ops = {.destroy = own_destroy,
+                                                .has_page = own_has_page,
+                                                .size = growing_size,
+                                                .read = own_read,
+                                                .write = growing_write};
 static const struct vm_store_ops endless_ops = {.read = own_read};
 static vm_store own;
 
@@ -237,9 +282,113 @@ static void test_its_pages_are_reclaimed(void)
     OK(vm_unmap_range(program, SPOT, PAGES(8)));
 }
 
+/* ---- whose pages are written, and when ---- */
+
+static vm_cache_ref *racing;
+static region_id racing_region;
+
+static int put_it(void *unused)
+{
+    (void)unused;
+    vm_put_cache(racing);
+    return VM_OK;
+}
+
+static int delete_it(void *unused)
+{
+    (void)unused;
+    return vm_delete_region(program, racing_region);
+}
+
+/* Two give the last references back at once: one of them writes. */
+static void test_the_last_of_two_references_writes(void)
+{
+    struct vm_leftovers left;
+    for (unsigned long seed = 1; seed < 400; seed++) {
+        OK(sim_delete_aspace(program));
+        assert_int_equal(sim_end_counting(&left), 0);
+        OK(sim_start(&(struct sim_config){.cpus = 3, .seed = seed * 7919}));
+        program = sim_new_aspace();
+        racing = new_cache();
+        racing_region = map_at(SPOT, 8, LOCK_RW, REGION_NO_PRIVATE_MAP, racing, 0);
+        OK(sim_write_byte(SPOT + PAGES(3), 9));
+        (void)sim_spawn_on(0, program, "put", put_it, NULL);
+        sim_fiber *deleter = sim_spawn_on(1, program, "delete", delete_it, NULL);
+        sim_run();
+        OK(sim_fiber_result(deleter));
+        assert_int_equal(destroyed, 1);
+        assert_int_equal(bytes[PAGES(3)], 9);
+    }
+}
+
+static void test_vm_sync_files_writes_them_too(void)
+{
+    vm_cache_ref *cache = new_cache();
+    assert_true(map_at(SPOT, 8, LOCK_RW, REGION_NO_PRIVATE_MAP, cache, 0) > 0);
+    OK(sim_write_byte(SPOT, 9));
+    OK(vm_unmap_range(program, SPOT, PAGES(8)));
+    OK(vm_sync_files());
+    assert_int_equal(writes, 1);
+    assert_int_equal(figures().modified_file_pages, 0);
+    vm_put_cache(cache);
+    assert_int_equal(writes, 1);
+}
+
+static void test_vm_cache_discard_forgets_them(void)
+{
+    vm_cache_ref *cache = new_cache();
+    assert_true(map_at(SPOT, 8, LOCK_RW, REGION_NO_PRIVATE_MAP, cache, 0) > 0);
+    OK(sim_write_byte(SPOT, 9));
+    vm_cache_discard(cache);
+    assert_byte(SPOT, 100);
+    OK(vm_unmap_range(program, SPOT, PAGES(8)));
+    vm_put_cache(cache);
+    assert_int_equal(writes, 0);
+}
+
+static void test_the_store_hears_of_references(void)
+{
+    vm_cache_ref *cache;
+    acquired = released = destroyed = 0;
+    own = (vm_store){.ops = &counted_ops};
+    OK(vm_create_cache(&own, (off_t)sizeof bytes, &cache));
+    assert_int_equal(acquired, 1);
+    assert_true(map_at(SPOT, 8, LOCK_RW, REGION_NO_PRIVATE_MAP, cache, 0) > 0);
+    OK(vm_unmap_range(program, SPOT, PAGES(8)));
+    vm_put_cache(cache);
+    assert_true(acquired >= 2);
+    assert_int_equal(released, acquired);
+    assert_int_equal(destroyed, 1);
+}
+
+/* No write was too short: but what the file has got meanwhile is still to be written. */
+static void test_a_file_that_grows_meanwhile_is_no_error(void)
+{
+    vm_cache_ref *cache;
+    uint32_t seen = 0;
+    growing = 100;
+    writes = 0;
+    own = (vm_store){.ops = &growing_ops};
+    OK(vm_create_cache(&own, (off_t)PAGE, &cache));
+    assert_true(map_at(SPOT, 1, LOCK_RW, REGION_NO_PRIVATE_MAP, cache, 0) > 0);
+    OK(sim_write_byte(SPOT, 9));
+    OK(vm_sync_range(program, SPOT, PAGE));
+    OK(vm_sync_range(program, SPOT, PAGE));
+    assert_int_equal(writes, 2);
+    growing = 100;
+    OK(sim_write_byte(SPOT, 9));
+    OK(vm_advise_range(program, SPOT, PAGE, VM_ADVICE_PAGEOUT));
+    OK(vm_cache_take_error(cache, &seen));
+    OK(vm_unmap_range(program, SPOT, PAGE));
+    vm_put_cache(cache);
+}
+
 UNIT_MAIN("caches of the host's own stores", TEST(test_vm_create_cache_errors),
           TEST(test_vm_create_cache_without_memory),
           TEST(test_vm_map_cache_several_times_at_offsets), TEST(test_vm_map_cache_private),
           TEST(test_vm_map_cache_errors), TEST(test_vm_map_cache_no_write_stays_so),
           TEST(test_vm_map_cache_of_a_store_with_fault), TEST(test_the_last_reference_writes),
-          TEST(test_past_the_end), TEST(test_its_pages_are_reclaimed))
+          TEST(test_the_last_of_two_references_writes), TEST(test_vm_sync_files_writes_them_too),
+          TEST(test_vm_cache_discard_forgets_them), TEST(test_the_store_hears_of_references),
+          TEST(test_a_file_that_grows_meanwhile_is_no_error), TEST(test_past_the_end),
+          TEST(test_its_pages_are_reclaimed))

@@ -116,8 +116,39 @@ static void test_snapshot_without_memory_changes_nothing(void)
     fail();
 }
 
-UNIT_MAIN("snapshot", TEST(test_snapshot_keeps_what_was_there),
-          TEST(test_snapshot_outlives_its_source), TEST(test_snapshot_copies_nothing),
+static void test_snapshot_of_the_kernels_memory_is_refused(void)
+{
+    addr_t copy;
+    void *at = NULL;
+    region_id kernel =
+        vm_create_anonymous_region(vm_get_kernel_aspace_id(), "k", &at, REGION_ADDR_ANY_ADDRESS,
+                                   PAGES(2), REGION_WIRING_WIRED, LOCK_KERNEL | LOCK_RW);
+    assert_true(kernel > 0);
+    assert_int_equal(snapshot(kernel, &copy), ERR_VM_INVALID_REGION);
+    OK(sim_kernel_write((addr_t)at, "b", 1));
+    OK(vm_delete_region(vm_get_kernel_aspace_id(), kernel));
+}
+
+/* A private mapping of a file that isn't open for writing may be written, and so may the snapshot. */
+static void test_snapshot_of_a_private_mapping_may_be_written_again(void)
+{
+    addr_t copy;
+    void *at = NULL;
+    sim_file *file = sim_file_create_numbered("/f", 3);
+    region_id id = vm_map_vnode(program, "f", &at, REGION_ADDR_ANY_ADDRESS, PAGES(3),
+                                LOCK_RW | REGION_NO_WRITE, REGION_PRIVATE_MAP, file, 0);
+    assert_true(id > 0);
+    assert_true(snapshot(id, &copy) > 0);
+    OK(vm_protect_range(program, copy, PAGES(3), LOCK_RO));
+    OK(vm_protect_range(program, copy, PAGES(3), LOCK_RW));
+    OK(sim_write_byte(copy, 9));
+    assert_byte((addr_t)at, 1);
+}
+
+UNIT_MAIN("snapshot", TEST(test_snapshot_of_the_kernels_memory_is_refused),
+          TEST(test_snapshot_of_a_private_mapping_may_be_written_again),
+          TEST(test_snapshot_keeps_what_was_there), TEST(test_snapshot_outlives_its_source),
+          TEST(test_snapshot_copies_nothing),
           TEST(test_snapshot_of_a_private_mapping_keeps_both_sources),
           TEST(test_snapshot_is_charged_as_its_source), TEST(test_snapshot_errors),
           TEST(test_snapshot_without_memory_changes_nothing))

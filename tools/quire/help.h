@@ -6,5 +6,6 @@ extern const char help_quire[];
 extern const char help_boot[];
 extern const char help_sim[];
 extern const char help_doctor[];
+extern const char help_demo[];
 
 #endif

@@ -20,8 +20,8 @@
 #include "sim.h"
 #include "tree.h"
 
-/* The kernel beside this program, to be freed. */
-static char *default_kernel(void)
+/* What belongs to this program, to be freed: beside it, or where it is installed. */
+static char *own_file(const char *name)
 {
     char here[4096];
     ssize_t length = readlink("/proc/self/exe", here, sizeof(here) - 1);
@@ -29,8 +29,17 @@ static char *default_kernel(void)
         return NULL;
     here[length] = '\0';
     *strrchr(here, '/') = '\0';
-    char *path = NULL;
-    return asprintf(&path, "%s/quire-kernel.elf", here) < 0 ? NULL : path;
+    char *built = NULL, *installed = NULL;
+    if (asprintf(&built, "%s/%s", here, name) < 0)
+        return NULL;
+    if (access(built, F_OK) == 0 || asprintf(&installed, "%s/../libexec/quire/%s", here, name) < 0)
+        return built;
+    if (access(installed, F_OK) != 0) {
+        free(installed);
+        return built;
+    }
+    free(built);
+    return installed;
 }
 
 /* What QEMU would refuse in words that help nobody: all of it must fit, with some room to start. */
@@ -136,7 +145,8 @@ static int command_boot(int argc, char **argv)
         fputs(help_boot, stdout);
     } else if (status == 0) {
         char *program = NULL;
-        char *kernel = options.kernel != NULL ? strdup(options.kernel) : default_kernel();
+        char *kernel =
+            options.kernel != NULL ? strdup(options.kernel) : own_file("quire-kernel.elf");
         status = kernel == NULL ? fail_no_memory() : 0;
         if (status == 0)
             status = program_find(options.program != NULL ? options.program : "busybox", &program);
@@ -149,6 +159,30 @@ static int command_boot(int argc, char **argv)
     }
     options_free(&options);
     return status;
+}
+
+static int command_demo(char **argv)
+{
+    char *program = own_file("quire-demo");
+    if (program == NULL)
+        return fail_no_memory();
+    execv(program, argv);
+    int status = fail(STATUS_ERROR, "%s: %s; ./dev build makes it", program, strerror(errno));
+    free(program);
+    return status;
+}
+
+/* The text of `quire help WORD`; NULL: there is none. */
+static const char *help_of(const char *word)
+{
+    static const struct {
+        const char *word, *text;
+    } texts[] = {
+        {"boot", help_boot}, {"sim", help_sim}, {"doctor", help_doctor}, {"demo", help_demo}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(word, texts[i].word) == 0)
+            return texts[i].text;
+    return NULL;
 }
 
 /* Nothing that is opened later may become a standard stream that was closed. */
@@ -175,20 +209,14 @@ int main(int argc, char **argv)
         return command_sim(argc - 1, argv + 1);
     if (strcmp(command, "doctor") == 0)
         return command_doctor(argc - 1, argv + 1);
+    if (strcmp(command, "demo") == 0)
+        return command_demo(argv + 1);
     if (strcmp(command, "--version") == 0) {
         puts("quire " QUIRE_VERSION);
         return 0;
     }
-    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "boot") == 0) {
-        fputs(help_boot, stdout);
-        return 0;
-    }
-    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "sim") == 0) {
-        fputs(help_sim, stdout);
-        return 0;
-    }
-    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "doctor") == 0) {
-        fputs(help_doctor, stdout);
+    if (strcmp(command, "help") == 0 && argc > 2 && help_of(argv[2]) != NULL) {
+        fputs(help_of(argv[2]), stdout);
         return 0;
     }
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
