@@ -9,6 +9,12 @@
 
 #define SMALL .memory = (size_t)1 << 20, .swap = 1024
 
+static int reclaim_some(void *unused)
+{
+    (void)unused;
+    return (int)vm_reclaim(4);
+}
+
 /* ---- swap ---- */
 
 /* Another machine: swap that is added stays until the end. */
@@ -285,6 +291,42 @@ static void test_zeros_over_a_source_are_written(void)
     OK(sim_delete_aspace(child));
 }
 
+/* Without swap, memory stays; pages that were never written go all the same, unless something shows through. */
+static void test_memory_without_swap(void)
+{
+    region_at(SPOT, 8, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    for (size_t i = 4; i < 8; i++)
+        assert_byte(SPOT + PAGES(i), 0);
+    assert_true(vm_reclaim(8) >= 4);
+    assert_int_equal(figures().evictions, 4);
+    aspace_id child = vm_copy_aspace(program, "child");
+    assert_true(child > 0);
+    OK(vm_discard_range(program, SPOT, PAGES(2)));
+    assert_byte(SPOT, 0);
+    (void)vm_reclaim(8);
+    assert_byte(SPOT, 0);
+    assert_numbered(SPOT + PAGES(2), 2, 3);
+    OK(sim_delete_aspace(child));
+}
+
+/* What was discarded while it was written goes, however often it is said. */
+static void test_discarded_twice_while_it_is_written(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    sim_swap_block(sim_boot_swap(), true);
+    (void)sim_spawn("reclaimer", reclaim_some, NULL);
+    sim_run_until_blocked();
+    OK(vm_discard_range(program, SPOT, PAGES(4)));
+    OK(vm_discard_range(program, SPOT, PAGES(4)));
+    sim_swap_block(sim_boot_swap(), false);
+    sim_run();
+    for (size_t i = 0; i < 4; i++)
+        assert_byte(SPOT + PAGES(i), 0);
+    assert_int_equal(figures().free_swap_slots, 1024);
+}
+
 UNIT_MAIN("reclaim edges", TEST_ON(test_swap_that_does_half, .memory = (size_t)1 << 20),
           TEST_ON(test_vm_swap_add_refuses_more, .memory = (size_t)1 << 20),
           TEST(test_vm_hold_page_of_a_device), TEST_ON(test_vm_unhold_page_modified, SMALL),
@@ -297,4 +339,6 @@ UNIT_MAIN("reclaim edges", TEST_ON(test_swap_that_does_half, .memory = (size_t)1
           TEST_ON(test_a_batch_stops_at_an_error, SMALL),
           TEST_ON(test_who_writes_much_writes_other_files, SMALL),
           TEST_ON(test_daemons_write_when_much_is_modified, SMALL, .page_daemons = 1),
+          TEST_ON(test_memory_without_swap, .memory = (size_t)1 << 20),
+          TEST_ON(test_discarded_twice_while_it_is_written, SMALL),
           TEST_ON(test_zeros_over_a_source_are_written, SMALL))
