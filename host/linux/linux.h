@@ -65,6 +65,8 @@ int uffd_copy(addr_t to, addr_t from, bool writable);
 /* The same for several; *done bytes were copied, on an error, too. */
 int uffd_copy_run(addr_t to, addr_t from, addr_t size, bool writable, addr_t *done);
 void uffd_protect(addr_t address, addr_t size);
+/* False: it isn't all of one mapping of Linux's, and less than all may be protected. */
+bool uffd_try_protect(addr_t address, addr_t size);
 void uffd_unprotect(addr_t address);
 void uffd_wake(addr_t address);
 /* The next accesses get SIGBUS. False: this kernel can't. */
