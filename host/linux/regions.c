@@ -107,7 +107,7 @@ int region_delete(struct region *region)
     addr_t base = region->base, size = region->size;
     int error = region->writes_store ? vm_cache_sync(region->cache, 0, INT64_MAX) : VM_OK;
     region_remove(region);
-    int deleted = vm_delete_region(process.aid, region->id);
+    int deleted = vm_unmap_range(process.aid, base, size); /* quire_protect splits the core's */
     if (deleted != VM_OK)
         panic("a region that isn't there is deleted", deleted);
     settle(base, base + (size - 1));
@@ -188,12 +188,21 @@ static void evict_over(struct region *region, size_t pages)
     }
 }
 
+/* Of all the core's regions that it was split into. */
+static size_t count_resident(const struct region *region)
+{
+    addr_t cookie = region->base, end = region->base + region->size;
+    size_t pages = 0;
+    vm_region_info info;
+    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
+           info.base < end)
+        pages += info.resident_pages;
+    return pages;
+}
+
 static void keep_limit(struct region *region, size_t limit)
 {
-    vm_region_info info;
-    if (vm_get_region_info(region->id, &info) != VM_OK)
-        return;
-    size_t keep = limit - limit / 8, now = info.resident_pages;
+    size_t keep = limit - limit / 8, now = count_resident(region);
     if (now > keep)
         evict_over(region, now - keep);
     region->resident = now < keep ? now : keep;

@@ -12,7 +12,6 @@
 
 struct region {
     addr_t base, size; /* size: of whole pages */
-    region_id id;
     vm_store *store;     /* wrapped; NULL: memory */
     vm_cache_ref *cache; /* of it, with a reference */
     size_t granule;      /* in bytes; 0: by the pattern of faults */

@@ -106,7 +106,8 @@ int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
  * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, and
- * may be written, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store; ERR_NO_MEMORY,
+ * may be written, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store, or parts of it
+ * are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
 

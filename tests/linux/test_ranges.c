@@ -247,6 +247,22 @@ static void test_range_arguments(void)
     assert_int_equal(quire_get_info(NULL), ERR_INVALID_ARGS);
 }
 
+static void test_a_region_of_which_a_part_is_protected(void)
+{
+    volatile unsigned char *at = map_memory(16);
+    void *copy;
+    write_page(at, 0, 7);
+    OK(quire_protect((void *)(at + 4 * PAGE), 4 * PAGE, false));
+    assert_int_equal(quire_snapshot((void *)at, &copy), ERR_UNSUPPORTED);
+    OK(quire_protect((void *)(at + 4 * PAGE), 4 * PAGE, true));
+    OK(quire_snapshot((void *)at, &copy));
+    assert_true(page_is(copy, 0, 7));
+    OK(quire_unmap(copy));
+    OK(quire_protect((void *)(at + 4 * PAGE), 4 * PAGE, false));
+    OK(quire_unmap((void *)at));
+    assert_int_equal(figures().regions, 0);
+}
+
 static void test_an_unmapped_region_is_gone(void)
 {
     volatile unsigned char *at = map_memory(4), *other = map_memory(4);
@@ -269,4 +285,5 @@ LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget
            TEST_WITH(test_changed_says_what_was_written_since, .budget = 2 * MIB),
            TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
-           TEST(test_range_arguments), TEST(test_an_unmapped_region_is_gone))
+           TEST(test_range_arguments), TEST(test_a_region_of_which_a_part_is_protected),
+           TEST(test_an_unmapped_region_is_gone))
