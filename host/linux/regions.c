@@ -130,12 +130,21 @@ static bool is_resident(addr_t address)
     return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) != VM_OK || resident;
 }
 
-/* The granule's clusters, but for the one of the address. No more of it than memory has room for. */
-static void read_granule(const struct region *region, addr_t address)
+/* No more than memory, or the region's limit, has room for: else it would push out the page itself. */
+static size_t granule_of(const struct region *region)
 {
-    addr_t size = region->granule, most = process.frames / 8 * VM_PAGE_SIZE;
-    while (size > most)
+    size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
+    size_t size = region->granule, most = process.frames / 8;
+    if (limit != 0 && limit / 4 < most)
+        most = limit / 4;
+    while (size > VM_PAGE_SIZE && size / VM_PAGE_SIZE > most)
         size /= 2;
+    return size;
+}
+
+/* The granule's clusters, but for the one of the address. */
+static void read_granule(const struct region *region, addr_t address, addr_t size)
+{
     addr_t at = address & ~(size - 1), end = at + size;
     if (end > region->base + region->size)
         end = region->base + region->size;
@@ -161,9 +170,10 @@ unsigned region_before_fault(struct region *region, addr_t address)
 {
     if (region->granule == 0)
         return is_expected(region, address) ? VM_ACCESS_CLUSTER : 0;
-    if (region->granule > CLUSTER && !is_resident(address))
-        read_granule(region, address);
-    return region->granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
+    size_t granule = granule_of(region);
+    if (granule > CLUSTER && !is_resident(address))
+        read_granule(region, address, granule);
+    return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
 #define CHUNK 64
@@ -212,7 +222,8 @@ static void keep_limit(struct region *region, size_t limit)
 /* A fault brings a cluster at most, or a granule. */
 static void count_for_limit(struct region *region, size_t limit)
 {
-    size_t most = (region->granule > CLUSTER ? region->granule : CLUSTER) / VM_PAGE_SIZE;
+    size_t granule = granule_of(region);
+    size_t most = (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
     if (region->granule == VM_PAGE_SIZE)
         most = 1;
     size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);

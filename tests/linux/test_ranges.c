@@ -225,6 +225,20 @@ static void test_limit_of_a_region(void)
     assert_int_equal(quire_set_limit(address, PAGE), ERR_INVALID_ARGS);
 }
 
+static void test_granule_that_is_as_large_as_the_limit(void)
+{
+    struct test_store *store = store_create(2048);
+    struct quire_mapping mapping = {
+        .store = &store->store, .size = 2048 * PAGE, .granule = 2 * MIB, .limit = 64 * PAGE};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    for (size_t limit = 64; limit <= 512; limit *= 2) {
+        OK(quire_set_limit(address, limit * PAGE));
+        for (size_t i = 0; i < 2048; i += 61)
+            assert_true(page_is(address, i, i + 1));
+    }
+}
+
 static void test_range_arguments(void)
 {
     volatile unsigned char *at = map_memory(4);
@@ -285,5 +299,6 @@ LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget
            TEST_WITH(test_changed_says_what_was_written_since, .budget = 2 * MIB),
            TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
+           TEST_WITH(test_granule_that_is_as_large_as_the_limit, .budget = 64 * MIB),
            TEST(test_range_arguments), TEST(test_a_region_of_which_a_part_is_protected),
            TEST(test_an_unmapped_region_is_gone))
