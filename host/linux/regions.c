@@ -253,11 +253,13 @@ int call_begin(struct call *call)
     sigdelset(&all, SIGBUS);
     sigdelset(&all, SIGSEGV);
     pthread_sigmask(SIG_SETMASK, &all, &call->before);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel);
     return VM_OK;
 }
 
 int call_end(struct call *call, int result)
 {
+    pthread_setcancelstate(call->cancel, NULL);
     pthread_sigmask(SIG_SETMASK, &call->before, NULL);
     return result;
 }
