@@ -181,9 +181,17 @@ bool uffd_poison(addr_t address)
 
 /* ---- what is dropped ---------------------------------------------------------------------------- */
 
+/* What the program has locked with mlock stays locked, where Linux can do that (5.18). */
+static bool zap_locked(const struct iovec *range)
+{
+    return madvise(range->iov_base, range->iov_len, QU_DONTNEED_LOCKED) == 0 ||
+           (munlock(range->iov_base, range->iov_len) == 0 &&
+            madvise(range->iov_base, range->iov_len, MADV_DONTNEED) == 0);
+}
+
 static void zap_range(const struct iovec *range)
 {
-    if (madvise(range->iov_base, range->iov_len, MADV_DONTNEED) != 0)
+    if (madvise(range->iov_base, range->iov_len, MADV_DONTNEED) != 0 && !zap_locked(range))
         panic("MADV_DONTNEED fails at", (long)(uintptr_t)range->iov_base);
 }
 
