@@ -90,6 +90,14 @@ static int hide(addr_t base, addr_t size)
     return VM_OK;
 }
 
+/* Nothing is shown there any more. Where Linux has no room for another mapping this one stays, of no rights, if
+ * that can be had: an access finds no region, in any case. */
+static void unshow(addr_t base, addr_t size)
+{
+    if (hide(base, size) != VM_OK)
+        (void)mprotect((void *)base, size, PROT_NONE);
+}
+
 int region_show(addr_t base, addr_t size, bool read_only)
 {
     void *at = (void *)base;
@@ -98,7 +106,7 @@ int region_show(addr_t base, addr_t size, bool read_only)
     if (error == VM_OK && mprotect(at, size, PROT_READ | (read_only ? 0 : PROT_WRITE)) != 0)
         error = ERR_NO_MEMORY;
     if (error != VM_OK)
-        (void)hide(base, size);
+        unshow(base, size);
     return error;
 }
 
@@ -112,8 +120,7 @@ int region_delete(struct region *region)
         panic("a region that isn't there is deleted", deleted);
     settle(base, base + (size - 1));
     dirty_forget(base, size);
-    if (hide(base, size) != VM_OK)
-        panic("no memory to unmap at", (long)base);
+    unshow(base, size);
     if (region->cache)
         vm_put_cache(region->cache);
     vm_meta_free(region, sizeof *region);
