@@ -97,6 +97,8 @@ int quire_pin(void *address, size_t size)
     for (addr_t at = 0; at < range.size && error == VM_OK; at += VM_PAGE_SIZE)
         error = fault_resolve(range.first + at,
                               range.region->read_only ? VM_ACCESS_READ : VM_ACCESS_WRITE);
+    if (error != VM_OK)
+        (void)vm_unwire_range(process.aid, range.first, range.size);
     return call_end(&call, error);
 }
 

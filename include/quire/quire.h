@@ -125,7 +125,7 @@ int quire_populate(void *address, size_t size, bool write);
 /* Pages are read as far as there is room, so that a fault finds them. */
 int quire_prefetch(void *address, size_t size);
 /* Pages are in memory, shown, and stay until they are unpinned. ERR_NO_MEMORY: also if more than three
- * quarters of the budget would be. */
+ * quarters of the budget would be. After any error none of them is pinned. */
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:

@@ -239,6 +239,15 @@ static void test_granule_that_is_as_large_as_the_limit(void)
     }
 }
 
+static void test_a_pin_that_fails_pins_nothing(void)
+{
+    volatile unsigned char *at = map_memory(16);
+    OK(quire_protect((void *)at, 16 * PAGE, false));
+    assert_int_not_equal(quire_pin((void *)at, 16 * PAGE), VM_OK);
+    assert_int_equal(figures().wired, 0);
+    OK(quire_evict((void *)at, 16 * PAGE));
+}
+
 static void test_range_arguments(void)
 {
     volatile unsigned char *at = map_memory(4);
@@ -300,5 +309,5 @@ LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget
            TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
            TEST_WITH(test_granule_that_is_as_large_as_the_limit, .budget = 64 * MIB),
-           TEST(test_range_arguments), TEST(test_a_region_of_which_a_part_is_protected),
-           TEST(test_an_unmapped_region_is_gone))
+           TEST(test_a_pin_that_fails_pins_nothing), TEST(test_range_arguments),
+           TEST(test_a_region_of_which_a_part_is_protected), TEST(test_an_unmapped_region_is_gone))
