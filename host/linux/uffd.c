@@ -176,7 +176,7 @@ bool uffd_poison(addr_t address)
 {
     struct qu_poison poison = {{address, VM_PAGE_SIZE}, 0, 0};
     return (process.features & QU_FEATURE_POISON) &&
-           (ioctl(process.uffd, QU_IOC_POISON, &poison) == 0 || errno == EEXIST);
+           ioctl(process.uffd, QU_IOC_POISON, &poison) == 0;
 }
 
 /* ---- what is dropped ---------------------------------------------------------------------------- */
