@@ -8,8 +8,9 @@
 #define WINDOW_PAGES 16
 
 struct node *nodes;
-static uint32_t *heads; /* node + 1 */
-static size_t windows;  /* a power of two: groups of buckets */
+static uint32_t *heads;  /* node + 1 */
+static size_t windows;   /* a power of two: groups of buckets */
+static size_t lock_mask; /* what shares buckets shares a lock, too: no more locks than groups */
 static struct {
     uint32_t word;
 } __attribute__((aligned(64))) locks[LOCKS];
@@ -39,6 +40,7 @@ void place_start(void *memory)
     nodes = memory;
     heads = (uint32_t *)(void *)(nodes + node_count(process.frames));
     windows = window_count(process.frames);
+    lock_mask = (windows < LOCKS ? windows : LOCKS) - 1;
     for (size_t i = 0; i < LOCKS; i++)
         locks[i].word = 0;
 }
@@ -50,7 +52,7 @@ static uint64_t hash_of(addr_t address)
 
 uint32_t *place_lock_of(addr_t address)
 {
-    return &locks[hash_of(address) % LOCKS].word;
+    return &locks[hash_of(address) & lock_mask].word;
 }
 
 static uint32_t *head_of(addr_t address)

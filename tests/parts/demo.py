@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """quire demo sort: a process that pages itself, over each store, as a user sees it."""
 import ctypes
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 from parts import unit
@@ -158,9 +160,10 @@ def check_trouble(report):
                      and not os.listdir(directory) and not said, f"{process.returncode} {said}")
 
 
-def on_terminal(**environment):
+def on_terminal(rows=24, columns=80, **environment):
     """What a terminal gets to see."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen([QUIRE, "demo", "sort", *SMALL], stdin=theirs, stdout=theirs, stderr=theirs,
                                env={**os.environ, **environment})
     os.close(theirs)
@@ -187,6 +190,9 @@ def check_picture(report):
     report.check("no colours with NO_COLOR", "\033[34m" not in seen)
     report.check("colours without", "\033[34mo" in on_terminal(TERM="xterm", NO_COLOR="")[1])
     report.check("no picture on a dumb terminal", "\033[" not in on_terminal(TERM="dumb")[1])
+    for rows, columns in ((11, 80), (24, 63)):
+        report.check(f"no picture in {rows} rows of {columns}", "\033[" not in on_terminal(rows, columns, TERM="xterm")[1])
+    report.check("but in 12 of 64", "\033[10A" in on_terminal(12, 64, TERM="xterm")[1])
     done = quire("demo", "sort", *SMALL, "--seed", "7")
     report.check("no picture elsewhere", done.returncode == 0 and "\033[" not in done.stdout
                  and "verified: sorted" in done.stdout and "examples/sort.c" in done.stdout, done.stdout)

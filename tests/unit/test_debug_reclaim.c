@@ -268,6 +268,19 @@ static void test_debug_slot_says_who_knows_it(void)
     vm_put_region(region);
 }
 
+static void test_debug_cache_of_pages_in_swap(void)
+{
+    char line[64];
+    vm_region *region = vm_get_region_by_id(region_at(SPOT, 2, LOCK_RW));
+    number_pages(SPOT, 2, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(2), VM_ADVICE_PAGEOUT));
+    snprintf(line, sizeof(line), "cache %p", (void *)region->cache_ref->cache);
+    say(line);
+    assert_said("  offset 0x%lx: in swap, slot 0x1\n", (unsigned long)region->cache_offset);
+    assert_int_equal(count_said("in swap"), 2);
+    vm_put_region(region);
+}
+
 static void test_debug_slot_refuses(void)
 {
     static const char *const usage[] = {"slot", "slot 1 2", "slot x"};
@@ -330,5 +343,5 @@ UNIT_MAIN("debug_reclaim", TEST_ON(test_debug_reclaim_word_for_word, SWAP),
           TEST(test_debug_page_refuses), TEST(test_debug_queue_begins_with_the_oldest),
           TEST(test_debug_queue_refuses), TEST_ON(test_debug_swap_word_for_word, SWAP),
           TEST(test_debug_swap_without_any), TEST_ON(test_debug_slot_says_who_knows_it, SWAP),
-          TEST_ON(test_debug_slot_refuses, SWAP), TEST(test_debug_files_word_for_word),
-          TEST(test_debug_reclaim_is_in_help))
+          TEST_ON(test_debug_slot_refuses, SWAP), TEST_ON(test_debug_cache_of_pages_in_swap, SWAP),
+          TEST(test_debug_files_word_for_word), TEST(test_debug_reclaim_is_in_help))

@@ -17,7 +17,8 @@
 #define PAUSE 0.2 /* seconds, between two pictures */
 #define ROWS 8u
 #define MAX_COLUMNS 96u
-#define HEAD 2u /* lines above the map, and below */
+#define MIN_WIDTH 64u /* of the terminal: no line of a picture may wrap */
+#define HEAD 2u       /* lines above the map, and below */
 #define TAIL 1u
 
 /* Of an entry of /proc/PID/pagemap. */
@@ -69,10 +70,10 @@ void demo_picture_start(const struct demo_options *options, const void *region, 
     picture.store = store;
     picture.region = (uintptr_t)region;
     picture.pages = options->size / VM_PAGE_SIZE;
-    picture.columns = columns > MAX_COLUMNS + 2 ? MAX_COLUMNS : columns < 24 ? 22 : columns - 2;
+    picture.columns = columns > MAX_COLUMNS + 2 ? MAX_COLUMNS : columns - 2;
     const char *no_colour = getenv("NO_COLOR");
     picture.colours = no_colour == NULL || no_colour[0] == '\0';
-    picture.pagemap = is_wanted(options) && rows > ROWS + HEAD + TAIL
+    picture.pagemap = is_wanted(options) && rows > ROWS + HEAD + TAIL && columns >= MIN_WIDTH
                           ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
                           : -1;
 }
