@@ -66,5 +66,5 @@ void dirty_forget(addr_t base, addr_t size)
     }
     memset(first, 0, (size_t)(inner - first));
     memset(inner_end, 0, (size_t)(end - inner_end));
-    (void)madvise(inner, (size_t)(inner_end - inner), MADV_DONTNEED);
+    zap(&(struct iovec){inner, (size_t)(inner_end - inner)}, 1);
 }

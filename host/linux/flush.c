@@ -4,14 +4,26 @@
 
 #define WINDOW_SIZE (16 * VM_PAGE_SIZE)
 
-/* => window locked. The program could write there until now. */
-static bool forbid(addr_t address)
+/* => window locked. The program can write there. */
+static bool allows(addr_t address)
 {
     uint32_t node = place_find(address);
-    if (node == NO_NODE || !node_is_frame(node) || !nodes[node].writable)
-        return false;
-    nodes[node].writable = 0;
-    return true;
+    return node != NO_NODE && node_is_frame(node) &&
+           __atomic_load_n(&nodes[node].writable, __ATOMIC_ACQUIRE);
+}
+
+/* => window locked. After Linux was told: who reads `writable` without the lock relies on it. */
+static void now_forbidden(addr_t address)
+{
+    __atomic_store_n(&nodes[place_find(address)].writable, 0, __ATOMIC_RELEASE);
+}
+
+/* => window locked. All of these the program can write. */
+static void forbid(addr_t first, addr_t end)
+{
+    uffd_protect(first, end - first);
+    for (addr_t at = first; at < end; at += VM_PAGE_SIZE)
+        now_forbidden(at);
 }
 
 /* Runs of pages are protected with one call. `end` is behind the last. */
@@ -21,10 +33,10 @@ static void flush_window(addr_t first, addr_t end)
     size_t run = 0;
     lock(word);
     for (addr_t at = first; at <= end; at += VM_PAGE_SIZE) {
-        if (at < end && forbid(at)) {
+        if (at < end && allows(at)) {
             run += VM_PAGE_SIZE;
         } else if (run > 0) {
-            uffd_protect(at - run, run);
+            forbid(at - run, at);
             run = 0;
         }
     }
@@ -39,25 +51,50 @@ static void flush_few(addr_t first, addr_t end)
     }
 }
 
-/* By the frames that are shown in the range, which is protected as a whole if there are several. The core holds
- * its lock, so no fill begins. */
-static void flush_many(addr_t first, addr_t end)
+/* Whether the frame is shown there, and may be written. No lock: the answer is old, unless no fill begins. */
+static bool is_writable_in(uint32_t frame, addr_t first, addr_t end)
+{
+    addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
+    return at >= first && at < end && __atomic_load_n(&nodes[frame].writable, __ATOMIC_ACQUIRE);
+}
+
+/* False: Linux didn't protect the range as a whole. */
+static bool protect_all(addr_t first, addr_t end)
 {
     addr_t low = end, high = first;
-    place_wait_for_fills();
     for (uint32_t frame = 0; frame < process.frames; frame++) {
-        addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
-        if (at < first || at >= end || !nodes[frame].writable)
+        if (!is_writable_in(frame, first, end))
             continue;
-        lock(place_lock_of(at));
-        if (forbid(at)) {
-            low = at < low ? at : low;
-            high = at > high ? at : high;
-        }
-        unlock(place_lock_of(at));
+        addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
+        low = at < low ? at : low;
+        high = at > high ? at : high;
     }
-    if (low <= high)
-        uffd_protect(low, high - low + VM_PAGE_SIZE);
+    return low > high || uffd_try_protect(low, high - low + VM_PAGE_SIZE);
+}
+
+static void forbid_frame(uint32_t frame, addr_t first, addr_t end, bool is_protected)
+{
+    if (!place_lock_frame(frame))
+        return;
+    addr_t at = nodes[frame].at;
+    if (is_writable_in(frame, first, end)) {
+        if (is_protected)
+            now_forbidden(at);
+        else
+            forbid(at, at + VM_PAGE_SIZE);
+    }
+    unlock(place_lock_of(at));
+}
+
+/* By the frames that are shown in the range, which is protected as a whole, if Linux can (before 6.4 it can't over
+ * several of its mappings). The core holds its lock, so no fill begins. */
+static void flush_many(addr_t first, addr_t end)
+{
+    place_wait_for_fills();
+    bool is_protected = protect_all(first, end);
+    for (uint32_t frame = 0; frame < process.frames; frame++)
+        if (is_writable_in(frame, first, end))
+            forbid_frame(frame, first, end, is_protected);
 }
 
 #define FEW (64 * VM_PAGE_SIZE)
@@ -80,8 +117,8 @@ bool flush_changed(addr_t address)
 {
     uint32_t *word = place_lock_of(address);
     lock(word);
-    if (forbid(address))
-        uffd_protect(address, VM_PAGE_SIZE);
+    if (allows(address))
+        forbid(address, address + VM_PAGE_SIZE);
     bool changed = dirty_take(address);
     unlock(word);
     return changed;

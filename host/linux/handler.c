@@ -13,9 +13,9 @@ static int stop_fd = -1;
 static uint32_t running;
 
 /* The access gets SIGBUS; where this kernel can't do that (before 6.6), SIGSEGV. */
-static void refuse(addr_t address)
+static void end_access(addr_t address)
 {
-    if (!uffd_poison(address))
+    if (!refuse(address))
         (void)mprotect((void *)address, VM_PAGE_SIZE, PROT_NONE);
     uffd_wake(address);
 }
@@ -26,7 +26,7 @@ static void take(const struct qu_message *message)
     unsigned access =
         message->flags & (QU_FAULT_WRITE | QU_FAULT_WP) ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     if (message->event == QU_EVENT_PAGEFAULT && fault_resolve(address, access) != VM_OK)
-        refuse(address);
+        end_access(address);
 }
 
 static int handle(void *unused)

@@ -65,9 +65,11 @@ int uffd_copy(addr_t to, addr_t from, bool writable);
 /* The same for several; *done bytes were copied, on an error, too. */
 int uffd_copy_run(addr_t to, addr_t from, addr_t size, bool writable, addr_t *done);
 void uffd_protect(addr_t address, addr_t size);
+/* False: it isn't all of one mapping of Linux's, and less than all may be protected. */
+bool uffd_try_protect(addr_t address, addr_t size);
 void uffd_unprotect(addr_t address);
 void uffd_wake(addr_t address);
-/* The next accesses get SIGBUS. False: this kernel can't. */
+/* Where nothing is: the next accesses get SIGBUS. False: this kernel can't, or something is there. */
 bool uffd_poison(addr_t address);
 /* Nothing is at these ranges any more. */
 void zap(struct iovec *ranges, size_t count);
@@ -164,6 +166,8 @@ int fill(addr_t address, uint32_t frame, bool writable);
 void fill_around(addr_t address, addr_t first, addr_t end);
 /* The frame at `node`, shown at an address of the window that is locked, moves out of sight. */
 int displace(uint32_t node);
+/* What is shown at the page, garbage or not, goes; the next accesses get SIGBUS. False: this kernel can't. */
+bool refuse(addr_t address);
 /* No page at [first, last] is shown any more. */
 void settle(addr_t first, addr_t last);
 

@@ -110,7 +110,6 @@ static int map(const struct quire_mapping *mapping, void **address)
         give_up(region, false);
         return (int)id;
     }
-    region->id = id;
     error = finish(region);
     if (error != VM_OK)
         give_up(region, true);
@@ -143,18 +142,33 @@ int quire_unmap(void *address)
     return call_end_with_regions(&call, region_delete(region));
 }
 
+/* quire_protect splits the core's regions, of which a snapshot takes one. */
+static int find_whole(const struct region *region, region_id *id)
+{
+    addr_t cookie = region->base;
+    vm_region_info info;
+    int error = vm_get_next_region_info(process.aid, &cookie, &info);
+    if (error != VM_OK)
+        return error;
+    *id = info.id;
+    return info.base == region->base && info.size == region->size ? VM_OK : ERR_UNSUPPORTED;
+}
+
 static int snapshot(const struct region *of, void **address)
 {
     struct region *region = vm_meta_alloc(sizeof *region);
     if (!region)
         return ERR_NO_MEMORY;
     *region = (struct region){.size = of->size, .granule = of->granule, .limit = of->limit};
-    int error = region_find_place(region->size, &region->base);
+    region_id source;
+    int error = find_whole(of, &source);
+    if (error == VM_OK)
+        error = region_find_place(region->size, &region->base);
     void *at = (void *)region->base;
     if (error == VM_OK) {
-        region->id =
-            vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, of->id);
-        error = region->id < 0 ? (int)region->id : VM_OK;
+        region_id id =
+            vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+        error = id < 0 ? (int)id : VM_OK;
     }
     if (error != VM_OK) {
         give_up(region, false);

@@ -97,6 +97,8 @@ int quire_pin(void *address, size_t size)
     for (addr_t at = 0; at < range.size && error == VM_OK; at += VM_PAGE_SIZE)
         error = fault_resolve(range.first + at,
                               range.region->read_only ? VM_ACCESS_READ : VM_ACCESS_WRITE);
+    if (error != VM_OK)
+        (void)vm_unwire_range(process.aid, range.first, range.size);
     return call_end(&call, error);
 }
 
@@ -120,8 +122,9 @@ int quire_flush(void *address, size_t size)
         return error;
     if (range.region->writes_store) {
         vm_region_info info;
-        error = vm_get_region_info(range.region->id, &info);
-        off_t first = info.cache_offset + (off_t)(range.first - range.region->base);
+        addr_t cookie = range.first;
+        error = vm_get_next_region_info(process.aid, &cookie, &info);
+        off_t first = info.cache_offset + (off_t)(range.first - info.base);
         if (error == VM_OK)
             error = vm_cache_sync(range.region->cache, first, first + (off_t)range.size - 1);
     }

@@ -90,6 +90,14 @@ static int hide(addr_t base, addr_t size)
     return VM_OK;
 }
 
+/* Nothing is shown there any more. Where Linux has no room for another mapping this one stays, of no rights, if
+ * that can be had: an access finds no region, in any case. */
+static void unshow(addr_t base, addr_t size)
+{
+    if (hide(base, size) != VM_OK)
+        (void)mprotect((void *)base, size, PROT_NONE);
+}
+
 int region_show(addr_t base, addr_t size, bool read_only)
 {
     void *at = (void *)base;
@@ -98,7 +106,7 @@ int region_show(addr_t base, addr_t size, bool read_only)
     if (error == VM_OK && mprotect(at, size, PROT_READ | (read_only ? 0 : PROT_WRITE)) != 0)
         error = ERR_NO_MEMORY;
     if (error != VM_OK)
-        (void)hide(base, size);
+        unshow(base, size);
     return error;
 }
 
@@ -107,13 +115,12 @@ int region_delete(struct region *region)
     addr_t base = region->base, size = region->size;
     int error = region->writes_store ? vm_cache_sync(region->cache, 0, INT64_MAX) : VM_OK;
     region_remove(region);
-    int deleted = vm_delete_region(process.aid, region->id);
+    int deleted = vm_unmap_range(process.aid, base, size); /* quire_protect splits the core's */
     if (deleted != VM_OK)
         panic("a region that isn't there is deleted", deleted);
     settle(base, base + (size - 1));
     dirty_forget(base, size);
-    if (hide(base, size) != VM_OK)
-        panic("no memory to unmap at", (long)base);
+    unshow(base, size);
     if (region->cache)
         vm_put_cache(region->cache);
     vm_meta_free(region, sizeof *region);
@@ -130,12 +137,21 @@ static bool is_resident(addr_t address)
     return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) != VM_OK || resident;
 }
 
-/* The granule's clusters, but for the one of the address. No more of it than memory has room for. */
-static void read_granule(const struct region *region, addr_t address)
+/* No more than memory, or the region's limit, has room for: else it would push out the page itself. */
+static size_t granule_of(const struct region *region)
 {
-    addr_t size = region->granule, most = process.frames / 8 * VM_PAGE_SIZE;
-    while (size > most)
+    size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
+    size_t size = region->granule, most = process.frames / 8;
+    if (limit != 0 && limit / 4 < most)
+        most = limit / 4;
+    while (size > VM_PAGE_SIZE && size / VM_PAGE_SIZE > most)
         size /= 2;
+    return size;
+}
+
+/* The granule's clusters, but for the one of the address. */
+static void read_granule(const struct region *region, addr_t address, addr_t size)
+{
     addr_t at = address & ~(size - 1), end = at + size;
     if (end > region->base + region->size)
         end = region->base + region->size;
@@ -161,9 +177,10 @@ unsigned region_before_fault(struct region *region, addr_t address)
 {
     if (region->granule == 0)
         return is_expected(region, address) ? VM_ACCESS_CLUSTER : 0;
-    if (region->granule > CLUSTER && !is_resident(address))
-        read_granule(region, address);
-    return region->granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
+    size_t granule = granule_of(region);
+    if (granule > CLUSTER && !is_resident(address))
+        read_granule(region, address, granule);
+    return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
 #define CHUNK 64
@@ -188,12 +205,21 @@ static void evict_over(struct region *region, size_t pages)
     }
 }
 
+/* Of all the core's regions that it was split into. */
+static size_t count_resident(const struct region *region)
+{
+    addr_t cookie = region->base, end = region->base + region->size;
+    size_t pages = 0;
+    vm_region_info info;
+    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
+           info.base < end)
+        pages += info.resident_pages;
+    return pages;
+}
+
 static void keep_limit(struct region *region, size_t limit)
 {
-    vm_region_info info;
-    if (vm_get_region_info(region->id, &info) != VM_OK)
-        return;
-    size_t keep = limit - limit / 8, now = info.resident_pages;
+    size_t keep = limit - limit / 8, now = count_resident(region);
     if (now > keep)
         evict_over(region, now - keep);
     region->resident = now < keep ? now : keep;
@@ -203,7 +229,8 @@ static void keep_limit(struct region *region, size_t limit)
 /* A fault brings a cluster at most, or a granule. */
 static void count_for_limit(struct region *region, size_t limit)
 {
-    size_t most = (region->granule > CLUSTER ? region->granule : CLUSTER) / VM_PAGE_SIZE;
+    size_t granule = granule_of(region);
+    size_t most = (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
     if (region->granule == VM_PAGE_SIZE)
         most = 1;
     size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
@@ -233,11 +260,13 @@ int call_begin(struct call *call)
     sigdelset(&all, SIGBUS);
     sigdelset(&all, SIGSEGV);
     pthread_sigmask(SIG_SETMASK, &all, &call->before);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel);
     return VM_OK;
 }
 
 int call_end(struct call *call, int result)
 {
+    pthread_setcancelstate(call->cancel, NULL);
     pthread_sigmask(SIG_SETMASK, &call->before, NULL);
     return result;
 }

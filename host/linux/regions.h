@@ -11,8 +11,7 @@
 #define UNIT_SIZE ((addr_t)2 << 20)
 
 struct region {
-    addr_t base, size; /* size: of whole pages */
-    region_id id;
+    addr_t base, size;   /* size: of whole pages */
     vm_store *store;     /* wrapped; NULL: memory */
     vm_cache_ref *cache; /* of it, with a reference */
     size_t granule;      /* in bytes; 0: by the pattern of faults */
@@ -46,9 +45,11 @@ unsigned region_before_fault(struct region *region, addr_t address);
 void region_after_fault(struct region *region, addr_t address, unsigned access);
 
 /* A call of quire.h, from here to there: ERR_UNSUPPORTED where Quire doesn't run in this process. Signals that
- * a handler could take are held back: a handler may use a region, and this thread may have locks. */
+ * a handler could take are held back: a handler may use a region, and this thread may have locks; nor is it
+ * cancelled meanwhile. */
 struct call {
     sigset_t before;
+    int cancel;
 };
 int call_begin(struct call *call);
 int call_begin_with_regions(struct call *call); /* and the regions locked */

@@ -5,6 +5,7 @@
 #include "linux.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -50,13 +51,23 @@ static void pass_on(int number, siginfo_t *info, void *context)
         before.sa_handler(number);
 }
 
+/* A store may come to where threads are cancelled; others wait for what this one has locked. */
+static int resolve(addr_t address, bool writes)
+{
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    int error = fault_resolve(address, writes ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    pthread_setcancelstate(state, NULL);
+    return error;
+}
+
 static void handle(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     addr_t address = (addr_t)info->si_addr;
     if (was_sent(info) || !is_regions(address) ||
         !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
-        fault_resolve(address, is_write(context) ? VM_ACCESS_WRITE : VM_ACCESS_READ) != VM_OK)
+        resolve(address, is_write(context)) != VM_OK)
         pass_on(number, info, context);
     errno = saved;
 }

@@ -57,6 +57,8 @@ struct qu_poison {
 #define QU_IOC_POISON QU_IO(3, 0x08, struct qu_poison)
 #define QU_DEVICE_NEW (0xaaul << 8) /* of /dev/userfaultfd */
 
+#define QU_DONTNEED_LOCKED 24 /* advice of madvise(2) */
+
 #define QU_EVENT_PAGEFAULT 0x12
 #define QU_FAULT_WRITE ((uint64_t)1 << 0)
 #define QU_FAULT_WP ((uint64_t)1 << 1)

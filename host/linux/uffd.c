@@ -137,24 +137,32 @@ int uffd_copy(addr_t to, addr_t from, bool writable)
     return uffd_copy_run(to, from, VM_PAGE_SIZE, writable, &done);
 }
 
-static void protect(addr_t address, addr_t size, uint64_t mode)
+static bool try_protect(addr_t address, addr_t size, uint64_t mode)
 {
     struct qu_protect p = {{address, size}, mode};
     while (ioctl(process.uffd, QU_IOC_PROTECT, &p) != 0) {
         if (errno != EAGAIN)
-            panic("UFFDIO_WRITEPROTECT fails at", (long)address);
+            return false;
         sched_yield();
     }
+    return true;
+}
+
+bool uffd_try_protect(addr_t address, addr_t size)
+{
+    return try_protect(address, size, QU_PROTECT_WP);
 }
 
 void uffd_protect(addr_t address, addr_t size)
 {
-    protect(address, size, QU_PROTECT_WP);
+    if (!try_protect(address, size, QU_PROTECT_WP))
+        panic("UFFDIO_WRITEPROTECT fails at", (long)address);
 }
 
 void uffd_unprotect(addr_t address)
 {
-    protect(address, VM_PAGE_SIZE, 0);
+    if (!try_protect(address, VM_PAGE_SIZE, 0))
+        panic("UFFDIO_WRITEPROTECT fails at", (long)address);
 }
 
 void uffd_wake(addr_t address)
@@ -168,14 +176,22 @@ bool uffd_poison(addr_t address)
 {
     struct qu_poison poison = {{address, VM_PAGE_SIZE}, 0, 0};
     return (process.features & QU_FEATURE_POISON) &&
-           (ioctl(process.uffd, QU_IOC_POISON, &poison) == 0 || errno == EEXIST);
+           ioctl(process.uffd, QU_IOC_POISON, &poison) == 0;
 }
 
 /* ---- what is dropped ---------------------------------------------------------------------------- */
 
+/* What the program has locked with mlock stays locked, where Linux can do that (5.18). */
+static bool zap_locked(const struct iovec *range)
+{
+    return madvise(range->iov_base, range->iov_len, QU_DONTNEED_LOCKED) == 0 ||
+           (munlock(range->iov_base, range->iov_len) == 0 &&
+            madvise(range->iov_base, range->iov_len, MADV_DONTNEED) == 0);
+}
+
 static void zap_range(const struct iovec *range)
 {
-    if (madvise(range->iov_base, range->iov_len, MADV_DONTNEED) != 0)
+    if (madvise(range->iov_base, range->iov_len, MADV_DONTNEED) != 0 && !zap_locked(range))
         panic("MADV_DONTNEED fails at", (long)(uintptr_t)range->iov_base);
 }
 

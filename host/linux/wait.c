@@ -75,6 +75,7 @@ struct start {
 static void *begin(void *argument)
 {
     struct start *start = argument, copy = *start;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     __atomic_store_n(&start->taken, 1, __ATOMIC_RELEASE);
     host_wake(&start->taken, 1);
     (void)copy.function(copy.argument);

@@ -2,6 +2,8 @@
 /* Memory of no store's, in one thread: faults, eviction to swap, and what comes back. */
 #include "support.h"
 
+#include <sys/mman.h>
+
 static void test_memory_begins_as_zeros(void)
 {
     volatile unsigned char *at = map_memory(16);
@@ -69,7 +71,35 @@ static void test_memory_beyond_budget_and_swap_is_refused(void)
     assert_int_equal(figures().regions, 0);
 }
 
-LINUX_MAIN(TEST_MODES(test_memory_begins_as_zeros, .budget = 2 * MIB),
+static void check_beside_mlock(volatile unsigned char *at)
+{
+    for (size_t i = 0; i < 4000; i++)
+        write_page(at, i, i);
+    for (size_t i = 0; i < 4000; i++)
+        assert_true(page_is(at, i, i));
+    OK(quire_unmap((void *)at));
+}
+
+static void test_memory_that_the_program_locks(void)
+{
+    add_swap(5000);
+    volatile unsigned char *at = map_memory(4000);
+    at[0] = 1;
+    assert_int_equal(mlock((void *)at, PAGE), 0);
+    check_beside_mlock(at);
+}
+
+static void test_memory_of_a_process_that_locks_all(void)
+{
+    add_swap(5000);
+    volatile unsigned char *at = map_memory(4000);
+    at[0] = 1;
+    if (mlockall(MCL_CURRENT) == 0) /* not every user may */
+        check_beside_mlock(at);
+}
+
+LINUX_MAIN(TEST(test_memory_that_the_program_locks), TEST(test_memory_of_a_process_that_locks_all),
+           TEST_MODES(test_memory_begins_as_zeros, .budget = 2 * MIB),
            TEST_MODES(test_memory_keeps_what_is_written, .budget = 8 * MIB),
            TEST_MODES(test_memory_may_be_read_before_it_is_written, .budget = 2 * MIB),
            TEST_MODES(test_memory_larger_than_the_budget, .budget = 8 * MIB),

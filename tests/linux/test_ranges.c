@@ -225,6 +225,28 @@ static void test_limit_of_a_region(void)
     assert_int_equal(quire_set_limit(address, PAGE), ERR_INVALID_ARGS);
 }
 
+static void test_granule_that_is_as_large_as_the_limit(void)
+{
+    struct test_store *store = store_create(2048);
+    struct quire_mapping mapping = {
+        .store = &store->store, .size = 2048 * PAGE, .granule = 2 * MIB, .limit = 64 * PAGE};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    for (size_t limit = 64; limit <= 512; limit *= 2) {
+        OK(quire_set_limit(address, limit * PAGE));
+        for (size_t i = 0; i < 2048; i += 61)
+            assert_true(page_is(address, i, i + 1));
+    }
+}
+
+static void test_a_pin_that_fails_pins_nothing(void)
+{
+    volatile unsigned char *at = map_memory(16);
+    OK(quire_protect((void *)at, 16 * PAGE, false));
+    assert_int_not_equal(quire_pin((void *)at, 16 * PAGE), VM_OK);
+    OK(quire_evict((void *)at, 16 * PAGE));
+}
+
 static void test_range_arguments(void)
 {
     volatile unsigned char *at = map_memory(4);
@@ -245,6 +267,22 @@ static void test_range_arguments(void)
     assert_int_equal(quire_unmap(inside), ERR_VM_INVALID_REGION);
     OK(quire_populate((void *)(at + 5), PAGE, true)); /* two pages, of which it is part */
     assert_int_equal(quire_get_info(NULL), ERR_INVALID_ARGS);
+}
+
+static void test_a_region_of_which_a_part_is_protected(void)
+{
+    volatile unsigned char *at = map_memory(16);
+    void *copy;
+    write_page(at, 0, 7);
+    OK(quire_protect((void *)(at + 4 * PAGE), 4 * PAGE, false));
+    assert_int_equal(quire_snapshot((void *)at, &copy), ERR_UNSUPPORTED);
+    OK(quire_protect((void *)(at + 4 * PAGE), 4 * PAGE, true));
+    OK(quire_snapshot((void *)at, &copy));
+    assert_true(page_is(copy, 0, 7));
+    OK(quire_unmap(copy));
+    OK(quire_protect((void *)(at + 4 * PAGE), 4 * PAGE, false));
+    OK(quire_unmap((void *)at));
+    assert_int_equal(figures().regions, 0);
 }
 
 static void test_an_unmapped_region_is_gone(void)
@@ -269,4 +307,6 @@ LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget
            TEST_WITH(test_changed_says_what_was_written_since, .budget = 2 * MIB),
            TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
-           TEST(test_range_arguments), TEST(test_an_unmapped_region_is_gone))
+           TEST_WITH(test_granule_that_is_as_large_as_the_limit, .budget = 64 * MIB),
+           TEST(test_a_pin_that_fails_pins_nothing), TEST(test_range_arguments),
+           TEST(test_a_region_of_which_a_part_is_protected), TEST(test_an_unmapped_region_is_gone))

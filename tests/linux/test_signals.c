@@ -2,6 +2,7 @@
 /* SIGBUS that isn't Quire's, handlers that use regions, and stores that do. */
 #include "support.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -196,7 +197,29 @@ static void test_handlers_may_use_regions(void)
     assert_int_equal(sum, (size_t)ticks * 5);
 }
 
-LINUX_MAIN(TEST_MODES(test_foreign_sigbus_reaches_the_handler_before, .budget = 2 * MIB),
+static void *read_a_byte(void *at)
+{
+    (void)*(volatile unsigned char *)at;
+    return NULL;
+}
+
+static void test_a_thread_that_is_cancelled_in_a_fault_ends_it(void)
+{
+    struct test_store *store = store_create(4);
+    volatile unsigned char *at = map_store(store, 0);
+    pthread_t thread;
+    store->delay_us = 200000;
+    assert_int_equal(pthread_create(&thread, NULL, read_a_byte, (void *)at), 0);
+    usleep(50000);
+    assert_int_equal(pthread_cancel(thread), 0);
+    pthread_join(thread, NULL);
+    store->delay_us = 0;
+    alarm(10);
+    assert_true(page_is(at, 0, 1));
+}
+
+LINUX_MAIN(TEST(test_a_thread_that_is_cancelled_in_a_fault_ends_it),
+           TEST_MODES(test_foreign_sigbus_reaches_the_handler_before, .budget = 2 * MIB),
            TEST_WITH(test_sent_sigbus_reaches_a_plain_handler, .budget = 0),
            TEST_WITH(test_default_disposition_ends_the_process, .budget = 0),
            TEST_WITH(test_ignored_disposition_ignores_what_is_sent, .budget = 0),

@@ -129,7 +129,23 @@ static void test_overcommit_ends_with_sigbus(void)
     assert_int_equal(at[0], 1);
 }
 
-LINUX_MAIN(TEST_WITH(test_start_arguments, .budget = 0),
+static void test_regions_up_to_the_limit_of_mappings(void)
+{
+    struct quire_mapping mapping = {.size = PAGE};
+    size_t count = 0;
+    void *address, *first = NULL;
+    int error;
+    while ((error = quire_map(&mapping, &address)) == VM_OK && count++ < 70000)
+        first = first ? first : address;
+    if (count <= 70000) /* vm.max_map_count is larger here */
+        assert_int_equal(error, ERR_NO_MEMORY);
+    OK(quire_unmap(first));
+    OK(quire_map(&mapping, &address));
+    assert_true(page_is(address, 0, 0));
+}
+
+LINUX_MAIN(TEST_WITH(test_regions_up_to_the_limit_of_mappings, .budget = 256 * MIB),
+           TEST_WITH(test_start_arguments, .budget = 0),
            TEST_WITH(test_start_and_stop_leave_nothing, .budget = 0),
            TEST_WITH(test_stop_writes_and_destroys_stores, .budget = 0),
            TEST(test_info_says_what_there_is), TEST(test_swap_arguments),

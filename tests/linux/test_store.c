@@ -245,7 +245,22 @@ static void test_map_arguments(void)
     assert_int_equal(store->destroyed, 0);
 }
 
-LINUX_MAIN(TEST_MODES(test_store_is_read, .budget = 4 * MIB),
+static void test_write_of_an_evicted_page_that_cannot_be_read_again(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    assert_true(page_is(at, 5, 6));
+    OK(quire_evict((void *)(at + 5 * PAGE), PAGE));
+    store->bad_page = 5;
+    alarm(20);
+    assert_int_equal(caught_write(at + 5 * PAGE), SIGBUS);
+    store->bad_page = -1;
+    OK(quire_populate((void *)(at + 5 * PAGE), PAGE, false));
+    assert_true(page_is(at, 5, 6));
+}
+
+LINUX_MAIN(TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
+           TEST_MODES(test_store_is_read, .budget = 4 * MIB),
            TEST_MODES(test_store_gets_what_evicted_pages_held, .budget = 4 * MIB),
            TEST(test_flush_writes_what_is_modified_and_no_more),
            TEST_WITH(test_private_region_leaves_the_store, .budget = 4 * MIB),
