@@ -32,6 +32,12 @@ static int begin(struct call *call, const void *address, size_t size, struct ran
     return error == VM_OK ? VM_OK : call_end(call, error);
 }
 
+static int protect_in_linux(const struct range *range, bool writable)
+{
+    int rights = PROT_READ | (writable ? PROT_WRITE : 0);
+    return mprotect((void *)range->first, range->size, rights) == 0 ? VM_OK : ERR_NO_MEMORY;
+}
+
 int quire_protect(void *address, size_t size, bool writable)
 {
     struct call call;
@@ -41,10 +47,12 @@ int quire_protect(void *address, size_t size, bool writable)
         return error;
     if (writable && range.region->read_only)
         return call_end(&call, ERR_PERMISSION_DENIED);
+    error = protect_in_linux(&range, writable);
+    if (error != VM_OK)
+        return call_end(&call, error);
     error = vm_protect_range(process.aid, range.first, range.size, writable ? LOCK_RW : LOCK_RO);
-    if (error == VM_OK &&
-        mprotect((void *)range.first, range.size, PROT_READ | (writable ? PROT_WRITE : 0)) != 0)
-        error = ERR_NO_MEMORY;
+    if (error != VM_OK) /* what Linux allows and the core doesn't is a fault still */
+        (void)protect_in_linux(&range, !range.region->read_only);
     return call_end(&call, error);
 }
 
