@@ -151,6 +151,7 @@ int demo_options_parse(struct demo_options *options, int argc, char **argv)
         return 0;
     }
     if (strcmp(what, "sort") != 0)
-        return fail(STATUS_ERROR, "demo %s: there is quire demo sort; see quire help demo", what);
+        return fail(STATUS_ERROR, "demo%s%s: there is quire demo sort; see quire help demo",
+                    *what ? " " : "", what);
     return parse(options, argc - 1, argv + 1);
 }
