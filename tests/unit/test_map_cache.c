@@ -137,13 +137,14 @@ static region_id map_at(addr_t base, size_t pages, unsigned lock, int mapping, v
 static void test_vm_create_cache_errors(void)
 {
     vm_cache_ref *cache;
-    vm_store other = {.ops = &endless_ops};
+    vm_store other = {.ops = &endless_ops}, nothing = {.magic = 0};
     own = (vm_store){.ops = &own_ops};
     assert_int_equal(vm_create_cache(NULL, 4096, &cache), ERR_INVALID_ARGS);
     assert_int_equal(vm_create_cache(&own, 0, &cache), ERR_INVALID_ARGS);
     assert_int_equal(vm_create_cache(&own, -1, &cache), ERR_INVALID_ARGS);
     assert_int_equal(vm_create_cache(&own, 4096, NULL), ERR_INVALID_ARGS);
     assert_int_equal(vm_create_cache(&other, 4096, &cache), ERR_INVALID_ARGS);
+    assert_int_equal(vm_create_cache(&nothing, 4096, &cache), ERR_INVALID_ARGS);
     OK(vm_create_cache(&own, 4096, &cache));
     vm_cache_ref *second;
     assert_int_equal(vm_create_cache(&own, 4096, &second), ERR_INVALID_ARGS);

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "../../vm/system.h"
+#include "../../vm/usage.h"
 
 #define SWAP .swap = 64
 
@@ -289,7 +290,24 @@ static void test_figures_of_major_faults(void)
     assert_int_equal(figures().major_faults - before, 2);
 }
 
-UNIT_MAIN("usage", TEST(test_usage_of_memory), TEST(test_usage_of_a_file_that_two_map),
+/* Who splits a mapping into many pieces doesn't make the figures slow, and a share is never too small to see. */
+static void test_usage_of_very_many_pieces(void)
+{
+    region_id id = region_at(SPOT, 200, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(vm_advise_range(program, SPOT, PAGE, VM_ADVICE_PAGEOUT));
+    for (size_t i = 1; i < 200; i += 2)
+        OK(vm_protect_range(program, SPOT + PAGES(i), PAGE, LOCK_RO));
+    assert_int_equal(region_info(id).swapped_pages, 1);
+    vm_region *region = vm_get_region_by_id(id);
+    size_t share = region_usage(region).proportional_swap;
+    vm_put_region(region);
+    assert_true(share >= PAGE / 128 && share < PAGE / 60);
+    assert_byte(SPOT, 1);
+}
+
+UNIT_MAIN("usage", TEST_ON(test_usage_of_very_many_pieces, SWAP), TEST(test_usage_of_memory),
+          TEST(test_usage_of_a_file_that_two_map),
           TEST_ON(test_usage_of_pages_without_accessed_bits, SWAP),
           TEST(test_usage_of_discardable_pages), TEST(test_usage_of_a_device),
           TEST_ON(test_usage_of_swap, SWAP), TEST_ON(test_usage_of_swap_below_a_fork, SWAP),
