@@ -96,7 +96,7 @@ static int set_memory(struct boot_options *options, const char *text)
     if (!parse_size(text, &options->memory))
         return fail(STATUS_ERROR, "--memory %s: not a size; write 64M, 1G or 65536K", text);
     if (options->memory < MIN_MEMORY)
-        return fail(STATUS_ERROR, "--memory %s: too little to boot; give at least 4M, 64M is usual",
+        return fail(STATUS_ERROR, "--memory %s: too little to boot; give at least 5M, 64M is usual",
                     text);
     if (options->memory > MAX_MEMORY)
         return fail(STATUS_ERROR, "--memory %s: more than 64G", text);
