@@ -242,8 +242,38 @@ static void test_vm_aspace_owner(void)
     assert_int_equal(vm_set_aspace_owner(0, NULL), ERR_VM_INVALID_ASPACE);
 }
 
+static size_t pieces_after_protecting(addr_t base, size_t pages)
+{
+    OK(vm_protect_range(program, base, PAGES(pages), LOCK_RO));
+    OK(vm_protect_range(program, base, PAGES(pages), LOCK_RW));
+    return count_regions(program);
+}
+
+static void test_pieces_of_different_owners_stay_apart(void)
+{
+    size_t before = count_regions(program);
+    (void)region_at(SPOT, 4, LOCK_RW);
+    OK(vm_protect_range(program, SPOT + PAGES(2), PAGES(2), LOCK_RO));
+    OK(vm_set_region_owner(program, find_region(SPOT + PAGES(2)), &own));
+    assert_int_equal(pieces_after_protecting(SPOT + PAGES(2), 2), before + 2);
+    OK(vm_set_region_owner(program, find_region(SPOT + PAGES(2)), NULL));
+    assert_int_equal(pieces_after_protecting(SPOT + PAGES(2), 2), before + 1);
+}
+
+static void test_cached_and_uncached_pieces_stay_apart(void)
+{
+    size_t before = count_regions(program);
+    make_frames();
+    assert_true(map_at(SPOT, 2, 0, LOCK_RW | REGION_CACHED, REGION_NO_PRIVATE_MAP, NULL) > 0);
+    assert_true(map_at(SPOT + PAGES(2), 2, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL) > 0);
+    assert_int_equal(pieces_after_protecting(SPOT, 4), before + 2);
+    free_all();
+}
+
 UNIT_MAIN("caches of one's own, and owners", TEST(test_vm_map_cache_that_is_read),
           TEST(test_vm_map_cache_that_maps_frames), TEST(test_vm_store_map_frames_twice),
           TEST(test_vm_store_map_frames_replaces), TEST(test_vm_store_map_frames_without_tables),
           TEST(test_vm_map_cache_of_a_device), TEST(test_vm_set_region_owner_errors),
-          TEST(test_vm_find_owner), TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner))
+          TEST(test_vm_find_owner), TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner),
+          TEST(test_pieces_of_different_owners_stay_apart),
+          TEST(test_cached_and_uncached_pieces_stay_apart))

@@ -256,6 +256,41 @@ static void test_mapping_around_keeps_to_the_limit_of_wired_pages(void)
     OK(vm_unwire_range(program, second, PAGES(16)));
 }
 
+/* ---- pages that stay ---- */
+
+/* A file that lives in its cache: what was modified has no other place, and isn't tried again and again. */
+static void test_a_page_that_cannot_be_written_stays(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    addr_t at = SPOT;
+    sim_file_forbid_writing(file);
+    map_pages(&at, file, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    OK(sim_write_byte(at, 9));
+    OK(vm_sync_range(program, at, PAGES(2)));
+    unsigned writes = sim_file_writes(file);
+    OK(vm_advise_range(program, at, PAGES(2), VM_ADVICE_PAGEOUT));
+    (void)vm_reclaim(8);
+    assert_int_equal(sim_file_writes(file), writes);
+    assert_byte(at, 9);
+}
+
+/* Advice through one region for a page that another has wired. */
+static void test_cold_advice_leaves_what_is_wired_elsewhere(void)
+{
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    addr_t wired = SPOT, other = SPOT + PAGES(16);
+    map_pages(&wired, file, 1, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    map_pages(&other, file, 1, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_wire_range(program, wired, PAGE));
+    assert_byte(other, 1);
+    OK(vm_advise_range(program, other, PAGE, VM_ADVICE_COLD));
+    OK(vm_advise_range(program, other, PAGE, VM_ADVICE_PAGEOUT));
+    (void)vm_reclaim(8);
+    assert_int_equal(region_info(find_region(wired)).resident_pages, 1);
+    SIM_CHECK();
+    OK(vm_unwire_range(program, wired, PAGE));
+}
+
 UNIT_MAIN("reclaim: what a review found", TEST_ON(test_a_page_that_stays_is_no_refault, SMALL),
           TEST_ON(test_a_page_that_was_written_is_remembered, SMALL),
           TEST_ON(test_a_short_write_at_sync_is_an_error, SMALL),
@@ -266,4 +301,6 @@ UNIT_MAIN("reclaim: what a review found", TEST_ON(test_a_page_that_stays_is_no_r
           TEST_ON(test_a_merge_missed_because_the_top_was_busy, SMALL),
           TEST_ON(test_memory_that_was_never_written_goes_without_swap, NO_SWAP),
           TEST_ON(test_memory_that_was_written_stays_without_swap, NO_SWAP),
-          TEST_ON(test_mapping_around_keeps_to_the_limit_of_wired_pages, SMALL))
+          TEST_ON(test_mapping_around_keeps_to_the_limit_of_wired_pages, SMALL),
+          TEST_ON(test_a_page_that_cannot_be_written_stays, SMALL),
+          TEST_ON(test_cold_advice_leaves_what_is_wired_elsewhere, SMALL))
