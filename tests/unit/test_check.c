@@ -57,6 +57,15 @@ static void test_vm_check_caches(void)
     SEES(cache->ref, (vm_cache_ref *)page);
 }
 
+static void test_vm_check_swap(void)
+{
+    one_written_page();
+    OK(vm_advise_range(program, SPOT, PAGES(2), VM_ADVICE_PAGEOUT));
+    assert_int_equal(cache->swapped_count, 1);
+    SEES(cache->swapped_count, 2);
+    SEES(vm_system.swap.free, vm_system.swap.free - 1);
+}
+
 static void test_vm_check_ledger(void)
 {
     one_written_page();
@@ -112,5 +121,6 @@ static void test_vm_check_a_writable_page_of_a_source(void)
 }
 
 UNIT_MAIN("the checker", TEST(test_vm_check_pages), TEST(test_vm_check_caches),
-          TEST(test_vm_check_ledger), TEST(test_vm_check_regions), TEST(test_vm_check_translations),
+          TEST_ON(test_vm_check_swap, .swap = 16), TEST(test_vm_check_ledger),
+          TEST(test_vm_check_regions), TEST(test_vm_check_translations),
           TEST(test_vm_check_range_index), TEST(test_vm_check_a_writable_page_of_a_source))

@@ -291,6 +291,44 @@ static void test_cold_advice_leaves_what_is_wired_elsewhere(void)
     OK(vm_unwire_range(program, wired, PAGE));
 }
 
+/* ---- slots and frames ---- */
+
+static void page_out_new(addr_t base, size_t pages)
+{
+    region_at(base, pages, LOCK_RW);
+    write_pages(base, pages, 1);
+    OK(vm_advise_range(program, base, PAGES(pages), VM_ADVICE_PAGEOUT));
+}
+
+/* The search for a slot ends where the area does, and goes on from its beginning. */
+static void test_the_last_slots_of_an_area_are_its_end(void)
+{
+    page_out_new(SPOT, 10);
+    assert_int_equal(figures().free_swap_slots, 0);
+    OK(vm_discard_range(program, SPOT, PAGES(4)));
+    page_out_new(SPOT + PAGES(32), 4);
+    OK(vm_discard_range(program, SPOT + PAGES(32), PAGE));
+    page_out_new(SPOT + PAGES(64), 1);
+    assert_int_equal(figures().free_swap_slots, 0);
+    assert_byte(SPOT + PAGES(64), 1);
+    assert_byte(SPOT + PAGES(33), 8);
+    assert_byte(SPOT + PAGES(9), 64);
+}
+
+static void test_vm_hold_page_of_the_hosts_frame_is_refused(void)
+{
+    addr_t frame, physical;
+    void *at = NULL;
+    aspace_id kernel = vm_get_kernel_aspace_id();
+    OK(vm_allocate_frames(1, true, &frame));
+    region_id id = vm_map_physical_memory(kernel, "f", &at, REGION_ADDR_ANY_ADDRESS, PAGE,
+                                          LOCK_KERNEL | LOCK_RW, frame);
+    assert_true(id > 0);
+    assert_int_equal(vm_hold_page(kernel, (addr_t)at, VM_ACCESS_READ, &physical), ERR_UNSUPPORTED);
+    OK(vm_delete_region(kernel, id));
+    vm_free_frames(frame, 1);
+}
+
 UNIT_MAIN("reclaim: what a review found", TEST_ON(test_a_page_that_stays_is_no_refault, SMALL),
           TEST_ON(test_a_page_that_was_written_is_remembered, SMALL),
           TEST_ON(test_a_short_write_at_sync_is_an_error, SMALL),
@@ -303,4 +341,6 @@ UNIT_MAIN("reclaim: what a review found", TEST_ON(test_a_page_that_stays_is_no_r
           TEST_ON(test_memory_that_was_written_stays_without_swap, NO_SWAP),
           TEST_ON(test_mapping_around_keeps_to_the_limit_of_wired_pages, SMALL),
           TEST_ON(test_a_page_that_cannot_be_written_stays, SMALL),
-          TEST_ON(test_cold_advice_leaves_what_is_wired_elsewhere, SMALL))
+          TEST_ON(test_cold_advice_leaves_what_is_wired_elsewhere, SMALL),
+          TEST_ON(test_the_last_slots_of_an_area_are_its_end, .swap = 10),
+          TEST(test_vm_hold_page_of_the_hosts_frame_is_refused))
