@@ -219,8 +219,8 @@ static vm_cache_ref *release_file_ref(vm_cache_ref *ref)
     return source;
 }
 
-/* evict.pml: release. Merges rather than leave a middle with one consumer: of those who release at the same time, the one
- * before the last sees a count of 2. Returns the source to release. */
+/* evict.pml: release. Merges rather than leave a middle with one consumer: of those who release at the
+ * same time, the one before the last sees a count of 2. Returns the source to release. */
 static vm_cache_ref *release_other_ref(vm_cache_ref *ref)
 {
     uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);

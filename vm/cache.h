@@ -41,7 +41,8 @@ struct vm_cache_ref {
                      vnode lock, but for who has a reference and sets it to false */
     uint32_t write_errors; /* that write-back has met; and the last of them */
     int write_error;
-    struct list_link vnode_link; /* on the list of vnodes' caches; guarded by the vnode lock */
+    struct list_link
+        vnode_link; /* on the list of what is written back; guarded by the vnode lock */
     vm_cache *cache;
     struct list_link regions;   /* that map this cache */
     struct list_link consumers; /* caches whose source this is */

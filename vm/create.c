@@ -23,6 +23,13 @@ int create_check(struct create_request *r)
     return VM_OK;
 }
 
+int create_check_object(const struct create_request *r)
+{
+    if ((off_t)r->size > INT64_MAX - r->offset)
+        return ERR_INVALID_ARGS;
+    return region_rights(r->lock, r->mapping) & ~r->max_lock ? ERR_PERMISSION_DENIED : VM_OK;
+}
+
 static int check_aspace(const struct create_request *r, const vm_address_space *aspace)
 {
     bool kernel = aspace == vm_system.kernel_aspace;

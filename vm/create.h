@@ -25,6 +25,9 @@ struct create_request {
 
 /* The checks that need no address space, rounding the size. */
 int create_check(struct create_request *r);
+/* Whether the part of an object that is asked for can exist, and allows what is asked. The size is of whole
+ * pages. ERR_INVALID_ARGS, ERR_PERMISSION_DENIED. */
+int create_check_object(const struct create_request *r);
 /* The checks before anything is made: *aspace with a reference. */
 int create_begin(struct create_request *r, vm_address_space **aspace);
 /* The common end: maps `ref` (NULL: there was no memory for it), and gives that reference and the one

@@ -57,11 +57,8 @@ region_id vm_map_cache(aspace_id aid, const char *name, void **address, int addr
     int error = create_begin(&r, &aspace);
     if (error != VM_OK)
         return error;
-    if ((off_t)r.size > INT64_MAX - offset)
-        error = ERR_INVALID_ARGS;
-    else if (region_rights(r.lock, mapping) & ~r.max_lock)
-        error = ERR_PERMISSION_DENIED;
-    else if (mapping == REGION_PRIVATE_MAP && cache->cache->store->ops->fault)
+    error = create_check_object(&r);
+    if (error == VM_OK && mapping == REGION_PRIVATE_MAP && cache->cache->store->ops->fault)
         error = ERR_UNSUPPORTED;
     if (error != VM_OK) {
         vm_put_aspace(aspace);

@@ -16,11 +16,8 @@ static region_id map_vnode(struct create_request *r, void *vnode)
     int error = create_begin(r, &aspace);
     if (error != VM_OK)
         return error;
-    if ((off_t)r->size > INT64_MAX - r->offset)
-        error = ERR_INVALID_ARGS;
-    else if (region_rights(r->lock, r->mapping) & ~r->max_lock)
-        error = ERR_PERMISSION_DENIED;
-    else
+    error = create_check_object(r);
+    if (error == VM_OK)
         error = vm_get_vnode_cache(vnode, &ref);
     if (error != VM_OK) {
         vm_put_aspace(aspace);

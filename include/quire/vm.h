@@ -301,7 +301,8 @@ typedef struct vm_region_info {
     size_t referenced_pages;      /* of those resident: accessed not long ago */
     size_t discardable_pages;     /* of those resident: VM_ADVICE_FREE */
     uint64_t proportional_size;   /* in bytes: a page that n map counts an nth */
-    uint64_t proportional_swap;   /* the same of what it sees in swap */
+    uint64_t
+        proportional_swap; /* the same of what it sees in swap; of each cache at most 64 regions and 64 consumers count */
 } vm_region_info;
 
 /* ERR_INVALID_ARGS (info is NULL), ERR_VM_INVALID_REGION. */
