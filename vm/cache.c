@@ -308,6 +308,7 @@ static void detach_page(vm_cache *cache, struct vm_page *page)
     vm_page_orphan(page);
 }
 
+/* busy.pml: remove_page */
 void cache_replace_page(vm_cache *cache, struct vm_page *page, void *value)
 {
     void *old = value ? radix_replace(&cache->pages, page->offset, value)
@@ -323,12 +324,6 @@ void cache_forget_value(vm_cache *cache, const void *value)
         cache->swapped_count--;
         swap_free(cache_slot_of(value));
     }
-}
-
-/* busy.pml: remove_page */
-void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page)
-{
-    cache_replace_page(ref->cache, page, NULL);
 }
 
 void cache_forget_hidden(vm_cache_ref *ref, off_t first)
