@@ -14,6 +14,8 @@ import subprocess
 from parts.unit import build_in
 
 DIRECTORY = "build/coverage"
+# Scenarios of which all schedules count, not only as many as test_scenarios has time for.
+EXHAUSTED = ("children-exit-together",)
 # The core, and whatever has inline functions of its headers.
 OBJECTS = (DIRECTORY + "/host/sim/libquire-sim.a.p/.._.._vm_*.o", DIRECTORY + "/tests/unit/*.p/*.o")
 UNREACHED = "tests/coverage/unreached.txt"
@@ -37,12 +39,16 @@ def build(report):
 
 
 def programs():
-    """(name, command) of each program that counts, all of them with this build's core: meson's tests, and
-    as many random operations as come in some seconds."""
+    """(name, command) of each program that counts, all of them with this build's core: meson's tests,
+    as many random operations as come in some seconds, and schedules."""
     listed = subprocess.run(["meson", "introspect", "--tests", DIRECTORY], stdout=subprocess.PIPE,
                             text=True, check=True)
-    sim = [DIRECTORY + "/quire", "sim", "--quiet", "--ops", "100000", "--save", DIRECTORY + "/sim.trace"]
-    return [(test["name"], test["cmd"]) for test in json.loads(listed.stdout)] + [("quire sim", sim)]
+    quiet = [DIRECTORY + "/quire", "sim", "--quiet"]
+    sim = [*quiet, "--ops", "100000", "--save", DIRECTORY + "/sim.trace"]
+    schedules = [(f"quire sim {name}", [*quiet, "--schedule", "exhaustive", "--scenario", name])
+                 for name in EXHAUSTED]
+    return ([(test["name"], test["cmd"]) for test in json.loads(listed.stdout)] + [("quire sim", sim)]
+            + schedules)
 
 
 def run_program(name, command):
