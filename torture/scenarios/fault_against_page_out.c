@@ -24,12 +24,12 @@ static void begin(void)
 {
     scenario_region(SPOT, 3, LOCK_RW);
     scenario_number(SPOT, 2, 1);
-    vm_trim();
-    for (count = 0; count < MOST && available() > 0; count++)
-        OK(vm_allocate_frames(1, false, &held[count]));
     sim_swap_block(sim_boot_swap(), true);
     (void)sim_spawn("reclaimer", reclaim, NULL);
     (void)sim_run_until_blocked();
+    vm_trim();
+    for (count = 0; count < MOST && available() > 0; count++)
+        OK(vm_allocate_frames(1, false, &held[count]));
 }
 
 static int write(void)
@@ -45,6 +45,7 @@ static int go_on(void)
 
 static void end(void)
 {
+    MUST(sim_swap_writes(sim_boot_swap()) > 0, "nothing was written");
     MUST(scenario_result(0) == VM_OK, "the write: %d", scenario_result(0));
     while (count > 0)
         vm_free_frames(held[--count], 1);
