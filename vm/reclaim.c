@@ -372,6 +372,7 @@ size_t vm_reclaim(size_t wanted)
     uint64_t aging = POOL->count[VM_PAGE_ACTIVE] + POOL->count[VM_PAGE_INACTIVE];
     uint64_t looks = 2 * aging + BUDGET;
     vm_assert_no_locks();
+    swap_end_rests();
     reclaim_tell(false);
     for (int desperate = 0; desperate < 2; desperate++)
         for (uint64_t left = looks; left > 0 && freed < wanted;) {

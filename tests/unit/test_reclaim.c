@@ -176,6 +176,7 @@ static void test_a_failed_write_keeps_the_page(void)
     assert_int_equal(figures().free_swap_slots, 1024);
     check_pages(SPOT, 30, 1);
     sim_swap_fail_writes(sim_boot_swap(), 0, 0);
+    sim_sleep(SWAP_RESTS);
     assert_true(vm_reclaim(30) > 0);
     check_pages(SPOT, 30, 1);
     SIM_CHECK();
@@ -186,7 +187,7 @@ static void test_a_failed_read_is_the_accesss_error_and_can_be_tried_again(void)
     region_at(SPOT, 4, LOCK_RW);
     write_pages(SPOT, 4, 1);
     assert_true(vm_reclaim(4) >= 4);
-    sim_swap_fail_reads(sim_boot_swap(), 1, 1);
+    sim_swap_fail_reads(sim_boot_swap(), 1, 2);
     assert_int_equal(sim_read_byte(SPOT), ERR_IO);
     SIM_CHECK();
     check_pages(SPOT, 4, 1);

@@ -62,6 +62,7 @@ static void test_swap_that_does_half(void)
     (void)vm_reclaim(8);
     assert_int_equal(figures().swap_outs, 0);
     half = false;
+    sim_sleep(SWAP_RESTS);
     assert_true(vm_reclaim(8) >= 8);
     half = true;
     assert_int_equal(sim_read_byte(SPOT), ERR_IO);
