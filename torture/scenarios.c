@@ -78,6 +78,7 @@
     X(middle_exit_against_writer) \
     X(move_against_fork) \
     X(name_lookup_against_delete) \
+    X(owners_exit_together) \
     X(page_in_against_discard) \
     X(parent_and_child_break_page) \
     X(piece_growth_against_writer) \

@@ -379,16 +379,38 @@ void cache_begin_busy(vm_cache *cache, struct vm_page *page)
 {
     vm_page_set_busy(page);
     cache->busy_count++;
+    vm_atomic_count(&vm_system.busy_pages, 1);
 }
 
-void cache_end_busy(vm_cache *cache, struct vm_page *page)
+static enum cache_fate end_busy(vm_cache *cache, struct vm_page *page)
 {
     enum cache_fate fate = page->fate;
     page->fate = CACHE_FATE_STAY;
     cache->busy_count--;
     vm_page_clear_busy(page);
+    return fate;
+}
+
+/* Behind the end of a page that goes: who finds no frame, and nothing busy, is told that there is no memory. */
+static void count_idle(void)
+{
+    (void)vm_atomic_fetch_sub(&vm_system.busy_pages, 1, __ATOMIC_RELEASE);
+}
+
+void cache_end_busy(vm_cache *cache, struct vm_page *page)
+{
+    enum cache_fate fate = end_busy(cache, page);
     if (fate != CACHE_FATE_STAY)
         drop_page(cache, page, fate);
+    count_idle();
+}
+
+void cache_end_busy_gone(vm_cache *cache, struct vm_page *page, void *value)
+{
+    enum cache_fate fate = end_busy(cache, page);
+    VM_ASSERT(fate == CACHE_FATE_STAY);
+    cache_replace_page(cache, page, value);
+    count_idle();
 }
 
 vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache)

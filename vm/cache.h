@@ -157,9 +157,11 @@ void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
 void cache_replace_page(vm_cache *cache, struct vm_page *page, void *value);
 /* A value that is no page leaves `pages`: its slot is free again. */
 void cache_forget_value(vm_cache *cache, const void *value);
-/* A page is busy, and no longer. The second applies its fate. */
+/* A page is busy, and no longer. The second applies its fate, the third puts `value` in place of a page whose
+ * fate it is to stay. */
 void cache_begin_busy(vm_cache *cache, struct vm_page *page);
 void cache_end_busy(vm_cache *cache, struct vm_page *page);
+void cache_end_busy_gone(vm_cache *cache, struct vm_page *page, void *value);
 /* => nothing locked, with a reference on `ref`, which had `cache`, some of whose pages the caller has made
  * busy. Locks the reference that has it now: forks may have put it below. */
 vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache);

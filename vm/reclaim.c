@@ -186,8 +186,7 @@ static void evict(struct batch *b, struct vm_page *page)
     if (page->discardable)
         VM_COUNT(discarded);
     page_remember(page, ghost_key(b->cache, page));
-    cache_end_busy(b->cache, page);
-    cache_replace_page(b->cache, page, left_behind(page));
+    cache_end_busy_gone(b->cache, page, left_behind(page));
     VM_COUNT(evictions);
     b->freed++;
 }

@@ -14,8 +14,9 @@ import subprocess
 from parts.unit import build_in
 
 DIRECTORY = "build/coverage"
-# Scenarios of which all schedules count, not only as many as test_scenarios has time for.
-EXHAUSTED = ("children-exit-together",)
+# Scenarios that reach something only when two are stopped, each at one place.
+RARE = ("owners-exit-together",)
+MANY_RUNS = 10000
 # The core, and whatever has inline functions of its headers.
 OBJECTS = (DIRECTORY + "/host/sim/libquire-sim.a.p/.._.._vm_*.o", DIRECTORY + "/tests/unit/*.p/*.o")
 UNREACHED = "tests/coverage/unreached.txt"
@@ -39,16 +40,14 @@ def build(report):
 
 
 def programs():
-    """(name, command) of each program that counts, all of them with this build's core: meson's tests,
-    as many random operations as come in some seconds, and schedules."""
+    """(name, command) of each program that counts, all of them with this build's core: meson's tests, and those of
+    single scenarios. (The counters of `quire sim` go with its processes, which end at once.)"""
     listed = subprocess.run(["meson", "introspect", "--tests", DIRECTORY], stdout=subprocess.PIPE,
                             text=True, check=True)
-    quiet = [DIRECTORY + "/quire", "sim", "--quiet"]
-    sim = [*quiet, "--ops", "100000", "--save", DIRECTORY + "/sim.trace"]
-    schedules = [(f"quire sim {name}", [*quiet, "--schedule", "exhaustive", "--scenario", name])
-                 for name in EXHAUSTED]
-    return ([(test["name"], test["cmd"]) for test in json.loads(listed.stdout)] + [("quire sim", sim)]
-            + schedules)
+    scenarios = [(f"scenario {name}", ["env", f"QUIRE_SCENARIO={name}", f"QUIRE_RUNS={MANY_RUNS}",
+                                       DIRECTORY + "/tests/torture/test_scenarios"])
+                 for name in RARE]
+    return [(test["name"], test["cmd"]) for test in json.loads(listed.stdout)] + scenarios
 
 
 def run_program(name, command):
