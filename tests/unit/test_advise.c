@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "../../vm/page.h"
+
 #define SMALL .memory = (size_t)1 << 20, .swap = 1024
 
 static vm_aspace_info usage(void)
@@ -202,6 +204,19 @@ static void test_pageout_of_a_hole_and_of_nothing(void)
     assert_int_equal(usage().resident_pages, 0);
 }
 
+/* Not even one that the next look of a hand would spare. */
+static void test_pageout_of_a_page_in_use(void)
+{
+    addr_t physical;
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(vm_get_page_mapping(program, SPOT, &physical));
+    vm_page_at(physical)->referenced = 1;
+    OK(advise(0, 1, VM_ADVICE_PAGEOUT));
+    assert_int_equal(figures().evictions, 1);
+    assert_byte(SPOT, 1);
+}
+
 /* Without swap a modified page has nowhere to go, and is in nobody's batch. */
 static void test_pageout_without_swap(void)
 {
@@ -241,5 +256,6 @@ UNIT_MAIN("advise", TEST_ON(test_advice_for_access_refuses, SMALL),
           TEST_ON(test_free_twice, SMALL), TEST_ON(test_free_of_what_is_in_swap, SMALL),
           TEST_ON(test_swapped_pages_of_a_part, SMALL),
           TEST_ON(test_pageout_of_a_hole_and_of_nothing, SMALL),
+          TEST_ON(test_pageout_of_a_page_in_use, SMALL),
           TEST_ON(test_pageout_without_swap, .memory = (size_t)1 << 20),
           TEST(test_will_need_of_the_last_page))
