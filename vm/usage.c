@@ -8,7 +8,7 @@
 /* A frame that isn't the core's is the region's own. */
 static const struct vm_page *page_of(const vm_region *region, addr_t physical)
 {
-    static const struct vm_page foreign = {.map_count = 1, .is_file = 1};
+    static const struct vm_page foreign = {.is_file = 1};
     const struct vm_page *page = region->is_device ? NULL : vm_page_at(physical);
     return page ? page : &foreign;
 }
@@ -27,7 +27,8 @@ static void count_entry(const vm_region *region, uint64_t entry, struct region_u
     usage->referenced += (entry & format->accessed) || page->referenced;
     usage->discardable += page->discardable;
     usage->wired += region_is_wired(region);
-    usage->proportional += VM_PAGE_SIZE / (mapped + (mapped == 0)); /* boot code's isn't counted */
+    usage->proportional +=
+        VM_PAGE_SIZE / (mapped + (mapped == 0)); /* what is foreign, or boot code's, counts 0 */
 }
 
 static void count_translations(vm_region *region, struct region_usage *usage)

@@ -92,6 +92,18 @@ static void test_usage_of_pages_without_accessed_bits(void)
     assert_int_equal(info_at(SPOT).referenced_pages, 0);
 }
 
+static void test_usage_of_wired_pages(void)
+{
+    vm_aspace_info info;
+    region_at(SPOT, 5, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(vm_wire_range(program, SPOT + PAGES(2), PAGES(3)));
+    OK(vm_get_aspace_info(program, &info));
+    assert_int_equal(info.resident_pages, 4);
+    assert_int_equal(info.wired_pages, 3);
+    OK(vm_unwire_range(program, SPOT + PAGES(2), PAGES(3)));
+}
+
 static void test_usage_of_discardable_pages(void)
 {
     region_at(SPOT, 4, LOCK_RW);
@@ -308,7 +320,7 @@ static void test_usage_of_very_many_pieces(void)
 
 UNIT_MAIN("usage", TEST_ON(test_usage_of_very_many_pieces, SWAP), TEST(test_usage_of_memory),
           TEST(test_usage_of_a_file_that_two_map),
-          TEST_ON(test_usage_of_pages_without_accessed_bits, SWAP),
+          TEST_ON(test_usage_of_pages_without_accessed_bits, SWAP), TEST(test_usage_of_wired_pages),
           TEST(test_usage_of_discardable_pages), TEST(test_usage_of_a_device),
           TEST_ON(test_usage_of_swap, SWAP), TEST_ON(test_usage_of_swap_below_a_fork, SWAP),
           TEST(test_usage_of_pages_that_nobody_maps), TEST(test_vm_get_frame_info),
