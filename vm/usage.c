@@ -54,11 +54,10 @@ static size_t count_links(const struct list_link *head)
     return count;
 }
 
-/* => ref: locked. At least 1, at most about twice MOST_USERS. */
+/* => ref: locked. At most about twice MOST_USERS, and not 0: below a region it is a region's, or a consumer's. */
 static size_t count_users(const vm_cache_ref *ref)
 {
-    size_t users = count_links(&ref->regions) + count_links(&ref->consumers);
-    return users + (users == 0);
+    return count_links(&ref->regions) + count_links(&ref->consumers);
 }
 
 /* => top and ref: locked. What the top has itself hides what is below; between the two nothing is asked. */

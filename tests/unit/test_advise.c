@@ -77,6 +77,7 @@ static void test_advice_on_a_guard(void)
     OK(advise(0, 4, VM_ADVICE_PAGEOUT));
     OK(vm_protect_range(program, SPOT, PAGES(2), LOCK_NO_READ));
     OK(advise(0, 4, VM_ADVICE_WILL_NEED));
+    assert_int_equal(figures().failed_faults, 0);
     assert_int_equal(usage().swapped_pages, 2);
     assert_numbered(SPOT + PAGES(2), 2, 3);
 }
@@ -217,6 +218,23 @@ static void test_pageout_of_a_page_in_use(void)
     assert_byte(SPOT, 1);
 }
 
+/* Regions whose pages are there are passed over each time anew. */
+static void test_will_need_of_several_regions(void)
+{
+    uint8_t resident[44];
+    void *at = PTR(SPOT + PAGES(4));
+    sim_file *second = sim_file_create_numbered("/g", 40);
+    (void)map_file_at_spot(4, REGION_NO_PRIVATE_MAP);
+    assert_true(vm_map_vnode(program, "g", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(40), LOCK_RO,
+                             REGION_NO_PRIVATE_MAP, second, 0) > 0);
+    OK(advise(0, 44, VM_ADVICE_WILL_NEED));
+    OK(vm_get_residency(program, SPOT, PAGES(44), resident));
+    for (size_t i = 0; i < 44; i++)
+        assert_int_equal(resident[i], 1);
+    assert_int_equal(sim_file_reads(second), 3); /* 16 pages each, at most */
+    assert_int_equal(advise(0, 45, VM_ADVICE_WILL_NEED), ERR_VM_PAGE_NOT_PRESENT);
+}
+
 /* Without swap a modified page has nowhere to go, and is in nobody's batch. */
 static void test_pageout_without_swap(void)
 {
@@ -244,6 +262,11 @@ static void test_will_need_of_the_last_page(void)
         assert_int_equal(resident, 1);
         assert_int_equal(sim_file_reads(file), 1);
     }
+    OK(vm_discard_range(kernel, last, PAGE));
+    OK(vm_advise_range(kernel, last, PAGE, VM_ADVICE_PAGEOUT));
+    sim_file_fail_reads(file, 1, 1000, ERR_IO);
+    OK(vm_advise_range(kernel, last, PAGE, VM_ADVICE_WILL_NEED));
+    assert_int_equal(sim_file_reads(file), 2);
     OK(vm_unmap_range(kernel, last, PAGE));
     end_last_page();
 }
@@ -257,5 +280,6 @@ UNIT_MAIN("advise", TEST_ON(test_advice_for_access_refuses, SMALL),
           TEST_ON(test_swapped_pages_of_a_part, SMALL),
           TEST_ON(test_pageout_of_a_hole_and_of_nothing, SMALL),
           TEST_ON(test_pageout_of_a_page_in_use, SMALL),
+          TEST_ON(test_will_need_of_several_regions, SMALL),
           TEST_ON(test_pageout_without_swap, .memory = (size_t)1 << 20),
           TEST(test_will_need_of_the_last_page))

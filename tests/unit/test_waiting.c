@@ -118,7 +118,85 @@ static void test_who_wants_something_else_is_told_at_once(void)
     assert_int_not_equal(figures().memory_level, VM_MEMORY_CRITICAL);
 }
 
-UNIT_MAIN("waiting for frames", TEST_ON(test_who_waits_for_a_frame_is_woken_by_it, SMALL),
+/* ---- what goes first ---- */
+
+static int advise(void)
+{
+    return vm_advise_range(program, SPOT, PAGE, VM_ADVICE_RANDOM);
+}
+
+static int discard(void)
+{
+    return vm_discard_range(program, SPOT + PAGES(20), PAGE);
+}
+
+/* Most frames are wired already. */
+static int wire(void)
+{
+    int error = vm_wire_range(program, SPOT + PAGES(2), PAGE);
+    return error == ERR_NO_MEMORY ? VM_OK : error;
+}
+
+static int unmap(void)
+{
+    return vm_unmap_range(program, SPOT + PAGES(20), PAGE);
+}
+
+static int protect(void)
+{
+    return vm_protect_range(program, SPOT, PAGE, LOCK_RO);
+}
+
+static int inherit(void)
+{
+    return vm_set_inheritance(program, SPOT, PAGE, VM_INHERIT_NONE);
+}
+
+static int create(void)
+{
+    void *at = NULL;
+    region_id id = vm_create_anonymous_region(program, "more", &at, REGION_ADDR_ANY_ADDRESS, PAGE,
+                                              REGION_WIRING_LAZY, LOCK_RW);
+    return id > 0 ? VM_OK : (int)id;
+}
+
+static int copy(void)
+{
+    aspace_id id = vm_copy_aspace(program, "copy");
+    return id > 0 ? vm_delete_aspace(id) : (int)id;
+}
+
+static int resize(void)
+{
+    return vm_resize_region(program, find_region(SPOT), PAGES(41));
+}
+
+/* Where nothing is left for programs, what needs a few frames for itself sees to it that there are some. */
+static void test_what_needs_frames_reclaims_first(void)
+{
+    static int (*const calls[])(void) = {advise,  discard, wire, unmap, protect,
+                                         inherit, create,  copy, resize};
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        region_at(SPOT, 40, LOCK_RW);
+        number_pages(SPOT, 40, 1);
+        vm_trim();
+        for (taken = 0; figures().available_pages > 0; taken++)
+            OK(vm_allocate_frames(1, false, &frames[taken]));
+        uint64_t evictions = figures().evictions;
+        int error = calls[i]();
+        if (error != VM_OK)
+            fail_msg("call %zu: %s", i, vm_error_text(error));
+        if (figures().evictions < evictions + 32)
+            fail_msg("call %zu: only %lu pages have gone", i,
+                     (unsigned long)(figures().evictions - evictions));
+        while (taken > 0)
+            vm_free_frames(frames[--taken], 1);
+        OK(vm_unmap_range(program, SPOT, PAGES(41)));
+    }
+}
+
+UNIT_MAIN("waiting for frames", TEST_ON(test_what_needs_frames_reclaims_first, SMALL),
+          TEST_ON(test_who_waits_for_a_frame_is_woken_by_it, SMALL),
           TEST_ON(test_who_waits_for_a_frame_takes_a_hosts, SMALL),
           TEST_ON(test_who_waits_for_a_frame_waits_five_seconds, SMALL),
           TEST_ON(test_who_waits_for_a_frame_can_be_killed, SMALL),
