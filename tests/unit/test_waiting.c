@@ -118,6 +118,61 @@ static void test_who_wants_something_else_is_told_at_once(void)
     assert_int_not_equal(figures().memory_level, VM_MEMORY_CRITICAL);
 }
 
+/* Others take what is freed for this one, a thousand times. */
+static void test_reclaim_for_gives_up_after_a_thousand_tries(void)
+{
+    struct reclaim_attempt attempt = {0};
+    unsigned tries = 0;
+    int result;
+    do {
+        reclaim_note_shortage(&attempt);
+        vm_system.pages.shortage++;
+        result = reclaim_for(&attempt, 1);
+    } while (result == 1 && ++tries < 2000);
+    assert_int_equal(tries, 1000);
+    assert_int_equal(result, ERR_NO_MEMORY);
+    assert_int_equal(figures().memory_level, VM_MEMORY_CRITICAL);
+}
+
+/* ---- daemons ---- */
+
+static size_t free_now(void)
+{
+    return vm_system.pages.count[VM_PAGE_FREE] + vm_system.pages.count[VM_PAGE_CLEAR];
+}
+
+/* One that can free nothing looks again each tenth of a second. */
+static void test_a_daemon_without_hope_tries_again(void)
+{
+    const struct vm_reserves *reserve = &vm_system.pages.reserve;
+    region_at(SPOT, 64, LOCK_RW);
+    number_pages(SPOT, 64, 1);
+    vm_trim();
+    for (taken = 0; free_now() >= reserve->low; taken++)
+        OK(vm_allocate_frames(1, false, &frames[taken]));
+    sim_sleep(10 * TENTH);
+    assert_int_equal(vm_system.reclaim.asleep, 0); /* nobody wakes it */
+    assert_true(free_now() < reserve->low);
+    assert_int_equal(figures().evictions, 0);
+    OK(vm_swap_add(sim_swap_store(sim_swap_create(256)), 256, "late"));
+    sim_sleep(TENTH + TENTH / 10);
+    assert_true(free_now() >= reserve->high);
+    assert_int_equal(vm_system.reclaim.asleep, 1);
+    uint64_t evictions = figures().evictions;
+    while (free_now() >= reserve->low)
+        OK(vm_allocate_frames(1, false, &frames[taken++]));
+    sim_yield();
+    sim_sleep(TENTH / 10); /* it is woken, no time need pass */
+    assert_true(figures().evictions > evictions);
+    while (taken > 0)
+        vm_free_frames(frames[--taken], 1);
+    assert_numbered(SPOT, 64, 1);
+    OK(sim_delete_aspace(program)); /* what was added stays until the end */
+    sim_end();
+    OK(sim_start(NULL));
+    program = sim_new_aspace();
+}
+
 /* ---- what goes first ---- */
 
 static int advise(void)
@@ -200,4 +255,7 @@ UNIT_MAIN("waiting for frames", TEST_ON(test_what_needs_frames_reclaims_first, S
           TEST_ON(test_who_waits_for_a_frame_takes_a_hosts, SMALL),
           TEST_ON(test_who_waits_for_a_frame_waits_five_seconds, SMALL),
           TEST_ON(test_who_waits_for_a_frame_can_be_killed, SMALL),
-          TEST_ON(test_who_wants_something_else_is_told_at_once, SMALL))
+          TEST_ON(test_who_wants_something_else_is_told_at_once, SMALL),
+          TEST_ON(test_reclaim_for_gives_up_after_a_thousand_tries, SMALL),
+          TEST_ON(test_a_daemon_without_hope_tries_again, .memory = (size_t)1 << 20,
+                  .page_daemons = 1))
