@@ -169,7 +169,7 @@ static void test_a_daemon_without_hope_tries_again(void)
     assert_numbered(SPOT, 64, 1);
     OK(sim_delete_aspace(program)); /* what was added stays until the end */
     sim_end();
-    OK(sim_start(NULL));
+    OK(sim_start(&(struct sim_config){.memory = (size_t)1 << 20, .page_daemons = 1}));
     program = sim_new_aspace();
 }
 
