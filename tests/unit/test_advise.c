@@ -302,6 +302,7 @@ static void test_cold_pages_go_first(void)
     number_pages(SPOT, 16, 1);
     OK(advise(8, 8, VM_ADVICE_COLD));
     assert_int_equal(vm_reclaim(8), 8);
+    assert_int_equal(figures().kept, 0);
     assert_int_equal(region_info(find_region(SPOT)).swapped_pages, 0);
     assert_int_equal(region_info(find_region(SPOT + PAGES(8))).swapped_pages, 8);
 }
