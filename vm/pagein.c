@@ -162,7 +162,7 @@ static void take_back(vm_cache *cache, struct vm_page *page)
 {
     uint32_t slot = page->swap;
     page->swap = 0;
-    cache_replace_page(cache, page, slot != 0 ? cache_swapped(slot) : NULL);
+    cache_end_busy_gone(cache, page, slot != 0 ? cache_swapped(slot) : NULL);
 }
 
 /* => its cache: locked. The page is there; where swap gets short it is the only copy. */
@@ -187,12 +187,15 @@ int pagein_finish(struct vm_pagein *in)
     bool is_short = swap_is_short();
     vm_cache_ref *holder = cache_lock_holder(in->ref, in->cache);
     for (size_t i = 0; i < in->count; i++) {
-        bool stays = in->page[i]->fate == CACHE_FATE_STAY;
-        cache_end_busy(in->cache, in->page[i]);
-        if (stays && i >= good)
-            take_back(in->cache, in->page[i]);
-        else if (stays)
-            settle(in->page[i], is_short);
+        struct vm_page *page = in->page[i];
+        bool stays = page->fate == CACHE_FATE_STAY;
+        if (stays && i >= good) {
+            take_back(in->cache, page);
+            continue;
+        }
+        cache_end_busy(in->cache, page);
+        if (stays)
+            settle(page, is_short);
     }
     cache_put_holder(in->ref, holder);
     return error;
