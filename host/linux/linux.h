@@ -25,6 +25,7 @@ struct process {
     size_t spares, batch, replicas;
     size_t budget;
     unsigned handlers;
+    bool overcommit;
 };
 extern struct process process;
 
@@ -196,6 +197,9 @@ void handler_stop(void);
 /* ---- stores (store.c) ---- */
 /* A store that pins frames for `of`, and sees to errors as the policy says. NULL: no memory. */
 vm_store *store_wrap(vm_store *of, const struct quire_policy *policy);
+/* The program's store promises room for so many bytes in all, as far as it goes, until the wrapper does: its
+ * `commit`. VM_OK, or what that says. */
+int store_promise(vm_store *wrapped, off_t size);
 /* Takes it off again: `of` is the caller's. */
 void store_unwrap(vm_store *wrapped);
 /* Its end won't be the end of `of`, which is the caller's again. */

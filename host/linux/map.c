@@ -26,14 +26,22 @@ static int check(const struct quire_mapping *mapping)
                : VM_OK;
 }
 
+/* A cache over the store, which has room for what may be written. */
+static int make_cache(vm_store *wrapped, off_t end, struct region *region)
+{
+    int error = VM_OK;
+    if (region->writes_store && !process.overcommit)
+        error = store_promise(wrapped, end);
+    return error == VM_OK ? vm_create_cache(wrapped, end, &region->cache) : error;
+}
+
 static region_id map_store(const struct quire_mapping *mapping, struct region *region, void **at)
 {
     bool private = mapping->flags & QUIRE_PRIVATE;
     vm_store *wrapped = store_wrap(mapping->store, &mapping->policy);
     if (!wrapped)
         return ERR_NO_MEMORY;
-    off_t end = mapping->offset + (off_t)region->size;
-    int error = vm_create_cache(wrapped, end, &region->cache);
+    int error = make_cache(wrapped, mapping->offset + (off_t)region->size, region);
     region_id id = error;
     if (error == VM_OK) {
         id = vm_map_cache(

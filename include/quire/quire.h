@@ -42,7 +42,7 @@ struct quire_options {
     const struct vm_policy *policy; /* which page goes; NULL: CAR */
     bool
         overcommit; /* memory of no store's may be larger than budget and swap: then a write can find no
-                        place, and is SIGBUS */
+                        place, and is SIGBUS. Nor are stores asked by `commit` whether they have room */
 };
 
 /* Starts Quire in this process, once at a time; before that no thread may have regions. SIGNAL mode takes
@@ -57,7 +57,7 @@ int quire_stop(void);
 const char *quire_why(void);
 enum quire_mode quire_mode(void);
 /* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
- * It is destroyed by quire_stop. vm_swap_add has the errors. */
+ * It is destroyed by quire_stop. vm_swap_add has the errors; what its `commit` says, if it can't promise that. */
 int quire_add_swap(vm_store *store, size_t pages, const char *name);
 
 /* ---- regions ------------------------------------------------------------------------------------ */
@@ -99,7 +99,7 @@ struct quire_mapping {
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
  * store with `fault`), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
- * suffice). */
+ * suffice; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called. The error of that write, after which the region has gone all the same.
