@@ -80,9 +80,11 @@ static int prepare(const struct quire_mapping *mapping, struct region *region)
     return region_find_place(size, &region->base);
 }
 
-/* => regions locked. Linux shows what the core has mapped. */
-static int finish(struct region *region)
+/* => regions locked. Linux shows what the core has mapped. With an owner of its own a region never becomes one with
+ * its neighbour, whatever that shows. */
+static int finish(struct region *region, region_id id)
 {
+    (void)vm_set_region_owner(process.aid, id, region);
     (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
     region_insert(region);
     return region_show(region->base, region->size, region->read_only);
@@ -118,7 +120,7 @@ static int map(const struct quire_mapping *mapping, void **address)
         give_up(region, false);
         return (int)id;
     }
-    error = finish(region);
+    error = finish(region, id);
     if (error != VM_OK)
         give_up(region, true);
     else
@@ -162,31 +164,38 @@ static int find_whole(const struct region *region, region_id *id)
     return info.base == region->base && info.size == region->size ? VM_OK : ERR_UNSUPPORTED;
 }
 
+/* => regions locked. The core's region, at a place of its own. */
+static region_id take_snapshot(const struct region *of, struct region *region)
+{
+    region_id source;
+    int error = find_whole(of, &source);
+    if (error == VM_OK)
+        error = region_find_place(region->size, &region->base);
+    if (error != VM_OK)
+        return error;
+    void *at = (void *)region->base;
+    return vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+}
+
 static int snapshot(const struct region *of, void **address)
 {
     struct region *region = vm_meta_alloc(sizeof *region);
     if (!region)
         return ERR_NO_MEMORY;
     *region = (struct region){.size = of->size, .granule = of->granule, .limit = of->limit};
-    region_id source;
-    int error = find_whole(of, &source);
-    if (error == VM_OK)
-        error = region_find_place(region->size, &region->base);
-    void *at = (void *)region->base;
-    if (error == VM_OK) {
-        region_id id =
-            vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
-        error = id < 0 ? (int)id : VM_OK;
-    }
-    if (error != VM_OK) {
+    region_id id = take_snapshot(of, region);
+    if (id < 0) {
         give_up(region, false);
-        return error;
+        return (int)id;
     }
-    error = finish(region);
+    /* It has the source's protection, but may be written. */
+    int error = vm_protect_range(process.aid, region->base, region->size, LOCK_RW);
+    if (error == VM_OK)
+        error = finish(region, id);
     if (error != VM_OK)
         give_up(region, true);
     else
-        *address = at;
+        *address = (void *)region->base;
     return error;
 }
 

@@ -108,8 +108,8 @@ int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
  * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, and
- * may be written, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store, or parts of it
- * are protected and others not; ERR_NO_MEMORY,
+ * may be written, also where that one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region
+ * writes to a store or was mapped QUIRE_READ_ONLY, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
 
@@ -125,7 +125,7 @@ int quire_populate(void *address, size_t size, bool write);
 /* Pages are read as far as there is room, so that a fault finds them. */
 int quire_prefetch(void *address, size_t size);
 /* Pages are in memory, shown, and stay until they are unpinned. ERR_NO_MEMORY: also if more than three
- * quarters of the budget would be. After any error none of them is pinned. */
+ * quarters of the budget would be. After any error those are pinned that were before. */
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
