@@ -167,10 +167,17 @@ int fill(addr_t address, uint32_t frame, bool writable);
 void fill_around(addr_t address, addr_t first, addr_t end);
 /* The frame at `node`, shown at an address of the window that is locked, moves out of sight. */
 int displace(uint32_t node);
-/* What is shown at the page, garbage or not, goes; the next accesses get SIGBUS. False: this kernel can't. */
-bool refuse(addr_t address);
+/* => the window locked. What is shown there goes; FILL_* */
+int clear_place(uint32_t node);
 /* No page at [first, last] is shown any more. */
 void settle(addr_t first, addr_t last);
+
+/* ---- accesses that fail, in HANDLER mode (refuse.c) ---- */
+void refuse_start(void);
+/* What is shown at the page, garbage or not, goes; accesses get SIGBUS, for some time. */
+void refuse(addr_t address);
+/* Pages whose time is over are asked for again. How many milliseconds there are to the next; -1: there is none. */
+int refuse_end_due(void);
 
 /* ---- flushing (flush.c) ---- */
 /* Whether the page was written since this was asked last: its next write will fault. */

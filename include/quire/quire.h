@@ -62,7 +62,9 @@ int quire_add_swap(vm_store *store, size_t pages, const char *name);
 
 /* ---- regions ------------------------------------------------------------------------------------ */
 
-/* What happens when a store can't read a page: by the faulting thread, or who asks for the page. */
+/* What happens when a store can't read a page: by the faulting thread, or who asks for the page. Each access asks the
+ * store anew; but in HANDLER mode, once one has failed, others of that page fail with it for 20 ms (with SIGBUS; before
+ * Linux 6.6 with SIGSEGV). */
 enum quire_on_error {
     QUIRE_ON_ERROR_SIGNAL = 0, /* SIGBUS at the address that was accessed */
     QUIRE_ON_ERROR_RETRY = 1,  /* again after `pause_ms`, up to `retries` times; then SIGNAL */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Regions over stores: what is read, written back, kept private, refused, and what errors do. */
+#include "../../host/linux/linux.h"
+#include "../../host/linux/uapi.h"
+
 #include "support.h"
+
+#include <time.h>
 
 static void test_store_is_read(void)
 {
@@ -370,7 +375,86 @@ static void test_write_of_an_evicted_page_that_cannot_be_read_again(void)
     assert_true(page_is(at, 5, 6));
 }
 
-LINUX_MAIN(TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
+/* ---- errors that end ---- */
+
+static const struct timespec a_while = {0, 200 * 1000000L};
+
+static void test_page_that_can_be_read_again_is_read_again(void)
+{
+    struct test_store *store = store_create(100);
+    volatile unsigned char *at = map_store(store, 0);
+    store->bad_page = 5;
+    assert_int_equal(caught_read(at + 5 * PAGE), SIGBUS);
+    nanosleep(&a_while, NULL);
+    assert_int_equal(caught_write(at + 5 * PAGE), SIGBUS);
+    store->bad_page = -1;
+    nanosleep(&a_while, NULL);
+    assert_int_equal(caught_read(at + 5 * PAGE), 0);
+    assert_true(page_is(at, 5, 6));
+    write_page(at, 5, 7);
+    assert_true(page_is(at, 5, 7));
+}
+
+/* More than are remembered. */
+static void test_many_pages_that_can_be_read_again(void)
+{
+    struct test_store *store = store_create(200);
+    volatile unsigned char *at = map_store(store, 0);
+    store->fail_reads = UINT32_MAX;
+    for (size_t i = 0; i < 200; i++)
+        assert_int_equal(caught_read(at + i * PAGE), SIGBUS);
+    store->fail_reads = 0;
+    nanosleep(&a_while, NULL);
+    for (size_t i = 0; i < 200; i++)
+        assert_true(page_is(at, i, i + 1));
+}
+
+/* What became of the page meanwhile stays. */
+static void test_bad_page_that_was_populated_or_unmapped(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    store->fail_reads = UINT32_MAX;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(caught_read(at + i * PAGE), SIGBUS);
+    store->fail_reads = 0;
+    OK(quire_populate((void *)at, PAGE, true));
+    write_page(at, 0, 70);
+    nanosleep(&a_while, NULL);
+    assert_true(page_is(at, 0, 70));
+    store->fail_reads = UINT32_MAX;
+    assert_int_equal(caught_read(at + 2 * PAGE), SIGBUS);
+    OK(quire_unmap((void *)at));
+    volatile unsigned char *again = map_memory(10);
+    assert_ptr_equal(again, at);
+    assert_true(page_is(again, 2, 0));
+    nanosleep(&a_while, NULL);
+    assert_true(page_is(again, 2, 0));
+}
+
+/* Before Linux 6.6. */
+static void test_errors_where_linux_cannot_poison(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    process.features &= ~QU_FEATURE_POISON;
+    OK(quire_protect((void *)(at + 6 * PAGE), PAGE, false));
+    store->fail_reads = UINT32_MAX;
+    assert_int_equal(caught_read(at + 5 * PAGE), SIGSEGV);
+    assert_int_equal(caught_read(at + 6 * PAGE), SIGSEGV);
+    store->fail_reads = 0;
+    nanosleep(&a_while, NULL);
+    assert_true(page_is(at, 5, 6) && page_is(at, 6, 7));
+    assert_int_equal(caught_write(at + 5 * PAGE), 0);
+    assert_int_equal(caught_write(at + 6 * PAGE), SIGSEGV);
+}
+
+LINUX_MAIN(TEST_MODES(test_page_that_can_be_read_again_is_read_again, .budget = 8 * MIB),
+           TEST_MODES(test_many_pages_that_can_be_read_again, .budget = 8 * MIB),
+           TEST_MODES(test_bad_page_that_was_populated_or_unmapped, .budget = 8 * MIB),
+           TEST_WITH(test_errors_where_linux_cannot_poison, .budget = 8 * MIB,
+                     .mode = QUIRE_MODE_HANDLER),
+           TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
            TEST_MODES(test_store_is_read, .budget = 4 * MIB),
            TEST_MODES(test_store_gets_what_evicted_pages_held, .budget = 4 * MIB),
            TEST(test_flush_writes_what_is_modified_and_no_more),
