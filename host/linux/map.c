@@ -71,13 +71,15 @@ static region_id map_memory(const struct quire_mapping *mapping, const struct re
 static int prepare(const struct quire_mapping *mapping, struct region *region)
 {
     addr_t size = (mapping->size + VM_PAGE_MASK) & ~VM_PAGE_MASK;
-    *region = (struct region){
-        .size = size,
-        .granule = mapping->granule,
-        .limit = mapping->limit / VM_PAGE_SIZE,
-        .read_only = mapping->flags & QUIRE_READ_ONLY,
-        .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY))};
-    return region_find_place(size, &region->base);
+    *region = (struct region){.size = size,
+                              .granule = mapping->granule,
+                              .limit = mapping->limit / VM_PAGE_SIZE,
+                              .read_only = mapping->flags & QUIRE_READ_ONLY,
+                              .writes_store = mapping->store &&
+                                              !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY)),
+                              .holds_memory = !mapping->store || (mapping->flags & QUIRE_PRIVATE)};
+    int error = region_find_place(size, &region->base);
+    return error == VM_OK ? reserve_for(region) : error;
 }
 
 /* => regions locked. Linux shows what the core has mapped. With an owner of its own a region never becomes one with
@@ -99,6 +101,7 @@ static void give_up(struct region *region, bool mapped)
         region->writes_store = false;
         (void)region_delete(region);
     } else {
+        reserve_end(region);
         vm_meta_free(region, sizeof *region);
     }
 }
@@ -171,6 +174,8 @@ static region_id take_snapshot(const struct region *of, struct region *region)
     int error = find_whole(of, &source);
     if (error == VM_OK)
         error = region_find_place(region->size, &region->base);
+    if (error == VM_OK)
+        error = reserve_for(region);
     if (error != VM_OK)
         return error;
     void *at = (void *)region->base;
@@ -182,7 +187,8 @@ static int snapshot(const struct region *of, void **address)
     struct region *region = vm_meta_alloc(sizeof *region);
     if (!region)
         return ERR_NO_MEMORY;
-    *region = (struct region){.size = of->size, .granule = of->granule, .limit = of->limit};
+    *region = (struct region){
+        .size = of->size, .granule = of->granule, .limit = of->limit, .holds_memory = true};
     region_id id = take_snapshot(of, region);
     if (id < 0) {
         give_up(region, false);

@@ -101,7 +101,7 @@ struct quire_mapping {
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
  * store with `fault`), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
- * suffice; or a store that is to be written doesn't promise room by its `commit`). */
+ * suffice, or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called. The error of that write, after which the region has gone all the same.
