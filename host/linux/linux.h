@@ -25,6 +25,7 @@ struct process {
     size_t spares, batch, replicas;
     size_t budget;
     unsigned handlers;
+    bool overcommit;
 };
 extern struct process process;
 
@@ -166,10 +167,17 @@ int fill(addr_t address, uint32_t frame, bool writable);
 void fill_around(addr_t address, addr_t first, addr_t end);
 /* The frame at `node`, shown at an address of the window that is locked, moves out of sight. */
 int displace(uint32_t node);
-/* What is shown at the page, garbage or not, goes; the next accesses get SIGBUS. False: this kernel can't. */
-bool refuse(addr_t address);
+/* => the window locked. What is shown there goes; FILL_* */
+int clear_place(uint32_t node);
 /* No page at [first, last] is shown any more. */
 void settle(addr_t first, addr_t last);
+
+/* ---- accesses that fail, in HANDLER mode (refuse.c) ---- */
+void refuse_start(void);
+/* What is shown at the page, garbage or not, goes; accesses get SIGBUS, for some time. */
+void refuse(addr_t address);
+/* Pages whose time is over are asked for again. How many milliseconds there are to the next; -1: there is none. */
+int refuse_end_due(void);
 
 /* ---- flushing (flush.c) ---- */
 /* Whether the page was written since this was asked last: its next write will fault. */
@@ -196,6 +204,9 @@ void handler_stop(void);
 /* ---- stores (store.c) ---- */
 /* A store that pins frames for `of`, and sees to errors as the policy says. NULL: no memory. */
 vm_store *store_wrap(vm_store *of, const struct quire_policy *policy);
+/* The program's store promises room for so many bytes in all, as far as it goes, until the wrapper does: its
+ * `commit`. VM_OK, or what that says. */
+int store_promise(vm_store *wrapped, off_t size);
 /* Takes it off again: `of` is the caller's. */
 void store_unwrap(vm_store *wrapped);
 /* Its end won't be the end of `of`, which is the caller's again. */

@@ -210,6 +210,7 @@ int quire_start(const struct quire_options *options)
     process.mode = options->mode == QUIRE_MODE_AUTO ? QUIRE_MODE_SIGNAL : options->mode;
     process.handlers = options->handlers ? options->handlers : 2;
     process.budget = options->budget;
+    process.overcommit = options->overcommit;
     process.aspace = NULL;
     *store_figures() = (struct store_figures){0};
     error = divide_budget(options->budget);
@@ -263,8 +264,13 @@ int quire_add_swap(vm_store *store, size_t pages, const char *name)
     if (!store || !store->ops || !store->ops->read || !store->ops->write || !store->ops->destroy)
         return call_end(&call, ERR_INVALID_ARGS);
     vm_store *wrapped = store_wrap(store, &policy);
-    error = wrapped ? vm_swap_add(wrapped, pages, name) : ERR_NO_MEMORY;
-    if (error != VM_OK && wrapped)
+    if (!wrapped)
+        return call_end(&call, ERR_NO_MEMORY);
+    if (!process.overcommit && pages <= INT64_MAX / VM_PAGE_SIZE)
+        error = store_promise(wrapped, (off_t)(pages * VM_PAGE_SIZE));
+    if (error == VM_OK)
+        error = vm_swap_add(wrapped, pages, name);
+    if (error != VM_OK)
         store_unwrap(wrapped);
     return call_end(&call, error);
 }

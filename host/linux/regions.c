@@ -15,6 +15,7 @@ static size_t size_of_units(void)
 int regions_start(void)
 {
     regions_lock = 0;
+    reserve_start();
     units = mmap(NULL, size_of_units(), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (units == MAP_FAILED)
@@ -123,6 +124,7 @@ int region_delete(struct region *region)
     unshow(base, size);
     if (region->cache)
         vm_put_cache(region->cache);
+    reserve_end(region);
     vm_meta_free(region, sizeof *region);
     return error;
 }

@@ -175,8 +175,14 @@ void uffd_wake(addr_t address)
 bool uffd_poison(addr_t address)
 {
     struct qu_poison poison = {{address, VM_PAGE_SIZE}, 0, 0};
-    return (process.features & QU_FEATURE_POISON) &&
-           ioctl(process.uffd, QU_IOC_POISON, &poison) == 0;
+    if (!(process.features & QU_FEATURE_POISON))
+        return false;
+    while (ioctl(process.uffd, QU_IOC_POISON, &poison) != 0) {
+        if (errno != EAGAIN)
+            return false;
+        sched_yield();
+    }
+    return true;
 }
 
 /* ---- what is dropped ---------------------------------------------------------------------------- */
