@@ -332,7 +332,7 @@ static void test_vfs_errors(void)
     void *file = numbered_file();
     OK(devframe_create(&device, machine_device(), PAGE));
     OK(memobj_create_vfs(&vfs, PAGES(2), 0, file, 0, PAGES(2)));
-    machine_fail_reads(file, 1);
+    machine_fail_reads(file, 2);
     FAILS(QUIRE_ERR_IO, vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, PAGE));
     FAILS(LIB_ERR_MEMOBJ_FILL, vfs.anon.m.f.fill(&vfs.anon.m, 0, device, PAGE));
     OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, PAGE));
