@@ -198,6 +198,8 @@ void dirty_forget(addr_t base, addr_t size);
 /* ---- how faults come ---- */
 int signal_start(void);
 void signal_stop(void);
+/* False: another handler was installed since. */
+bool signal_is_ours(void);
 int handler_start(void);
 void handler_stop(void);
 

@@ -3,6 +3,7 @@
 #include "regions.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #define LARGEST_RANGE ((addr_t)1 << 40)
@@ -247,6 +248,22 @@ int quire_stop(void)
 const char *quire_why(void)
 {
     return why;
+}
+
+int quire_check(void)
+{
+    struct call call;
+    int error = call_begin(&call);
+    if (error != VM_OK)
+        return error;
+    if (process.mode == QUIRE_MODE_SIGNAL && !signal_is_ours()) {
+        why = "SIGBUS has another handler, installed since quire_start";
+        error = ERR_UNSUPPORTED;
+    } else if (process.mode == QUIRE_MODE_SIGNAL && sigismember(&call.before, SIGBUS)) {
+        why = "SIGBUS is blocked in this thread";
+        error = ERR_UNSUPPORTED;
+    }
+    return call_end(&call, error);
 }
 
 enum quire_mode quire_mode(void)

@@ -87,7 +87,16 @@ int signal_start(void)
     return VM_OK;
 }
 
+bool signal_is_ours(void)
+{
+    struct sigaction now;
+    return sigaction(SIGBUS, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+           now.sa_sigaction == handle;
+}
+
+/* Who has come later stays. */
 void signal_stop(void)
 {
-    sigaction(SIGBUS, &before, NULL);
+    if (signal_is_ours())
+        sigaction(SIGBUS, &before, NULL);
 }

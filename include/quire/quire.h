@@ -46,15 +46,20 @@ struct quire_options {
 };
 
 /* Starts Quire in this process, once at a time; before that no thread may have regions. SIGNAL mode takes
- * SIGBUS: what is not Quire's goes to the handler that is there now, so others are to be installed before.
+ * SIGBUS: what is not Quire's goes to the handler that is there now, so others are to be installed before: see
+ * quire_check.
  * ERR_INVALID_ARGS; ERR_NO_MEMORY; ERR_UNSUPPORTED: this kernel doesn't let this user, quire_why() says what is
  * missing. */
 int quire_start(const struct quire_options *options);
 /* Ends it: all regions go, as by quire_unmap, and swap stores are destroyed. No thread may use a region any
  * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's. */
 int quire_stop(void);
-/* A sentence for the last ERR_UNSUPPORTED of quire_start. */
+/* A sentence for the last ERR_UNSUPPORTED of quire_start or quire_check. */
 const char *quire_why(void);
+/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: in SIGNAL mode, where another handler for SIGBUS
+ * was installed since quire_start (then all is well only if it passes on what isn't its own), or this thread blocks
+ * SIGBUS. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
+int quire_check(void);
 enum quire_mode quire_mode(void);
 /* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
  * It is destroyed by quire_stop. vm_swap_add has the errors; what its `commit` says, if it can't promise that. */
