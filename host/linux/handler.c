@@ -24,12 +24,12 @@ static void take(const struct qu_message *message)
 
 static int handle(void *unused)
 {
-    struct pollfd wait[2] = {{process.uffd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
+    struct pollfd wait[2] = {{process.uffd[QUIRE_MODE_HANDLER], POLLIN, 0}, {stop_fd, POLLIN, 0}};
     (void)unused;
     for (;;) {
         struct qu_message message;
         int pause = refuse_end_due();
-        if (read(process.uffd, &message, sizeof message) == (ssize_t)sizeof message) {
+        if (read(wait[0].fd, &message, sizeof message) == (ssize_t)sizeof message) {
             take(&message);
             continue;
         }

@@ -10,15 +10,16 @@
 
 #include <sys/uio.h>
 
+#define MODES (QUIRE_MODE_HANDLER + 1)
 #define PAGES_AT_ONCE 64 /* places that are dropped with one call, at most */
 
 /* ---- state (process.c) ---- */
 struct process {
-    uint32_t running; /* from quire_start to quire_stop, in the process that has started it */
-    enum quire_mode mode;
-    int uffd;
-    uint64_t features; /* of the userfaultfd, QU_FEATURE_* */
-    addr_t base, size; /* where regions are */
+    uint32_t running;     /* from quire_start to quire_stop, in the process that has started it */
+    enum quire_mode mode; /* of regions that don't say */
+    int uffd[MODES];      /* -1: no region has needed it yet */
+    uint64_t features[MODES]; /* of the userfaultfd, QU_FEATURE_* */
+    addr_t base, size;        /* where regions are */
     aspace_id aid;
     vm_address_space *aspace;
     size_t frames;
@@ -56,10 +57,11 @@ static inline void unlock(uint32_t *word)
 _Noreturn void panic(const char *text, long value);
 
 /* ---- the userfaultfd (uffd.c) ---- */
-/* VM_OK; or ERR_UNSUPPORTED, with what has failed in *why. */
-int uffd_open(enum quire_mode wanted, const char **why);
-void uffd_close(void);
-int uffd_register(addr_t address, addr_t size);
+/* One for each mode. VM_OK; or ERR_UNSUPPORTED, with what has failed in *why. */
+int uffd_open(enum quire_mode mode, const char **why);
+void uffd_close(enum quire_mode mode);
+void uffd_stop(void); /* closes all */
+int uffd_register(enum quire_mode mode, addr_t address, addr_t size);
 /* Copies a page to where nothing is. VM_OK; ERR_NO_MEMORY; ERR_TIMED_OUT: something is there;
  * ERR_VM_PF_BAD_ADDRESS: no region of ours. */
 int uffd_copy(addr_t to, addr_t from, bool writable);
@@ -196,6 +198,9 @@ bool dirty_take(addr_t address);
 void dirty_forget(addr_t base, addr_t size);
 
 /* ---- how faults come ---- */
+/* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),
+ * ERR_NO_MEMORY. => regions locked, or none yet */
+int faults_start(enum quire_mode mode);
 int signal_start(void);
 void signal_stop(void);
 /* False: another handler was installed since. */

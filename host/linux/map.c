@@ -13,6 +13,7 @@ static int check(const struct quire_mapping *mapping)
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
         granule > LARGEST_GRANULE || (granule & (granule - 1)) ||
         (mapping->limit != 0 && mapping->limit < 64 * VM_PAGE_SIZE) ||
+        (unsigned)mapping->mode > QUIRE_MODE_HANDLER ||
         (unsigned)mapping->policy.on_error > QUIRE_ON_ERROR_ASK ||
         (mapping->policy.on_error == QUIRE_ON_ERROR_ASK && !mapping->policy.ask))
         return ERR_INVALID_ARGS;
@@ -71,14 +72,17 @@ static region_id map_memory(const struct quire_mapping *mapping, const struct re
 static int prepare(const struct quire_mapping *mapping, struct region *region)
 {
     addr_t size = (mapping->size + VM_PAGE_MASK) & ~VM_PAGE_MASK;
-    *region = (struct region){.size = size,
-                              .granule = mapping->granule,
-                              .limit = mapping->limit / VM_PAGE_SIZE,
-                              .read_only = mapping->flags & QUIRE_READ_ONLY,
-                              .writes_store = mapping->store &&
-                                              !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY)),
-                              .holds_memory = !mapping->store || (mapping->flags & QUIRE_PRIVATE)};
-    int error = region_find_place(size, &region->base);
+    *region = (struct region){
+        .size = size,
+        .granule = mapping->granule,
+        .limit = mapping->limit / VM_PAGE_SIZE,
+        .mode = mapping->mode == QUIRE_MODE_AUTO ? process.mode : mapping->mode,
+        .read_only = mapping->flags & QUIRE_READ_ONLY,
+        .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY)),
+        .holds_memory = !mapping->store || (mapping->flags & QUIRE_PRIVATE)};
+    int error = faults_start(region->mode);
+    if (error == VM_OK)
+        error = region_find_place(size, &region->base);
     return error == VM_OK ? reserve_for(region) : error;
 }
 
@@ -89,7 +93,7 @@ static int finish(struct region *region, region_id id)
     (void)vm_set_region_owner(process.aid, id, region);
     (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
     region_insert(region);
-    return region_show(region->base, region->size, region->read_only);
+    return region_show(region->base, region->size, region->read_only, region->mode);
 }
 
 /* The store is the caller's again. */
@@ -187,8 +191,11 @@ static int snapshot(const struct region *of, void **address)
     struct region *region = vm_meta_alloc(sizeof *region);
     if (!region)
         return ERR_NO_MEMORY;
-    *region = (struct region){
-        .size = of->size, .granule = of->granule, .limit = of->limit, .holds_memory = true};
+    *region = (struct region){.size = of->size,
+                              .granule = of->granule,
+                              .limit = of->limit,
+                              .mode = of->mode,
+                              .holds_memory = true};
     region_id id = take_snapshot(of, region);
     if (id < 0) {
         give_up(region, false);

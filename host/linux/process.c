@@ -12,7 +12,7 @@
 #define MOST_HANDLERS 16
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
 
-struct process process = {.uffd = -1};
+struct process process = {.uffd = {-1, -1, -1}};
 static const char *why = "";
 static void *range, *tables;
 static size_t range_size, tables_size;
@@ -143,12 +143,30 @@ static void forget(void)
     if (!process.running)
         return;
     process.running = 0;
-    uffd_close();
+    uffd_stop();
 }
 
-static int start_faults(void)
+static int take_faults(enum quire_mode mode)
 {
-    return process.mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+    return mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+}
+
+static void leave_faults(void)
+{
+    if (process.uffd[QUIRE_MODE_HANDLER] >= 0)
+        handler_stop();
+    if (process.uffd[QUIRE_MODE_SIGNAL] >= 0)
+        signal_stop();
+}
+
+int faults_start(enum quire_mode mode)
+{
+    if (process.uffd[mode] >= 0)
+        return VM_OK;
+    int error = uffd_open(mode, &why);
+    if (error == VM_OK && (error = take_faults(mode)) != VM_OK)
+        uffd_close(mode);
+    return error;
 }
 
 static int check(const struct quire_options *options)
@@ -165,7 +183,7 @@ static bool undo(unsigned steps)
 {
     bool clean = true;
     if (steps > 5)
-        process.mode == QUIRE_MODE_HANDLER ? handler_stop() : signal_stop();
+        leave_faults();
     if (steps > 4)
         clean = stop_core();
     if (steps > 3)
@@ -176,7 +194,7 @@ static bool undo(unsigned steps)
         regions_stop();
     if (steps > 0)
         munmap(range, range_size);
-    uffd_close();
+    uffd_stop();
     return clean;
 }
 
@@ -197,7 +215,7 @@ static int start(const struct quire_options *options)
         error = start_core(options);
     }
     if (error == VM_OK)
-        error = start_faults();
+        error = take_faults(process.mode);
     if (error != VM_OK)
         (void)undo(steps);
     return error;
@@ -256,10 +274,11 @@ int quire_check(void)
     int error = call_begin(&call);
     if (error != VM_OK)
         return error;
-    if (process.mode == QUIRE_MODE_SIGNAL && !signal_is_ours()) {
+    bool by_signal = process.uffd[QUIRE_MODE_SIGNAL] >= 0;
+    if (by_signal && !signal_is_ours()) {
         why = "SIGBUS has another handler, installed since quire_start";
         error = ERR_UNSUPPORTED;
-    } else if (process.mode == QUIRE_MODE_SIGNAL && sigismember(&call.before, SIGBUS)) {
+    } else if (by_signal && sigismember(&call.before, SIGBUS)) {
         why = "SIGBUS is blocked in this thread";
         error = ERR_UNSUPPORTED;
     }

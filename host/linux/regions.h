@@ -22,6 +22,7 @@ struct region {
     size_t brought; /* pages that came since `resident` was counted; atomic */
     size_t resident;
     addr_t hand; /* where eviction for the limit goes on */
+    enum quire_mode mode;
     bool read_only, writes_store, holds_memory, is_reserved;
 };
 
@@ -38,7 +39,9 @@ void region_remove(struct region *region);
 int region_delete(struct region *region);
 /* A place of the size for a new region; shows it, once the core has the region. => regions locked */
 int region_find_place(addr_t size, addr_t *base);
-int region_show(addr_t base, addr_t size, bool read_only);
+int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode);
+/* How faults at the address are taken, or were, if it is no region now. */
+enum quire_mode region_mode(addr_t address);
 
 /* => regions locked. What its memory needs beside pages is promised, too (reserve.c). ERR_VM_WOULD_OVERCOMMIT */
 void reserve_start(void);

@@ -2,7 +2,7 @@
 /* Faults as SIGBUS in the thread that faults. What isn't Quire's goes to whoever had SIGBUS before.
  *
  * The handler may be interrupted by nothing but another SIGBUS: of a store's, which may use regions itself. */
-#include "linux.h"
+#include "regions.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -65,8 +65,8 @@ static void handle(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     addr_t address = (addr_t)info->si_addr;
-    if (was_sent(info) || !is_regions(address) ||
-        !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
+    if (was_sent(info) || !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
+        !is_regions(address) || region_mode(address) != QUIRE_MODE_SIGNAL ||
         resolve(address, is_write(context)) != VM_OK)
         pass_on(number, info, context);
     errno = saved;

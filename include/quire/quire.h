@@ -35,7 +35,7 @@ enum quire_mode {
 
 struct quire_options {
     size_t budget;        /* bytes of memory for everything, tables included; at least 1 MiB */
-    enum quire_mode mode; /* AUTO is SIGNAL */
+    enum quire_mode mode; /* of regions that don't say; AUTO is SIGNAL */
     unsigned
         daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
     unsigned handlers;              /* threads of HANDLER mode, up to 16; 0: 2 */
@@ -54,12 +54,13 @@ int quire_start(const struct quire_options *options);
 /* Ends it: all regions go, as by quire_unmap, and swap stores are destroyed. No thread may use a region any
  * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's. */
 int quire_stop(void);
-/* A sentence for the last ERR_UNSUPPORTED of quire_start or quire_check. */
+/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
 const char *quire_why(void);
-/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: in SIGNAL mode, where another handler for SIGBUS
+/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: in SIGNAL mode (of any region so far), where another handler for SIGBUS
  * was installed since quire_start (then all is well only if it passes on what isn't its own), or this thread blocks
  * SIGBUS. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
 int quire_check(void);
+/* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
 /* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
  * It is destroyed by quire_stop. vm_swap_add has the errors; what its `commit` says, if it can't promise that. */
@@ -102,10 +103,13 @@ struct quire_mapping {
      * it, at most. */
     size_t limit;
     struct quire_policy policy;
+    /* How its faults are taken; AUTO: as quire_start was told. The first region of another mode starts what that
+     * mode needs: its threads, or the handler of SIGBUS. */
+    enum quire_mode mode;
 };
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
- * store with `fault`), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
+ * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
  * suffice, or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
@@ -114,7 +118,8 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
- * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, and
+ * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, of
+ * the same mode, and
  * may be written, also where that one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region
  * writes to a store or was mapped QUIRE_READ_ONLY, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
