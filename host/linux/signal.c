@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults as SIGBUS in the thread that faults. What isn't Quire's goes to whoever had SIGBUS before.
+/* Faults as SIGBUS, or in VSPACE mode SIGSEGV, in the thread that faults. What isn't Quire's goes to whoever had
+ * the signal before.
  *
- * The handler may be interrupted by nothing but another SIGBUS: of a store's, which may use regions itself. */
+ * The handler may be interrupted by nothing but another fault: of a store's, which may use regions itself. */
 #include "linux.h"
 
 #include <errno.h>
@@ -12,10 +13,16 @@
 
 static struct sigaction before;
 
-static bool is_write(const ucontext_t *context)
+static int signal_of_faults(void)
+{
+    return process.mode == QUIRE_MODE_VSPACE ? SIGSEGV : SIGBUS;
+}
+
+static unsigned access_of(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-    return context->uc_mcontext.gregs[REG_ERR] & 2;
+    greg_t error = context->uc_mcontext.gregs[REG_ERR];
+    return error & 2 ? VM_ACCESS_WRITE : error & 16 ? VM_ACCESS_EXECUTE : VM_ACCESS_READ;
 #else
 #error "how does this architecture say that a fault was a write?"
 #endif
@@ -52,13 +59,17 @@ static void pass_on(int number, siginfo_t *info, void *context)
 }
 
 /* A store may come to where threads are cancelled; others wait for what this one has locked. */
-static int resolve(addr_t address, bool writes)
+static bool resolve(addr_t address, unsigned access)
 {
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    int error = fault_resolve(address, writes ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    bool resolved =
+        process.mode == QUIRE_MODE_VSPACE
+            ? self_resolve(address, access)
+            : fault_resolve(address, access & VM_ACCESS_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ) ==
+                  VM_OK;
     pthread_setcancelstate(state, NULL);
-    return error;
+    return resolved;
 }
 
 static void handle(int number, siginfo_t *info, void *context)
@@ -67,7 +78,7 @@ static void handle(int number, siginfo_t *info, void *context)
     addr_t address = (addr_t)info->si_addr;
     if (was_sent(info) || !is_regions(address) ||
         !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
-        resolve(address, is_write(context)) != VM_OK)
+        !resolve(address, access_of(context)))
         pass_on(number, info, context);
     errno = saved;
 }
@@ -80,7 +91,7 @@ int signal_start(void)
     sigfillset(&mine.sa_mask);
     sigdelset(&mine.sa_mask, SIGBUS);
     sigdelset(&mine.sa_mask, SIGSEGV);
-    if (sigaction(SIGBUS, &mine, &old) != 0)
+    if (sigaction(signal_of_faults(), &mine, &old) != 0)
         return ERR_UNSUPPORTED;
     if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != handle) /* of a parent's Quire */
         before = old;
@@ -89,5 +100,5 @@ int signal_start(void)
 
 void signal_stop(void)
 {
-    sigaction(SIGBUS, &before, NULL);
+    sigaction(signal_of_faults(), &before, NULL);
 }
