@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A program that pages itself, as on Barrelfish: 64 pages of data, 8 frames, and a disk (an array here). What it
  * reads and writes is plain memory; where no frame is, it is asked, and finds one. */
+#include <quire/host.h>
 #include <quire/quire.h>
 #include <quire/vspace.h>
 
@@ -16,12 +17,6 @@ static struct memobj_anon object;
 static struct vregion region;
 static void *data;
 
-static void *bytes_of(struct capref cap)
-{
-    addr_t window;
-    return vm_get_physical_page(cap.base, &window, 0) ? NULL : (void *)window;
-}
-
 /* A new frame, or another page's, which then goes to the disk, for the page that is missing. */
 static bool on_fault(void *unused, void *address, unsigned access, int error)
 {
@@ -33,11 +28,11 @@ static bool on_fault(void *unused, void *address, unsigned access, int error)
             return false;
         for (i = 0; frame[i].base != cap.base; i++)
             ;
-        memcpy(disk[page_in[i]], bytes_of(cap), BASE_PAGE_SIZE);
+        memcpy(disk[page_in[i]], host_frame_ptr(cap.base), BASE_PAGE_SIZE);
     } else if (err_is_fail(frame_alloc(&frame[i], BASE_PAGE_SIZE, NULL))) {
         return false;
     }
-    memcpy(bytes_of(frame[i]), disk[page], BASE_PAGE_SIZE);
+    memcpy(host_frame_ptr(frame[i].base), disk[page], BASE_PAGE_SIZE);
     page_in[i] = page;
     faults++;
     return err_is_ok(object.m.f.fill(&object.m, page * BASE_PAGE_SIZE, frame[i], 0));
