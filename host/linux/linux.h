@@ -22,6 +22,7 @@ struct process {
     addr_t base, size;        /* where regions are */
     aspace_id aid;
     vm_address_space *aspace;
+    addr_t root; /* of its tables */
     size_t frames;
     size_t spares, batch, replicas;
     size_t budget;
@@ -188,6 +189,23 @@ bool flush_changed(addr_t address);
 /* ---- faults (fault.c) ---- */
 int fault_resolve(addr_t address, unsigned access);
 
+/* ---- the program's own paging (self.c) ---- */
+void self_start(quire_upcall *upcall, void *argument);
+/* True: the access may be tried again. */
+bool self_resolve(addr_t address, unsigned access);
+
+/* ---- frames that can be shown at several addresses (show.c) ---- */
+/* Memory for all frames, in a row; MAP_FAILED. */
+void *show_start(size_t size);
+void show_stop(void);
+/* => window of `address` locked. FILL_*, ERR_NO_MEMORY: Linux has no room for the mapping;
+ * ERR_PERMISSION_DENIED: it lets nobody execute such memory. */
+int show_page(addr_t address, uint32_t frame, int protection);
+/* No page of the program's space at [first, end) is shown any more. */
+void show_flush(addr_t first, addr_t end);
+/* In a child: nothing is shown. */
+void show_forget(void);
+
 /* ---- dirty (dirty.c) ---- */
 int dirty_start(void);
 void dirty_stop(void);
@@ -201,6 +219,7 @@ void dirty_forget(addr_t base, addr_t size);
 /* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),
  * ERR_NO_MEMORY. => regions locked, or none yet */
 int faults_start(enum quire_mode mode);
+int signal_of_faults(void); /* which one it is */
 int signal_start(void);
 void signal_stop(void);
 /* False: another handler was installed since. */

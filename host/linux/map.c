@@ -143,7 +143,7 @@ int quire_map(const struct quire_mapping *mapping, void **address)
         return error;
     if (!mapping || !address)
         return call_end_with_regions(&call, ERR_INVALID_ARGS);
-    error = check(mapping);
+    error = process.mode == QUIRE_MODE_VSPACE ? ERR_UNSUPPORTED : check(mapping);
     return call_end_with_regions(&call, error == VM_OK ? map(mapping, address) : error);
 }
 

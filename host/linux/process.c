@@ -20,16 +20,37 @@ static bool forks_are_watched;
 
 /* ---- the range of regions ----------------------------------------------------------------------- */
 
+/* MAP_FAILED: no room. At `base`, where that isn't 0. */
+static void *reserve(addr_t base, addr_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *at = mmap((void *)base, size, PROT_NONE, flags | (base ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    if (base && at != MAP_FAILED && (addr_t)at != base) { /* before Linux 4.17 */
+        munmap(at, size);
+        return MAP_FAILED;
+    }
+    if (at != MAP_FAILED && process.mode != QUIRE_MODE_VSPACE)
+        (void)madvise(at, size, MADV_DONTFORK);
+    return at;
+}
+
+static int reserve_given(addr_t base, addr_t size)
+{
+    range = reserve(base, size);
+    range_size = size;
+    process.base = base;
+    process.size = size;
+    return range == MAP_FAILED ? ERR_VM_NO_REGION_SLOT : VM_OK;
+}
+
 /* As large as the limits of the process allow. */
 static int reserve_range(void)
 {
     for (addr_t size = LARGEST_RANGE; size >= SMALLEST_RANGE; size /= 4) {
         range_size = size + UNIT_SIZE;
-        range =
-            mmap(NULL, range_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        range = reserve(0, range_size);
         if (range == MAP_FAILED)
             continue;
-        (void)madvise(range, range_size, MADV_DONTFORK);
         process.base = ((addr_t)range + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
         process.size = size;
         return VM_OK;
@@ -88,6 +109,13 @@ static void stop_places(void)
 
 #define KERNEL_BASE ((addr_t)0xffffff8000000000)
 
+/* A program that pages itself gets no thread that it hasn't asked for. */
+static int start_threads(kernel_args *ka)
+{
+    return process.mode == QUIRE_MODE_VSPACE && ka->page_daemons == 0 ? VM_OK
+                                                                      : vm_init_postthread(ka);
+}
+
 static int start_core(const struct quire_options *options)
 {
     kernel_args ka = {.physical_memory_ranges = 1,
@@ -102,19 +130,19 @@ static int start_core(const struct quire_options *options)
                       .overcommit = options->overcommit,
                       .policy = options->policy,
                       .page_daemons = options->daemons,
-                      .frames = &frame_hooks};
+                      .frames = process.mode == QUIRE_MODE_VSPACE ? NULL : &frame_hooks};
     int error = vm_init(&ka);
     if (error == VM_OK)
         error = vm_init_postsem(&ka);
     if (error == VM_OK)
-        error = vm_init_postthread(&ka);
+        error = start_threads(&ka);
     if (error != VM_OK)
         return error;
     process.aid = vm_create_aspace("process", process.base, process.size, false);
     if (process.aid < 0)
         return (int)process.aid;
     process.aspace = vm_get_aspace_by_id(process.aid);
-    (void)vm_enter_aspace(process.aspace, 0);
+    process.root = vm_enter_aspace(process.aspace, 0);
     return VM_OK;
 }
 
@@ -143,7 +171,10 @@ static void forget(void)
     if (!process.running)
         return;
     process.running = 0;
-    uffd_stop();
+    if (process.mode == QUIRE_MODE_VSPACE)
+        show_forget();
+    else
+        uffd_stop();
 }
 
 static int take_faults(enum quire_mode mode)
@@ -151,11 +182,16 @@ static int take_faults(enum quire_mode mode)
     return mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
 }
 
+static bool takes_signals(void)
+{
+    return process.uffd[QUIRE_MODE_SIGNAL] >= 0 || process.mode == QUIRE_MODE_VSPACE;
+}
+
 static void leave_faults(void)
 {
     if (process.uffd[QUIRE_MODE_HANDLER] >= 0)
         handler_stop();
-    if (process.uffd[QUIRE_MODE_SIGNAL] >= 0)
+    if (takes_signals())
         signal_stop();
 }
 
@@ -169,11 +205,18 @@ int faults_start(enum quire_mode mode)
     return error;
 }
 
+static bool is_range(addr_t base, addr_t size)
+{
+    return (base == 0) == (size == 0) && (base | size) % UNIT_SIZE == 0 &&
+           size <= UINTPTR_MAX - base;
+}
+
 static int check(const struct quire_options *options)
 {
-    return options && options->budget >= SMALLEST_BUDGET &&
-                   options->daemons <= VM_MAX_PAGE_DAEMONS && options->handlers <= MOST_HANDLERS &&
-                   (unsigned)options->mode <= QUIRE_MODE_HANDLER
+    return options && is_range((addr_t)options->base, options->range) &&
+                   options->budget >= SMALLEST_BUDGET && options->daemons <= VM_MAX_PAGE_DAEMONS &&
+                   options->handlers <= MOST_HANDLERS &&
+                   (unsigned)options->mode <= QUIRE_MODE_VSPACE
                ? VM_OK
                : ERR_INVALID_ARGS;
 }
@@ -201,8 +244,11 @@ static bool undo(unsigned steps)
 static int start(const struct quire_options *options)
 {
     unsigned steps = 0;
-    int error = uffd_open(process.mode, &why);
-    if (error == VM_OK && (error = reserve_range()) == VM_OK)
+    int error = process.mode == QUIRE_MODE_VSPACE ? VM_OK : uffd_open(process.mode, &why);
+    if (error == VM_OK)
+        error =
+            options->base ? reserve_given((addr_t)options->base, options->range) : reserve_range();
+    if (error == VM_OK)
         steps = 1;
     if (steps == 1 && (error = regions_start()) == VM_OK)
         steps = 2;
@@ -214,6 +260,7 @@ static int start(const struct quire_options *options)
         steps = 5;
         error = start_core(options);
     }
+    self_start(options->upcall, options->upcall_argument);
     if (error == VM_OK)
         error = take_faults(process.mode);
     if (error != VM_OK)
@@ -274,12 +321,14 @@ int quire_check(void)
     int error = call_begin(&call);
     if (error != VM_OK)
         return error;
-    bool by_signal = process.uffd[QUIRE_MODE_SIGNAL] >= 0;
-    if (by_signal && !signal_is_ours()) {
-        why = "SIGBUS has another handler, installed since quire_start";
+    if (takes_signals() && !signal_is_ours()) {
+        why = process.mode == QUIRE_MODE_VSPACE
+                  ? "SIGSEGV has another handler, installed since quire_start"
+                  : "SIGBUS has another handler, installed since quire_start";
         error = ERR_UNSUPPORTED;
-    } else if (by_signal && sigismember(&call.before, SIGBUS)) {
-        why = "SIGBUS is blocked in this thread";
+    } else if (takes_signals() && sigismember(&call.before, signal_of_faults())) {
+        why = process.mode == QUIRE_MODE_VSPACE ? "SIGSEGV is blocked in this thread"
+                                                : "SIGBUS is blocked in this thread";
         error = ERR_UNSUPPORTED;
     }
     return call_end(&call, error);
@@ -297,6 +346,8 @@ int quire_add_swap(vm_store *store, size_t pages, const char *name)
     int error = call_begin(&call);
     if (error != VM_OK)
         return error;
+    if (process.mode == QUIRE_MODE_VSPACE)
+        return call_end(&call, ERR_UNSUPPORTED);
     if (!store || !store->ops || !store->ops->read || !store->ops->write || !store->ops->destroy)
         return call_end(&call, ERR_INVALID_ARGS);
     vm_store *wrapped = store_wrap(store, &policy);

@@ -31,7 +31,18 @@ enum quire_mode {
     /* By threads that get messages: slower, but system calls may read and write regions. Needs root,
      * CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd. */
     QUIRE_MODE_HANDLER = 2,
+    /* By SIGSEGV, in the thread that faults, for a program that pages itself by <quire/vspace.h>: see there, and
+     * `upcall`. Needs nothing of userfaultfd; no regions of this header: quire_map and quire_add_swap are
+     * ERR_UNSUPPORTED. */
+    QUIRE_MODE_VSPACE = 3,
 };
+
+/* What the program does about an access that failed with `error`, ERR_NOT_FOUND where nothing is filled in:
+ * true tries it again, false is the SIGSEGV of whoever had that before. `access` is one of VM_ACCESS_READ, _WRITE,
+ * _EXECUTE. Called by the thread that faults, in the handler of its signal, with all others held back, on its
+ * alternate stack if it has one. It may call <quire/vspace.h>, as far as the access was none of that itself, and
+ * touch vregions; what else it uses must be memory that isn't paged by itself. */
+typedef bool quire_upcall(void *argument, void *address, unsigned access, int error);
 
 struct quire_options {
     size_t budget;        /* bytes of memory for everything, tables included; at least 1 MiB */
@@ -40,25 +51,32 @@ struct quire_options {
         daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
     unsigned handlers;              /* threads of HANDLER mode, up to 16; 0: 2 */
     const struct vm_policy *policy; /* which page goes; NULL: CAR */
+    /* The addresses of regions: so many bytes from `base` on, both multiples of 2 MiB. NULL and 0: where Linux has
+     * room, as much as it has up to 1 TiB. ERR_VM_NO_REGION_SLOT: something is there. */
+    void *base;
+    size_t range;
+    quire_upcall *upcall; /* of VSPACE mode; NULL: there is none */
+    void *upcall_argument;
     bool
         overcommit; /* memory of no store's may be larger than budget and swap: then a write can find no
                         place, and is SIGBUS. Nor are stores asked by `commit` whether they have room */
 };
 
 /* Starts Quire in this process, once at a time; before that no thread may have regions. SIGNAL mode takes
- * SIGBUS: what is not Quire's goes to the handler that is there now, so others are to be installed before: see
- * quire_check.
+ * SIGBUS, VSPACE mode SIGSEGV: what is not Quire's goes to the handler that is there now, so others are to be
+ * installed before: see quire_check.
  * ERR_INVALID_ARGS; ERR_NO_MEMORY; ERR_UNSUPPORTED: this kernel doesn't let this user, quire_why() says what is
  * missing. */
 int quire_start(const struct quire_options *options);
 /* Ends it: all regions go, as by quire_unmap, and swap stores are destroyed. No thread may use a region any
- * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's. */
+ * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's, or a vspace, an object, a frame or a file
+ * of the program's. */
 int quire_stop(void);
 /* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
 const char *quire_why(void);
-/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: in SIGNAL mode (of any region so far), where another handler for SIGBUS
- * was installed since quire_start (then all is well only if it passes on what isn't its own), or this thread blocks
- * SIGBUS. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
+/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
+ * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
+ * if it passes on what isn't its own), or this thread blocks them. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
 int quire_check(void);
 /* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
@@ -151,6 +169,14 @@ int quire_advise(void *address, size_t size, int advice);
 int quire_changed(void *address, size_t size, unsigned char *changed);
 /* The limit of a region that is mapped; 0: none. Takes effect with the faults that follow. */
 int quire_set_limit(void *address, size_t limit);
+
+/* ---- files for <quire/vspace.h> ------------------------------------------------------------------ */
+
+/* The regular file or block device that is open as `descriptor`, which must stay open, as vspace.h's handle of a
+ * file. ERR_INVALID_ARGS: it is none; ERR_NO_MEMORY; ERR_UNSUPPORTED: not in VSPACE mode. */
+int quire_open_file(int descriptor, void **file);
+/* No object may have it any more. ERR_INVALID_ARGS (NULL), ERR_UNSUPPORTED. */
+int quire_close_file(void *file);
 
 /* ---- figures ------------------------------------------------------------------------------------ */
 

@@ -437,7 +437,7 @@ static void test_errors_where_linux_cannot_poison(void)
 {
     struct test_store *store = store_create(10);
     volatile unsigned char *at = map_store(store, 0);
-    process.features &= ~QU_FEATURE_POISON;
+    process.features[QUIRE_MODE_HANDLER] &= ~QU_FEATURE_POISON;
     OK(quire_protect((void *)(at + 6 * PAGE), PAGE, false));
     store->fail_reads = UINT32_MAX;
     assert_int_equal(caught_read(at + 5 * PAGE), SIGSEGV);
