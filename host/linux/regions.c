@@ -183,29 +183,62 @@ unsigned region_before_fault(struct region *region, addr_t address)
     return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
-#define CHUNK 64
+#define CHUNK (64 * VM_PAGE_SIZE)
 
-/* Pages go, chunk by chunk in the order of addresses, once round at most. */
-static void evict_over(struct region *region, size_t pages)
+/* The core's region at or behind *at, up to `end`, that isn't pinned: *at to *last. */
+static bool find_part(addr_t *at, addr_t end, addr_t *last)
 {
-    uint8_t resident[CHUNK];
-    size_t freed = 0;
-    for (addr_t passed = 0; passed < region->size && freed < pages;) {
-        addr_t at = region->base + region->hand, left = region->size - region->hand;
-        addr_t size = left < CHUNK * VM_PAGE_SIZE ? left : CHUNK * VM_PAGE_SIZE;
-        size_t here = 0;
-        if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
-            for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
-                here += resident[i];
-        if (here > 0)
-            (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
-        freed += here;
-        passed += size;
-        region->hand = size == left ? 0 : region->hand + size;
+    vm_region_info info;
+    addr_t cookie = *at;
+    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
+           info.base < end) {
+        if (info.wiring != REGION_WIRING_LAZY)
+            continue;
+        *at = info.base > *at ? info.base : *at;
+        *last = info.base + (info.size - 1);
+        return true;
     }
+    return false;
 }
 
-/* Of all the core's regions that it was split into. */
+/* Evicts of a chunk of pages what is resident, and says how much that was. */
+static size_t evict_chunk(addr_t at, addr_t size)
+{
+    uint8_t resident[CHUNK / VM_PAGE_SIZE];
+    size_t count = 0;
+    if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
+        for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
+            count += resident[i];
+    if (count > 0)
+        (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
+    return count;
+}
+
+/* Pages go, chunk by chunk in the order of addresses, up to `end`. How many have gone. */
+static size_t evict_up_to(struct region *region, addr_t end, size_t pages)
+{
+    addr_t at = region->base + region->hand, last;
+    size_t freed = 0;
+    while (freed < pages && find_part(&at, end, &last)) {
+        addr_t left = (last < end ? last + 1 : end) - at, size = left < CHUNK ? left : CHUNK;
+        freed += evict_chunk(at, size);
+        at += size;
+    }
+    region->hand = freed < pages ? 0 : at - region->base;
+    return freed;
+}
+
+/* Once round at most. */
+static void evict_over(struct region *region, size_t pages)
+{
+    addr_t begun = region->base + region->hand;
+    size_t freed = evict_up_to(region, region->base + region->size, pages);
+    if (freed < pages)
+        (void)evict_up_to(region, begun, pages - freed);
+}
+
+/* Of all the core's regions that it was split into, but for those that are pinned: if these counted, too many of
+ * them would push out each page that comes, before it is shown. */
 static size_t count_resident(const struct region *region)
 {
     addr_t cookie = region->base, end = region->base + region->size;
@@ -213,7 +246,8 @@ static size_t count_resident(const struct region *region)
     vm_region_info info;
     while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
            info.base < end)
-        pages += info.resident_pages;
+        if (info.wiring == REGION_WIRING_LAZY)
+            pages += info.resident_pages;
     return pages;
 }
 

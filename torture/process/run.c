@@ -10,11 +10,13 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "perform.h"
 
-#define SECONDS 10 /* for a trace that is made short */
+#define SHORTENING 120 /* seconds in all */
+#define SECONDS 5      /* for a trace that is made short */
 
 /* ---- making ------------------------------------------------------------------------------------- */
 
@@ -116,12 +118,14 @@ bool trace_run(const struct trace *trace, unsigned seconds, struct outcome *resu
 
 /* ---- making short ------------------------------------------------------------------------------- */
 
+static time_t give_up;
+
 /* Where threads decide, what fails doesn't fail each time. */
 static bool still_fails(const struct trace *trace, struct outcome *result)
 {
     struct outcome own;
     unsigned tries = trace->way.touchers + trace->way.daemons > 0 ? 4 : 1;
-    while (tries-- > 0)
+    while (tries-- > 0 && time(NULL) < give_up)
         if (!trace_run(trace, SECONDS, &own)) {
             *result = own;
             return true;
@@ -173,6 +177,7 @@ static void drop_threads(struct trace *trace, struct outcome *result)
 
 void trace_shorten(struct trace *trace, struct outcome *result)
 {
+    give_up = time(NULL) + SHORTENING;
     if (!still_fails(trace, result))
         return;
     if (result->at < trace->count)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,6 +69,7 @@ static bool goes_on(const struct search_plan *plan, const struct shared *shared,
 
 static void work(const struct search_plan *plan, struct shared *shared, double end)
 {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     static struct trace trace;
     struct outcome own;
     while (goes_on(plan, shared, end)) {
