@@ -183,102 +183,20 @@ unsigned region_before_fault(struct region *region, addr_t address)
     return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
-#define CHUNK (64 * VM_PAGE_SIZE)
-
-/* The core's region at or behind *at, up to `end`, that isn't pinned: *at to *last. */
-static bool find_part(addr_t *at, addr_t end, addr_t *last)
-{
-    vm_region_info info;
-    addr_t cookie = *at;
-    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
-           info.base < end) {
-        if (info.wiring != REGION_WIRING_LAZY)
-            continue;
-        *at = info.base > *at ? info.base : *at;
-        *last = info.base + (info.size - 1);
-        return true;
-    }
-    return false;
-}
-
-/* Evicts of a chunk of pages what is resident, and says how much that was. */
-static size_t evict_chunk(addr_t at, addr_t size)
-{
-    uint8_t resident[CHUNK / VM_PAGE_SIZE];
-    size_t count = 0;
-    if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
-        for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
-            count += resident[i];
-    if (count > 0)
-        (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
-    return count;
-}
-
-/* Pages go, chunk by chunk in the order of addresses, up to `end`. How many have gone. */
-static size_t evict_up_to(struct region *region, addr_t end, size_t pages)
-{
-    addr_t at = region->base + region->hand, last;
-    size_t freed = 0;
-    while (freed < pages && find_part(&at, end, &last)) {
-        addr_t left = (last < end ? last + 1 : end) - at, size = left < CHUNK ? left : CHUNK;
-        freed += evict_chunk(at, size);
-        at += size;
-    }
-    region->hand = freed < pages ? 0 : at - region->base;
-    return freed;
-}
-
-/* Once round at most. */
-static void evict_over(struct region *region, size_t pages)
-{
-    addr_t begun = region->base + region->hand;
-    size_t freed = evict_up_to(region, region->base + region->size, pages);
-    if (freed < pages)
-        (void)evict_up_to(region, begun, pages - freed);
-}
-
-/* Of all the core's regions that it was split into, but for those that are pinned: if these counted, too many of
- * them would push out each page that comes, before it is shown. */
-static size_t count_resident(const struct region *region)
-{
-    addr_t cookie = region->base, end = region->base + region->size;
-    size_t pages = 0;
-    vm_region_info info;
-    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
-           info.base < end)
-        if (info.wiring == REGION_WIRING_LAZY)
-            pages += info.resident_pages;
-    return pages;
-}
-
-static void keep_limit(struct region *region, size_t limit)
-{
-    size_t keep = limit - limit / 8, now = count_resident(region);
-    if (now > keep)
-        evict_over(region, now - keep);
-    region->resident = now < keep ? now : keep;
-    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
-}
-
 /* A fault brings a cluster at most, or a granule. */
-static void count_for_limit(struct region *region, size_t limit)
+static size_t most_of(const struct region *region)
 {
     size_t granule = granule_of(region);
-    size_t most = (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
     if (region->granule == VM_PAGE_SIZE)
-        most = 1;
-    size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
-    if (region->resident + brought + most <= limit || !try_lock(&region->limit_lock))
-        return;
-    keep_limit(region, limit);
-    unlock(&region->limit_lock);
+        return 1;
+    return (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
 }
 
 void region_after_fault(struct region *region, addr_t address, unsigned access)
 {
     size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
     if (limit != 0)
-        count_for_limit(region, limit);
+        limit_count(region, limit, most_of(region));
     if (region->granule != VM_PAGE_SIZE && !(access & VM_ACCESS_WRITE))
         fill_around(address, region->base, region->base + region->size);
 }

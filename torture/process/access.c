@@ -68,10 +68,10 @@ int access_touch(const unsigned char *at)
 /* ---- what an access gives ------------------------------------------------------------------------ */
 
 /* A disk that fails may be the reason; then it must be possible when none does. */
-static int try_again(const struct access *access, unsigned char *at, bool writes)
+static int try_again(const struct access *access, unsigned char *at, bool was_failing, bool writes)
 {
     bool poisoned = world.way.mode == QUIRE_MODE_HANDLER;
-    if (!world_is_failing() && !(poisoned && world.ever_failing))
+    if (!was_failing && !(poisoned && world.ever_failing))
         return SIGBUS;
     outcome->signals++;
     world_fail_nothing();
@@ -84,12 +84,13 @@ static int try_again(const struct access *access, unsigned char *at, bool writes
 static void access_as_expected(const struct access *access, unsigned char *at, int expected,
                                bool writes)
 {
+    bool was_failing = world_is_failing();
     int number = caught(access);
     if (number != 0 && (caught_at < (void *)((size_t)at & ~(PAGE - 1)) ||
                         caught_at >= (void *)(((size_t)at & ~(PAGE - 1)) + PAGE)))
         violation("a signal for %p at an access of %p", caught_at, (void *)at);
     if (number == SIGBUS && expected == 0)
-        number = try_again(access, at, writes);
+        number = try_again(access, at, was_failing, writes);
     if (number != expected)
         violation("signal %d instead of %d at %s of %p", number, expected,
                   writes ? "a write" : "a read", (void *)at);
@@ -177,10 +178,12 @@ void access_copy(const struct region *from, size_t page, struct region *to, size
     unsigned char *at = to->at + to_page * PAGE;
     const unsigned char *source = from->at + page * PAGE;
     struct access access = {.to = at, .from = source, .size = PAGE};
+    bool was_failing = world_is_failing();
     int number = caught(&access);
     for (unsigned i = 0; number == SIGBUS && i < 3; i++) {
         bool is_source = (size_t)caught_at - (size_t)source < PAGE;
-        number = try_again(&access, is_source ? (unsigned char *)(size_t)source : at, !is_source);
+        number = try_again(&access, is_source ? (unsigned char *)(size_t)source : at, was_failing,
+                           !is_source);
     }
     if (number != 0)
         violation("signal %d at a copy from %p to %p", number, (const void *)source, (void *)at);

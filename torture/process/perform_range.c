@@ -43,7 +43,8 @@ static void look_at_populated(const struct range *range)
 {
     struct quire_info before, after;
     volatile unsigned char byte;
-    if (world.way.daemons + world.way.touchers > 0 || range->count > 16 || range->region->from)
+    if (world.way.daemons + world.way.touchers > 0 || range->count > 16 || range->region->from ||
+        range->region->shares)
         return;
     (void)quire_get_info(&before);
     for (size_t i = 0; i < range->count; i++)

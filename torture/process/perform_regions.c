@@ -193,14 +193,16 @@ static size_t count_protected(const struct region *region)
     return count;
 }
 
-static void take_over(struct region *slot, const struct region *of, void *at)
+static void take_over(struct region *slot, struct region *of, void *at)
 {
+    of->shares = true;
     struct region copy = {.at = at,
                           .pages = of->pages,
                           .end = of->end,
                           .from = of->from,
                           .offset = of->offset,
-                          .poisons = of->poisons};
+                          .poisons = of->poisons,
+                          .shares = true};
     for (size_t i = 0; i < of->pages; i++)
         copy.page[i] = of->page[i] & (PAGE_MAY_BE_ZERO | PAGE_MAY_COME_BACK);
     insert(slot, &copy);

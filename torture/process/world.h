@@ -48,6 +48,7 @@ struct region {
     size_t offset;     /* in the disk, in pages */
     bool read_only, writes;
     bool poisons; /* reads that fail are zeros */
+    bool shares;  /* it is a snapshot, or has had one: pages may be shown elsewhere */
     bool cut;     /* the core may have pieces of it: a snapshot may be refused */
 };
 
