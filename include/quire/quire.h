@@ -117,8 +117,8 @@ struct quire_mapping {
     /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two (more than a page is 64 KiB at
      * least). 0: a page, or up to 64 KiB where faults come in sequence. */
     size_t granule;
-    /* Bytes of it in memory, at most (64 pages at least); 0: the budget alone limits it. A granule is a quarter of
-     * it, at most. */
+    /* Bytes of it in memory, at most (64 pages at least), beside those that are pinned or that a snapshot shows,
+     * too; 0: the budget alone limits it. A granule is a quarter of it, at most. */
     size_t limit;
     struct quire_policy policy;
     /* How its faults are taken; AUTO: as quire_start was told. The first region of another mode starts what that
