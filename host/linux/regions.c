@@ -5,20 +5,23 @@
 #include <sys/mman.h>
 
 static struct region **units;
+static uint8_t *modes; /* of units: enum quire_mode, of the last region there */
 static uint32_t regions_lock;
 
 static size_t size_of_units(void)
 {
-    return process.size / UNIT_SIZE * sizeof *units;
+    return process.size / UNIT_SIZE * (sizeof *units + sizeof *modes);
 }
 
 int regions_start(void)
 {
     regions_lock = 0;
+    reserve_start();
     units = mmap(NULL, size_of_units(), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (units == MAP_FAILED)
         return ERR_NO_MEMORY;
+    modes = (uint8_t *)(units + process.size / UNIT_SIZE);
     (void)madvise(units, size_of_units(), MADV_NOHUGEPAGE);
     (void)madvise(units, size_of_units(), MADV_DONTFORK);
     return VM_OK;
@@ -29,9 +32,19 @@ void regions_stop(void)
     munmap(units, size_of_units());
 }
 
+static size_t unit_number(addr_t address)
+{
+    return (address - process.base) / UNIT_SIZE;
+}
+
 static struct region **unit_of(addr_t address)
 {
-    return &units[(address - process.base) / UNIT_SIZE];
+    return &units[unit_number(address)];
+}
+
+enum quire_mode region_mode(addr_t address)
+{
+    return __atomic_load_n(&modes[unit_number(address)], __ATOMIC_RELAXED);
 }
 
 struct region *region_of(addr_t address)
@@ -98,11 +111,13 @@ static void unshow(addr_t base, addr_t size)
         (void)mprotect((void *)base, size, PROT_NONE);
 }
 
-int region_show(addr_t base, addr_t size, bool read_only)
+int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode)
 {
     void *at = (void *)base;
     (void)madvise(at, size, MADV_NOHUGEPAGE);
-    int error = uffd_register(base, size);
+    for (addr_t i = unit_number(base); i <= unit_number(base + (size - 1)); i++)
+        __atomic_store_n(&modes[i], (uint8_t)mode, __ATOMIC_RELAXED);
+    int error = uffd_register(mode, base, size);
     if (error == VM_OK && mprotect(at, size, PROT_READ | (read_only ? 0 : PROT_WRITE)) != 0)
         error = ERR_NO_MEMORY;
     if (error != VM_OK)
@@ -123,6 +138,7 @@ int region_delete(struct region *region)
     unshow(base, size);
     if (region->cache)
         vm_put_cache(region->cache);
+    reserve_end(region);
     vm_meta_free(region, sizeof *region);
     return error;
 }
@@ -183,68 +199,20 @@ unsigned region_before_fault(struct region *region, addr_t address)
     return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
-#define CHUNK 64
-
-/* Pages go, chunk by chunk in the order of addresses, once round at most. */
-static void evict_over(struct region *region, size_t pages)
-{
-    uint8_t resident[CHUNK];
-    size_t freed = 0;
-    for (addr_t passed = 0; passed < region->size && freed < pages;) {
-        addr_t at = region->base + region->hand, left = region->size - region->hand;
-        addr_t size = left < CHUNK * VM_PAGE_SIZE ? left : CHUNK * VM_PAGE_SIZE;
-        size_t here = 0;
-        if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
-            for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
-                here += resident[i];
-        if (here > 0)
-            (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
-        freed += here;
-        passed += size;
-        region->hand = size == left ? 0 : region->hand + size;
-    }
-}
-
-/* Of all the core's regions that it was split into. */
-static size_t count_resident(const struct region *region)
-{
-    addr_t cookie = region->base, end = region->base + region->size;
-    size_t pages = 0;
-    vm_region_info info;
-    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
-           info.base < end)
-        pages += info.resident_pages;
-    return pages;
-}
-
-static void keep_limit(struct region *region, size_t limit)
-{
-    size_t keep = limit - limit / 8, now = count_resident(region);
-    if (now > keep)
-        evict_over(region, now - keep);
-    region->resident = now < keep ? now : keep;
-    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
-}
-
 /* A fault brings a cluster at most, or a granule. */
-static void count_for_limit(struct region *region, size_t limit)
+static size_t most_of(const struct region *region)
 {
     size_t granule = granule_of(region);
-    size_t most = (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
     if (region->granule == VM_PAGE_SIZE)
-        most = 1;
-    size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
-    if (region->resident + brought + most <= limit || !try_lock(&region->limit_lock))
-        return;
-    keep_limit(region, limit);
-    unlock(&region->limit_lock);
+        return 1;
+    return (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
 }
 
 void region_after_fault(struct region *region, addr_t address, unsigned access)
 {
     size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
     if (limit != 0)
-        count_for_limit(region, limit);
+        limit_count(region, limit, most_of(region));
     if (region->granule != VM_PAGE_SIZE && !(access & VM_ACCESS_WRITE))
         fill_around(address, region->base, region->base + region->size);
 }
