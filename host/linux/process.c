@@ -3,6 +3,7 @@
 #include "regions.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #define LARGEST_RANGE ((addr_t)1 << 40)
@@ -11,7 +12,7 @@
 #define MOST_HANDLERS 16
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
 
-struct process process = {.uffd = -1};
+struct process process = {.uffd = {-1, -1, -1}};
 static const char *why = "";
 static void *range, *tables;
 static size_t range_size, tables_size;
@@ -172,14 +173,30 @@ static void forget(void)
     process.running = 0;
     if (process.mode == QUIRE_MODE_VSPACE)
         show_forget();
-    else
-        uffd_close();
+    uffd_stop();
 }
 
-static int start_faults(const struct quire_options *options)
+static int take_faults(enum quire_mode mode)
 {
-    self_start(options->upcall, options->upcall_argument);
-    return process.mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+    return mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+}
+
+static void leave_faults(void)
+{
+    if (process.uffd[QUIRE_MODE_HANDLER] >= 0)
+        handler_stop();
+    if (process.uffd[QUIRE_MODE_SIGNAL] >= 0 || process.mode == QUIRE_MODE_VSPACE)
+        signal_stop();
+}
+
+int faults_start(enum quire_mode mode)
+{
+    if (process.uffd[mode] >= 0)
+        return VM_OK;
+    int error = uffd_open(mode, &why);
+    if (error == VM_OK && (error = take_faults(mode)) != VM_OK)
+        uffd_close(mode);
+    return error;
 }
 
 static bool is_range(addr_t base, addr_t size)
@@ -203,7 +220,7 @@ static bool undo(unsigned steps)
 {
     bool clean = true;
     if (steps > 5)
-        process.mode == QUIRE_MODE_HANDLER ? handler_stop() : signal_stop();
+        leave_faults();
     if (steps > 4)
         clean = stop_core();
     if (steps > 3)
@@ -214,7 +231,7 @@ static bool undo(unsigned steps)
         regions_stop();
     if (steps > 0)
         munmap(range, range_size);
-    uffd_close();
+    uffd_stop();
     return clean;
 }
 
@@ -237,8 +254,9 @@ static int start(const struct quire_options *options)
         steps = 5;
         error = start_core(options);
     }
+    self_start(options->upcall, options->upcall_argument);
     if (error == VM_OK)
-        error = start_faults(options);
+        error = take_faults(process.mode);
     if (error != VM_OK)
         (void)undo(steps);
     return error;
@@ -252,6 +270,7 @@ int quire_start(const struct quire_options *options)
     process.mode = options->mode == QUIRE_MODE_AUTO ? QUIRE_MODE_SIGNAL : options->mode;
     process.handlers = options->handlers ? options->handlers : 2;
     process.budget = options->budget;
+    process.overcommit = options->overcommit;
     process.aspace = NULL;
     *store_figures() = (struct store_figures){0};
     error = divide_budget(options->budget);
@@ -290,6 +309,25 @@ const char *quire_why(void)
     return why;
 }
 
+int quire_check(void)
+{
+    struct call call;
+    int error = call_begin(&call);
+    if (error != VM_OK)
+        return error;
+    bool is_vspace = process.mode == QUIRE_MODE_VSPACE;
+    bool by_signal = process.uffd[QUIRE_MODE_SIGNAL] >= 0 || is_vspace;
+    if (by_signal && !signal_is_ours()) {
+        why = is_vspace ? "SIGSEGV has another handler, installed since quire_start"
+                        : "SIGBUS has another handler, installed since quire_start";
+        error = ERR_UNSUPPORTED;
+    } else if (by_signal && sigismember(&call.before, is_vspace ? SIGSEGV : SIGBUS)) {
+        why = is_vspace ? "SIGSEGV is blocked in this thread" : "SIGBUS is blocked in this thread";
+        error = ERR_UNSUPPORTED;
+    }
+    return call_end(&call, error);
+}
+
 enum quire_mode quire_mode(void)
 {
     return process.mode;
@@ -307,8 +345,13 @@ int quire_add_swap(vm_store *store, size_t pages, const char *name)
     if (!store || !store->ops || !store->ops->read || !store->ops->write || !store->ops->destroy)
         return call_end(&call, ERR_INVALID_ARGS);
     vm_store *wrapped = store_wrap(store, &policy);
-    error = wrapped ? vm_swap_add(wrapped, pages, name) : ERR_NO_MEMORY;
-    if (error != VM_OK && wrapped)
+    if (!wrapped)
+        return call_end(&call, ERR_NO_MEMORY);
+    if (!process.overcommit && pages <= INT64_MAX / VM_PAGE_SIZE)
+        error = store_promise(wrapped, (off_t)(pages * VM_PAGE_SIZE));
+    if (error == VM_OK)
+        error = vm_swap_add(wrapped, pages, name);
+    if (error != VM_OK)
         store_unwrap(wrapped);
     return call_end(&call, error);
 }

@@ -3,7 +3,7 @@
  * the signal before.
  *
  * The handler may be interrupted by nothing but another fault: of a store's, which may use regions itself. */
-#include "linux.h"
+#include "regions.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -72,13 +72,18 @@ static bool resolve(addr_t address, unsigned access)
     return resolved;
 }
 
+/* Whether faults there come as this signal. */
+static bool is_taken(addr_t address)
+{
+    return process.mode == QUIRE_MODE_VSPACE || region_mode(address) == QUIRE_MODE_SIGNAL;
+}
+
 static void handle(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     addr_t address = (addr_t)info->si_addr;
-    if (was_sent(info) || !is_regions(address) ||
-        !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
-        !resolve(address, access_of(context)))
+    if (was_sent(info) || !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
+        !is_regions(address) || !is_taken(address) || !resolve(address, access_of(context)))
         pass_on(number, info, context);
     errno = saved;
 }
@@ -98,7 +103,16 @@ int signal_start(void)
     return VM_OK;
 }
 
+bool signal_is_ours(void)
+{
+    struct sigaction now;
+    return sigaction(signal_of_faults(), NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+           now.sa_sigaction == handle;
+}
+
+/* Who has come later stays. */
 void signal_stop(void)
 {
-    sigaction(signal_of_faults(), &before, NULL);
+    if (signal_is_ours())
+        sigaction(signal_of_faults(), &before, NULL);
 }

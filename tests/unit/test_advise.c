@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vm_advise_range and vm_keep_range of every kind of memory, and of ranges that they refuse. */
-#include "support.h"
+#include "bugs.h"
 
 #include <stdio.h>
 
@@ -202,6 +202,37 @@ static void test_pageout_of_a_hole_and_of_nothing(void)
     assert_int_equal(usage().resident_pages, 0);
 }
 
+/* Without swap a modified page has nowhere to go, and is in nobody's batch. */
+static void test_pageout_without_swap(void)
+{
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    OK(advise(0, 4, VM_ADVICE_PAGEOUT));
+    assert_int_equal(figures().evictions, 0);
+    assert_int_equal(figures().kept, 4); /* each was tried by itself */
+    assert_numbered(SPOT, 4, 1);
+}
+
+/* Nothing lies behind it, though the next address is 0. */
+static void test_will_need_of_the_last_page(void)
+{
+    aspace_id kernel = start_with_last_page();
+    addr_t last = (addr_t)0 - PAGE;
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    void *at = PTR(last);
+    uint8_t resident;
+    assert_true(vm_map_vnode(kernel, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGE,
+                             LOCK_RW | LOCK_KERNEL, REGION_NO_PRIVATE_MAP, file, 0) > 0);
+    for (unsigned i = 0; i < 2; i++) {
+        OK(vm_advise_range(kernel, last, PAGE, VM_ADVICE_WILL_NEED));
+        OK(vm_get_residency(kernel, last, PAGE, &resident));
+        assert_int_equal(resident, 1);
+        assert_int_equal(sim_file_reads(file), 1);
+    }
+    OK(vm_unmap_range(kernel, last, PAGE));
+    end_last_page();
+}
+
 UNIT_MAIN("advise", TEST_ON(test_advice_for_access_refuses, SMALL),
           TEST_ON(test_advice_on_a_device, SMALL), TEST_ON(test_advice_on_a_guard, SMALL),
           TEST_ON(test_advice_on_wired_pages, SMALL), TEST_ON(test_advice_on_busy_pages, SMALL),
@@ -209,4 +240,6 @@ UNIT_MAIN("advise", TEST_ON(test_advice_for_access_refuses, SMALL),
           TEST_ON(test_free_refuses_files_and_shared_memory, SMALL),
           TEST_ON(test_free_twice, SMALL), TEST_ON(test_free_of_what_is_in_swap, SMALL),
           TEST_ON(test_swapped_pages_of_a_part, SMALL),
-          TEST_ON(test_pageout_of_a_hole_and_of_nothing, SMALL))
+          TEST_ON(test_pageout_of_a_hole_and_of_nothing, SMALL),
+          TEST_ON(test_pageout_without_swap, .memory = (size_t)1 << 20),
+          TEST(test_will_need_of_the_last_page))

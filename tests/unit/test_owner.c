@@ -201,6 +201,10 @@ static void test_vm_find_owner(void)
     sim_set_aspace(program);
     OK(sim_delete_aspace(child));
     assert_int_equal(vm_find_owner(program, SPOT + PAGES(6), &found), ERR_NOT_FOUND);
+    region_at(SIM_USER_END - PAGE, 1, LOCK_RW);
+    OK(vm_find_owner(program, SIM_USER_END - 1, &found));
+    assert_int_equal(found.base, SIM_USER_END - PAGE);
+    assert_int_equal(vm_find_owner(program, SIM_USER_END, &found), ERR_NOT_FOUND);
     assert_int_equal(vm_find_owner(program, UINTPTR_MAX, &found), ERR_NOT_FOUND);
     assert_int_equal(vm_find_owner(0, SPOT, &found), ERR_VM_INVALID_ASPACE);
     assert_int_equal(vm_find_owner(program, SPOT, NULL), ERR_INVALID_ARGS);
@@ -219,6 +223,9 @@ static void test_vm_cache_unmap(void)
     assert_false(sim_look_up(SPOT + PAGES(2), &seen) || sim_look_up(2 * SPOT, &seen));
     assert_true(sim_look_up(SPOT + PAGE, &seen) && sim_look_up(2 * SPOT + PAGE, &seen));
     assert_false(sim_tlb_holds(SPOT + PAGES(2)));
+    OK(vm_cache_unmap(cache, 0, 0));
+    assert_false(sim_look_up(SPOT, &seen));
+    assert_true(sim_look_up(SPOT + PAGE, &seen));
     assert_numbered(SPOT, 4, 1);
     assert_int_equal(vm_cache_unmap(NULL, 0, 1), ERR_INVALID_ARGS);
     assert_int_equal(vm_cache_unmap(cache, -1, 1), ERR_INVALID_ARGS);

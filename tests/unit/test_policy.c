@@ -548,9 +548,33 @@ static void test_ghosts_make_room_for_new_ones(void)
     add(VM_GHOST_RECENT, in_set(0, 6)); /* in that of the first */
     assert_int_equal(ghosts.count[VM_GHOST_RECENT], 4);
     assert_int_equal(take(in_set(0, 1)), VM_GHOST_NONE);
-    for (uint64_t number = 3; number <= 6; number++)
+    add(VM_GHOST_RECENT, in_set(0, 7)); /* in that of the third, which is the oldest now */
+    assert_int_equal(take(in_set(0, 3)), VM_GHOST_NONE);
+    for (uint64_t number = 4; number <= 7; number++)
         assert_int_equal(take(in_set(0, number)), VM_GHOST_RECENT);
     assert_int_equal(ghosts.count[VM_GHOST_RECENT], 0);
+}
+
+/* Each of the 30 bits above the lower half makes it another, and so does its set. */
+static void test_ghosts_of_other_keys_are_others(void)
+{
+    begin_ghosts(16);
+    add(VM_GHOST_RECENT, in_set(1, 0));
+    for (unsigned bit = 0; bit < 30; bit++)
+        assert_int_equal(take(in_set(1, (uint64_t)1 << bit)), VM_GHOST_NONE);
+    assert_int_equal(take(in_set(0, 0)), VM_GHOST_NONE);
+    assert_int_equal(take(in_set(1, 0)), VM_GHOST_RECENT);
+}
+
+/* Of those that are as far along their lists, the first of the set goes. */
+static void test_ghosts_that_are_as_old(void)
+{
+    begin_ghosts(4);
+    for (uint64_t number = 1; number <= 4; number++)
+        add(number % 2 ? VM_GHOST_RECENT : VM_GHOST_FREQUENT, in_set(0, number));
+    add(VM_GHOST_RECENT, in_set(0, 5));
+    assert_int_equal(take(in_set(0, 1)), VM_GHOST_NONE);
+    assert_int_equal(take(in_set(0, 2)), VM_GHOST_FREQUENT);
 }
 
 /* What is far along a short list goes before what is a little along a long one. */
@@ -634,5 +658,6 @@ UNIT_MAIN("replacement policies", TEST(test_policies_agree),
           TEST(test_two_lists_keep_a_quarter_inactive), TEST(test_two_lists_remember),
           TEST(test_two_lists_have_only_active_pages), TEST(test_ghosts_are_taken_once),
           TEST(test_ghosts_of_one_key_are_one), TEST(test_ghosts_make_room_for_new_ones),
+          TEST(test_ghosts_of_other_keys_are_others), TEST(test_ghosts_that_are_as_old),
           TEST(test_ghosts_are_old_for_their_list), TEST(test_ghosts_beyond_the_limit_are_gone),
           TEST(test_ghosts_ages_wrap_around), TEST(test_ghosts_are_counted_at_random))
