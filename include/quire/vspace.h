@@ -7,6 +7,8 @@
  * was not filled is an error for its user, who fills it and lets the thread go on: nothing is ever made up.
  *
  * All structures are the caller's, zeroed or not, and must stay where they are until they are destroyed.
+ * In a Linux process it is libquire's QUIRE_MODE_VSPACE (<quire/quire.h>), whose upcall is that user.
+ *
  * Unless a function says otherwise it may sleep, may be called from any thread, and on any error has changed
  * nothing. A NULL where none is allowed is LIB_ERR_INVALID_ARGS. Addresses, offsets and alignments are of
  * whole pages; sizes are rounded up to them. */
