@@ -31,9 +31,13 @@ enum quire_mode {
     /* By threads that get messages: slower, but system calls may read and write regions. Needs root,
      * CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd. */
     QUIRE_MODE_HANDLER = 2,
-    /* By SIGSEGV, in the thread that faults, for a program that pages itself by <quire/vspace.h>: see there, and
-     * `upcall`. Needs nothing of userfaultfd; no regions of this header: quire_map and quire_add_swap are
-     * ERR_UNSUPPORTED. */
+    /* By SIGSEGV, in the thread that faults, for a program that pages itself by <quire/vspace.h>, with one vspace,
+     * vspace_current_init's; see `upcall`, too. A frame may be shown and written at any number of addresses.
+     * Needs nothing of userfaultfd, starts no thread but daemons, keeps the memory that it has used up to the
+     * budget. System calls get EFAULT for a page that was not touched, or not for long: they must be tried again. Frames of
+     * devices can't be touched (ERR_UNSUPPORTED). The functions of vspace.h take no signals back, so handlers of signals
+     * that may interrupt them must not touch vregions. A child that fork's handlers don't see (clone, _Fork) shares
+     * pages. No regions of this header: quire_map and quire_add_swap are ERR_UNSUPPORTED. */
     QUIRE_MODE_VSPACE = 3,
 };
 
@@ -76,7 +80,8 @@ int quire_stop(void);
 const char *quire_why(void);
 /* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
  * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
- * if it passes on what isn't its own), or this thread blocks them. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
+ * if it passes on what isn't its own), or this thread blocks them. It asks Linux, and may be asked after libraries
+ * were initialized, or in a program's tests. */
 int quire_check(void);
 /* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
