@@ -230,7 +230,8 @@ static void set_limit(const struct call *call, const struct range *range)
     int expected = range->error == VM_OK || has_size ? VM_OK : range->error;
     if (expected == VM_OK && limit != 0 && limit < 64 * PAGE)
         expected = ERR_INVALID_ARGS;
-    expect("quire_set_limit", error, expected);
+    if (expect("quire_set_limit", error, expected))
+        range->region->limited |= limit != 0;
 }
 
 void perform_on_range(const struct call *call)

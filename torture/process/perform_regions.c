@@ -48,6 +48,7 @@ static void map_memory(const struct call *call)
     if (!expect("quire_map of memory", quire_map(&mapping, &at), VM_OK))
         return;
     region.at = at;
+    region.limited = mapping.limit != 0;
     region.end = region.pages;
     insert(slot, &region);
 }
@@ -202,6 +203,7 @@ static void take_over(struct region *slot, struct region *of, void *at)
                           .from = of->from,
                           .offset = of->offset,
                           .poisons = of->poisons,
+                          .limited = of->limited,
                           .shares = true};
     for (size_t i = 0; i < of->pages; i++)
         copy.page[i] = of->page[i] & (PAGE_MAY_BE_ZERO | PAGE_MAY_COME_BACK);

@@ -49,6 +49,7 @@ struct region {
     bool read_only, writes;
     bool poisons; /* reads that fail are zeros */
     bool shares;  /* it is a snapshot, or has had one: pages may be shown elsewhere */
+    bool limited; /* it has had a limit: what comes may push out what came before */
     bool cut;     /* the core may have pieces of it: a snapshot may be refused */
 };
 
