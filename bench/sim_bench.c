@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <quire/store.h>
 #include <sim.h>
 #include "aspace.h"
 #include "map.h"
@@ -23,6 +24,8 @@
 #define REGION_PAGES 4
 #define STRIDE (8 * VM_PAGE_SIZE) /* regions don't touch, so they never merge */
 #define MEMORY ((size_t)1 << 30)
+#define PAGED ((addr_t)0x10000000) /* pages that go and come back */
+#define PAGED_PAGES 4096
 
 static aspace_id program;
 static size_t regions;
@@ -130,26 +133,101 @@ static void touch_first_pages(void)
              "first fault");
 }
 
+/* ---- pages that go, to a device that costs nothing, and come back ---- */
+
+static void end_nothing(vm_store *store)
+{
+    (void)store;
+}
+
+static int read_nothing(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                        size_t *done)
+{
+    (void)store, (void)offset, (void)frames;
+    *done = count * VM_PAGE_SIZE;
+    return VM_OK;
+}
+
+static const struct vm_store_ops nothing = {
+    .destroy = end_nothing, .read = read_nothing, .write = read_nothing};
+
+static void create_paged(void)
+{
+    static vm_store device;
+    void *where = (void *)PAGED;
+    device = (vm_store){.ops = &nothing};
+    must(vm_swap_add(&device, PAGED_PAGES, "nothing") == VM_OK, "adding swap");
+    must(vm_create_anonymous_region(program, "paged", &where, REGION_ADDR_EXACT_ADDRESS,
+                                    PAGED_PAGES * VM_PAGE_SIZE, REGION_WIRING_LAZY, LOCK_RW) > 0,
+         "creating the region");
+}
+
+static void write_paged(void)
+{
+    for (addr_t i = 0; i < PAGED_PAGES; i++)
+        must(sim_write_byte(PAGED + i * VM_PAGE_SIZE, 1) == VM_OK, "writing");
+}
+
+static void page_out(unsigned count)
+{
+    must(vm_advise_range(program, PAGED, count * VM_PAGE_SIZE, VM_ADVICE_PAGEOUT) == VM_OK,
+         "paging out");
+}
+
+static void page_out_all(void)
+{
+    write_paged();
+    page_out(PAGED_PAGES);
+}
+
+static void page_in_order(unsigned count)
+{
+    for (addr_t i = 0; i < count; i++)
+        must(vm_fault_aspace(program, PAGED + i * VM_PAGE_SIZE, VM_ACCESS_READ | VM_ACCESS_USER) ==
+                 VM_OK,
+             "paging in");
+}
+
+/* No two neighbours follow each other, and none comes twice. */
+static void page_in_at_random(unsigned count)
+{
+    for (addr_t i = 0; i < count; i++)
+        must(vm_fault_aspace(program, PAGED + i * 1021 % PAGED_PAGES * VM_PAGE_SIZE,
+                             VM_ACCESS_READ | VM_ACCESS_USER) == VM_OK,
+             "paging in");
+}
+
 struct operation {
     const char *name;
     void (*run)(unsigned count);
     unsigned count;   /* of one measurement */
     unsigned counted; /* under callgrind, which is slow */
+    void (*prepare)(void);
 };
 
 static const struct operation operations[] = {
-    {"region lookup, in order", lookup_in_order, 20000, 2000},
-    {"region lookup, at random", lookup_at_random, 20000, 2000},
-    {"create+delete", create_and_delete, 5000, 500},
-    {"find a hole", find_hole, 5000, 500},
-    {"fault, page present", fault_on_present, 20000, 1000},
-    {"fault, fresh page, and discard", fault_and_discard, 2000, 200},
+    {"region lookup, in order", lookup_in_order, 20000, 2000, NULL},
+    {"region lookup, at random", lookup_at_random, 20000, 2000, NULL},
+    {"create+delete", create_and_delete, 5000, 500, NULL},
+    {"find a hole", find_hole, 5000, 500, NULL},
+    {"fault, page present", fault_on_present, 20000, 1000, NULL},
+    {"fault, fresh page, and discard", fault_and_discard, 2000, 200, NULL},
+    {"a written page goes", page_out, PAGED_PAGES, 512, write_paged},
+    {"it comes back, in order", page_in_order, PAGED_PAGES, 512, page_out_all},
+    {"it comes back, at random", page_in_at_random, PAGED_PAGES, 512, page_out_all},
 };
+
+static void prepare(const struct operation *operation)
+{
+    if (operation->prepare)
+        operation->prepare();
+}
 
 static void measure(const struct operation *operation)
 {
     random_state = 1;
     if (COUNTING) {
+        prepare(operation);
         CALLGRIND_ZERO_STATS;
         operation->run(operation->counted);
         CALLGRIND_DUMP_STATS_AT(operation->name);
@@ -159,6 +237,7 @@ static void measure(const struct operation *operation)
     uint64_t best = UINT64_MAX;
     for (int i = 0; i < 5; i++) {
         random_state = (uint64_t)i + 1;
+        prepare(operation);
         uint64_t start = now();
         operation->run(operation->count);
         uint64_t spent = now() - start;
@@ -176,6 +255,7 @@ static int measure_among(size_t count)
     for (size_t i = 0; i < regions; i++)
         must(create_at(BASE + i * STRIDE) > 0, "creating the regions");
     touch_first_pages();
+    create_paged();
     for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
         measure(&operations[i]);
     must(sim_delete_aspace(program) == VM_OK, "deleting the space");

@@ -8,6 +8,7 @@
     X(around_against_private_write) \
     X(around_against_truncate) \
     X(around_against_unmap) \
+    X(busy_middle_against_reclaim) \
     X(cache_copies_crosswise) \
     X(cache_discard_against_fault) \
     X(cache_discard_against_fork) \
@@ -27,6 +28,7 @@
     X(device_against_unmap) \
     X(discard_against_child_exit) \
     X(discard_against_fork) \
+    X(failed_clone_against_clone) \
     X(failed_clone_against_fork) \
     X(fault_against_delete_region) \
     X(fault_against_delete_space) \
@@ -36,6 +38,7 @@
     X(fault_against_losing_read) \
     X(fault_against_losing_write) \
     X(fault_against_move) \
+    X(fault_against_page_out) \
     X(fault_against_replace) \
     X(fault_against_resize) \
     X(fault_against_shared_clone) \
@@ -56,20 +59,13 @@
     X(frame_reuse_after_unmap) \
     X(gaining_write_against_fork) \
     X(grow_against_mapping_behind) \
+    X(hold_against_page_out) \
+    X(holds_end_together) \
     X(host_requests_together) \
     X(info_against_changes) \
     X(kernel_region_against_delete) \
     X(killed_waiter) \
     X(last_frame_for_two_faults) \
-    X(page_in_against_discard) \
-    X(reclaim_against_child_exit) \
-    X(reclaim_against_discard) \
-    X(reclaim_against_fork) \
-    X(reclaim_against_unmap) \
-    X(reclaim_against_writer) \
-    X(reclaim_of_a_file_against_unmap) \
-    X(reclaim_of_a_file_against_writer) \
-    X(two_reclaimers_against_reader) \
     X(last_owner_against_exit) \
     X(last_owner_moves_page) \
     X(last_unmap_against_writer) \
@@ -82,10 +78,19 @@
     X(middle_exit_against_writer) \
     X(move_against_fork) \
     X(name_lookup_against_delete) \
+    X(owners_exit_together) \
+    X(page_in_against_discard) \
     X(parent_and_child_break_page) \
     X(piece_growth_against_writer) \
     X(private_clone_against_writer) \
     X(protect_and_join_against_faults) \
+    X(reclaim_against_child_exit) \
+    X(reclaim_against_discard) \
+    X(reclaim_against_fork) \
+    X(reclaim_against_unmap) \
+    X(reclaim_against_writer) \
+    X(reclaim_of_a_file_against_unmap) \
+    X(reclaim_of_a_file_against_writer) \
     X(region_lookup_against_last_put) \
     X(replace_against_replace) \
     X(residency_against_changes) \
@@ -93,11 +98,13 @@
     X(shared_clones_break_page) \
     X(short_read_against_reader) \
     X(siblings_break_page) \
+    X(snapshot_against_delete_of_source) \
     X(space_lookup_against_last_put) \
     X(stack_growth_against_fork) \
     X(stack_growth_against_growth) \
     X(stack_growth_against_mapping_below) \
     X(sync_against_last_unmap) \
+    X(sync_against_page_out) \
     X(table_free_against_fault) \
     X(table_free_against_walk) \
     X(trim_against_allocation) \
@@ -110,6 +117,7 @@
     X(truncate_tail_against_reader) \
     X(truncate_twice_against_reader) \
     X(two_creators_for_one_promise) \
+    X(two_reclaimers_against_reader) \
     X(unmap_against_unmap) \
     X(user_copies_against_fault) \
     X(user_copy_against_unmap) \

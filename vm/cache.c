@@ -308,6 +308,7 @@ static void detach_page(vm_cache *cache, struct vm_page *page)
     vm_page_orphan(page);
 }
 
+/* busy.pml: remove_page */
 void cache_replace_page(vm_cache *cache, struct vm_page *page, void *value)
 {
     void *old = value ? radix_replace(&cache->pages, page->offset, value)
@@ -323,12 +324,6 @@ void cache_forget_value(vm_cache *cache, const void *value)
         cache->swapped_count--;
         swap_free(cache_slot_of(value));
     }
-}
-
-/* busy.pml: remove_page */
-void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page)
-{
-    cache_replace_page(ref->cache, page, NULL);
 }
 
 void cache_forget_hidden(vm_cache_ref *ref, off_t first)
@@ -384,16 +379,38 @@ void cache_begin_busy(vm_cache *cache, struct vm_page *page)
 {
     vm_page_set_busy(page);
     cache->busy_count++;
+    vm_atomic_count(&vm_system.busy_pages, 1);
 }
 
-void cache_end_busy(vm_cache *cache, struct vm_page *page)
+static enum cache_fate end_busy(vm_cache *cache, struct vm_page *page)
 {
     enum cache_fate fate = page->fate;
     page->fate = CACHE_FATE_STAY;
     cache->busy_count--;
     vm_page_clear_busy(page);
+    return fate;
+}
+
+/* Behind the end of a page that goes: who finds no frame, and nothing busy, is told that there is no memory. */
+static void count_idle(void)
+{
+    (void)vm_atomic_fetch_sub(&vm_system.busy_pages, 1, __ATOMIC_RELEASE);
+}
+
+void cache_end_busy(vm_cache *cache, struct vm_page *page)
+{
+    enum cache_fate fate = end_busy(cache, page);
     if (fate != CACHE_FATE_STAY)
         drop_page(cache, page, fate);
+    count_idle();
+}
+
+void cache_end_busy_gone(vm_cache *cache, struct vm_page *page, void *value)
+{
+    enum cache_fate fate = end_busy(cache, page);
+    VM_ASSERT(fate == CACHE_FATE_STAY);
+    cache_replace_page(cache, page, value);
+    count_idle();
 }
 
 vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache)

@@ -147,21 +147,21 @@ void vm_cache_release_ref(vm_cache_ref *ref);
 struct vm_page *vm_cache_lookup_page(vm_cache_ref *ref, off_t offset);
 /* No page is there; a slot becomes the page's. ERR_NO_MEMORY: not where there was something. */
 int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset);
-/* It isn't busy. Its frame is freed now, or by its last user. */
-void vm_cache_remove_page(vm_cache_ref *ref, struct vm_page *page);
 void vm_cache_insert_region(vm_cache_ref *ref, vm_region *region);
 void vm_cache_remove_region(vm_cache_ref *ref, vm_region *region);
 /* Puts VM_CACHE_SKIP at a key that was reserved, in place of a page if there is one. */
 void cache_hide_key(vm_cache_ref *ref, uint64_t key);
 /* Drops the pages in [first, last], those in swap, too; busy ones as soon as they no longer are. */
 void cache_remove_pages(vm_cache_ref *ref, off_t first, off_t last);
-/* Puts `value`, which is no page, in place of a page, whose frame is freed now or by its last user. */
+/* Puts `value`, which is no page, in place of a page that isn't busy. Its frame is freed now, or by its last user. */
 void cache_replace_page(vm_cache *cache, struct vm_page *page, void *value);
 /* A value that is no page leaves `pages`: its slot is free again. */
 void cache_forget_value(vm_cache *cache, const void *value);
-/* A page is busy, and no longer. The second applies its fate. */
+/* A page is busy, and no longer. The second applies its fate, the third puts `value` in place of a page whose
+ * fate it is to stay. */
 void cache_begin_busy(vm_cache *cache, struct vm_page *page);
 void cache_end_busy(vm_cache *cache, struct vm_page *page);
+void cache_end_busy_gone(vm_cache *cache, struct vm_page *page, void *value);
 /* => nothing locked, with a reference on `ref`, which had `cache`, some of whose pages the caller has made
  * busy. Locks the reference that has it now: forks may have put it below. */
 vm_cache_ref *cache_lock_holder(vm_cache_ref *ref, const vm_cache *cache);

@@ -45,8 +45,8 @@ int vm_thread_dump_max_commit(void *unused)
     while (vm_atomic_load(&LEDGER->stop, __ATOMIC_ACQUIRE) == 0) {
         int64_t max = vm_atomic_load(&LEDGER->max, __ATOMIC_RELAXED);
         if (max != LEDGER->logged)
-            vm_print("max_commit %ld KiB, was %ld KiB\n", (long)(max / 1024),
-                     (long)(LEDGER->logged / 1024));
+            vm_print("%ld KiB of memory may be promised now (max_commit), were %ld KiB\n",
+                     (long)(max / 1024), (long)(LEDGER->logged / 1024));
         LEDGER->logged = max;
         (void)host_wait(&LEDGER->changes, seen, VM_NO_DEADLINE, false);
         seen = vm_atomic_load(&LEDGER->changes, __ATOMIC_ACQUIRE);

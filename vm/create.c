@@ -112,8 +112,8 @@ static vm_region *make_region(const struct create_request *r, vm_address_space *
 }
 
 /* Puts a region over `ref`, or over a private copy of it. The caller keeps his reference. */
-static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
-                             const struct create_request *r, region_id *id)
+static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref, struct create_request *r,
+                             region_id *id)
 {
     struct range_removed removed;
     int error = VM_OK;
@@ -136,8 +136,10 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref,
             vm_cache_insert_region(ref, region);
             cache_unlock(ref);
             /* No fork sees one of the two without the other. */
-            if (r->shares && r->shares->aspace == aspace)
-                r->shares->inherit = VM_INHERIT_SHARE;
+            if (r->shares && r->shares->aspace == aspace) {
+                r->inherit_before = r->shares->inherit;
+                r->inherit_changes = region_set_inherit(r->shares, VM_INHERIT_SHARE);
+            }
             *id = region->id;
             *r->address = (void *)region->base;
         }

@@ -21,6 +21,9 @@ struct create_request {
     bool shows_file;   /* it shares a private mapping of a file: only writes fill frames */
     bool cached;       /* frames that a store maps aren't those of devices */
     vm_region *shares; /* what it is a shared clone of, with a reference, or NULL */
+    /* What a fork did with that before, and its count of changes of this since. */
+    uint8_t inherit_before;
+    uint64_t inherit_changes;
 };
 
 /* The checks that need no address space, rounding the size. */

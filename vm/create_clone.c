@@ -4,13 +4,11 @@
 #include "create.h"
 #include "region.h"
 
-/* What is cloned, and how it was before. */
+/* What is cloned. */
 struct clone_source {
     vm_region *region;        /* with a reference */
     vm_address_space *aspace; /* with a reference; NULL: the region is deleted */
     vm_cache_ref *ref;        /* its cache, once that is taken, with a reference */
-    uint32_t sharers;         /* of that */
-    uint8_t inherit;
 };
 
 /* => the source's map: write-locked. Fills in what the clone takes from its source. */
@@ -25,8 +23,8 @@ static int take_source(struct clone_source *source, struct create_request *r)
     if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
     cache_lock(of);
-    source->sharers = of->sharers;
-    source->inherit = region->inherit;
+    r->inherit_before = region->inherit;
+    r->inherit_changes = region->inherit_changes;
     if (shared)
         error = region_make_shared(region);
     if (error == VM_OK) {
@@ -62,7 +60,7 @@ static int find_source(struct clone_source *source, struct create_request *r)
 }
 
 /* There is no shared clone after all. */
-static void restore_source(const struct clone_source *source, aspace_id clone_in)
+static void restore_source(const struct clone_source *source, const struct create_request *r)
 {
     vm_region *region = source->region;
     vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
@@ -71,20 +69,19 @@ static void restore_source(const struct clone_source *source, aspace_id clone_in
         region_unshare(region);
     else
         region_unshare_gone(source->ref);
-    /* Else nobody has changed it, or it is somebody else's by now. */
-    if (is_mapped(source) && source->aspace->id == clone_in &&
-        region->inherit == VM_INHERIT_SHARE && source->ref->sharers == source->sharers)
-        region->inherit = source->inherit;
+    /* Else somebody else has a say by now, another clone, or who has set it. */
+    if (is_mapped(source) && region->inherit_changes == r->inherit_changes)
+        region->inherit = r->inherit_before;
     cache_unlock(source->ref);
     aspace_write_unlock(source->aspace);
 }
 
 /* Where the clone is in another space: forks share what the two show. */
-static void share_source(const struct clone_source *source, aspace_id clone_in)
+static void share_source(const struct clone_source *source, const struct create_request *r)
 {
     vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
-    if (is_mapped(source) && source->aspace->id != clone_in)
-        source->region->inherit = VM_INHERIT_SHARE;
+    if (is_mapped(source) && source->aspace->id != r->aid)
+        (void)region_set_inherit(source->region, VM_INHERIT_SHARE);
     aspace_write_unlock(source->aspace);
 }
 
@@ -132,7 +129,7 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     r.shares = shared ? source.region : NULL;
     region_id id = create_finish(&r, aspace, source.ref);
     if (shared)
-        (id < 0 ? restore_source : share_source)(&source, aid);
+        (id < 0 ? restore_source : share_source)(&source, &r);
     has_come(source.ref);
     put_source(&source);
     return id;

@@ -24,13 +24,14 @@ void reclaim_note_shortage(struct reclaim_attempt *attempt)
     attempt->shortage = vm_atomic_load(&POOL->shortage, __ATOMIC_RELAXED);
 }
 
-/* Somebody else may be about to free frames: pages are being written. Or he has by now. */
+/* Somebody else may be about to free frames: pages are being written. Or he has by now: a page's frame is free
+ * before it no longer counts as busy. */
 static int wait_for_frames(struct reclaim_attempt *attempt, int again)
 {
+    uint32_t busy = vm_atomic_load(&vm_system.busy_pages, __ATOMIC_ACQUIRE);
     if (page_available() > 0)
         return again;
-    if (vm_atomic_load(&vm_system.busy_pages, __ATOMIC_RELAXED) == 0 ||
-        attempt->waits++ >= MOST_WAITS)
+    if (busy == 0 || attempt->waits++ >= MOST_WAITS)
         return ERR_NO_MEMORY;
     int error = VM_OK;
     VM_COUNT(reclaim_waits);

@@ -474,3 +474,8 @@ int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access)
     vm_put_aspace(aspace);
     return error;
 }
+
+int vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access)
+{
+    return vm_soft_fault(aspace, address, access);
+}

@@ -315,29 +315,17 @@ void mapping_forget_access(vm_region *region, addr_t first, addr_t last)
     (void)change_range(region, first, last, &change);
 }
 
-/* Calls `visit`, if there is one, for each page mapped; returns how many entries there are. */
-static size_t for_each_entry(vm_region *region, void (*visit)(struct vm_page *page))
+static void for_each_mapped(vm_region *region, void (*visit)(struct vm_page *page))
 {
     struct vm_translation_map *tmap = tmap_of(region);
     struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
-    size_t found = 0;
     const uint64_t *entry;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while ((entry = tmap_run(tmap, &walk)) != NULL)
-        for (size_t i = 0; i < walk.count; i++) {
-            if (!tmap_is_present(tmap->format, entry[i]))
-                continue;
-            if (visit)
+        for (size_t i = 0; i < walk.count; i++)
+            if (tmap_is_present(tmap->format, entry[i]))
                 visit(vm_page_at(tmap_entry_physical(tmap->format, entry[i])));
-            found++;
-        }
     vm_mutex_unlock(&tmap->lock);
-    return found;
-}
-
-size_t mapping_count(vm_region *region)
-{
-    return for_each_entry(region, NULL);
 }
 
 void mapping_set_wiring(vm_region *region, int wiring)
@@ -345,5 +333,5 @@ void mapping_set_wiring(vm_region *region, int wiring)
     bool was_wired = region_is_wired(region);
     region->wiring = (uint8_t)wiring;
     if (region_is_wired(region) != was_wired)
-        (void)for_each_entry(region, was_wired ? vm_page_unwire : vm_page_wire);
+        for_each_mapped(region, was_wired ? vm_page_unwire : vm_page_wire);
 }

@@ -38,7 +38,6 @@ bool mapping_write_protect(vm_region *region, addr_t first, addr_t last);
 /* What the region allows now: pages of its own cache get all of it, others no right to write.
  * => cache: locked */
 void mapping_update(vm_region *region, addr_t first, addr_t last);
-size_t mapping_count(vm_region *region);
 /* Adds, or takes, one wiring for each page mapped, as the region gets wired, or is no more.
  * => cache: locked; the region's `wiring` changes with it */
 void mapping_set_wiring(vm_region *region, int wiring);

@@ -473,14 +473,12 @@ void vm_page_set_busy(struct vm_page *page)
 {
     VM_ASSERT(page->busy == 0);
     vm_atomic_store(&page->busy, 1, __ATOMIC_RELAXED);
-    vm_atomic_count(&vm_system.busy_pages, 1);
 }
 
 /* busy.pml: clear_busy */
 void vm_page_clear_busy(struct vm_page *page)
 {
     VM_ASSERT(page->busy != 0);
-    vm_atomic_count(&vm_system.busy_pages, (uint32_t)-1);
     if (vm_atomic_exchange(&page->busy, 0, __ATOMIC_RELEASE) == 2)
         host_wake(&page->busy, UINT32_MAX);
 }

@@ -45,7 +45,7 @@ struct vm_page {
     uint8_t is_file;     /* of a file's cache, or of memory's */
     uint8_t fate;        /* of a busy page: what becomes of it when it is no longer busy */
     uint8_t discardable; /* its bytes may be forgotten instead of written */
-    bool no_write : 1;   /* its store has said that it can't write: once modified, it stays */
+    bool no_write : 1;   /* its store has said that it can't write: it is modified, and stays */
     bool writing : 1;    /* it is busy because its store writes it */
     bool was_active : 1; /* when page_dequeue took it off its queue */
     uint32_t checked;    /* the checker's own count of mappings */

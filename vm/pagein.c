@@ -24,19 +24,19 @@ bool cache_is_past_end(vm_cache_ref *ref, off_t offset)
     return offset >= cache_end(ref);
 }
 
-/* => cache: locked */
-static int insert_busy(struct vm_pagein *in, off_t offset)
+/* => cache: locked. False: there is no memory. */
+static bool insert_busy(struct vm_pagein *in, off_t offset)
 {
     struct vm_page *page = vm_page_allocate(VM_PAGE_ACTIVE, false, VM_INJECT_FRAME);
     if (!page)
-        return ERR_NO_MEMORY;
+        return false;
     if (vm_cache_insert_page(in->ref, page, offset) != VM_OK) {
         vm_page_free(page, false);
-        return ERR_NO_MEMORY;
+        return false;
     }
     cache_begin_busy(in->cache, page);
     in->page[in->count++] = page;
-    return VM_OK;
+    return true;
 }
 
 /* => cache: locked. Whether the next page can be read in the same go: what swap has of it is behind what it
@@ -92,7 +92,7 @@ void pagein_note(struct region_reading *reading, uint64_t key, size_t count)
 int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t most)
 {
     *in = (struct vm_pagein){.ref = ref, .cache = ref->cache, .offset = offset};
-    if (insert_busy(in, offset) != VM_OK)
+    if (!insert_busy(in, offset))
         return ERR_NO_MEMORY;
     in->swap = in->page[0]->swap;
     size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
@@ -101,7 +101,7 @@ int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t m
     /* The last frame is for who asked: for a copy of the page, it may be. */
     while (in->count < room && page_available() > 1) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
-        if (!follows(in, next) || insert_busy(in, next) != VM_OK)
+        if (!follows(in, next) || !insert_busy(in, next))
             break;
     }
     vm_cache_acquire_ref(ref);
@@ -109,9 +109,9 @@ int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t m
 }
 
 /* A short read leaves bytes of somebody else's in the frames. */
-static void clear_behind(const struct vm_pagein *in, size_t done)
+static void clear_behind(const struct vm_pagein *in, size_t count, size_t done)
 {
-    for (size_t at = done; at < in->count * VM_PAGE_SIZE;) {
+    for (size_t at = done; at < count * VM_PAGE_SIZE;) {
         unsigned char *frame = host_frame_ptr(vm_page_physical(in->page[at / VM_PAGE_SIZE]));
         size_t from = at % VM_PAGE_SIZE;
         for (size_t i = from; i < VM_PAGE_SIZE; i++)
@@ -121,24 +121,40 @@ static void clear_behind(const struct vm_pagein *in, size_t done)
 }
 
 /* A short read of a store leaves bytes that the core clears; one of swap is an error. */
-static int read_pages(struct vm_pagein *in, const addr_t *frames)
+static int read_pages(struct vm_pagein *in, const addr_t *frames, size_t count)
 {
-    size_t done = in->count * VM_PAGE_SIZE;
+    size_t done = count * VM_PAGE_SIZE;
     int error;
     if (VM_INJECT(VM_INJECT_STORE_READ))
         return ERR_IO;
     if (in->swap != 0) {
-        error = swap_read(in->swap, frames, in->count);
+        error = swap_read(in->swap, frames, count);
     } else {
         vm_store *store = in->cache->store;
         done = 0;
-        error = store->ops->read(store, in->offset, frames, in->count, &done);
+        error = store->ops->read(store, in->offset, frames, count, &done);
         if (error == VM_OK && VM_INJECT(VM_INJECT_SHORT_READ))
             done /= 2;
     }
-    VM_ASSERT(done <= in->count * VM_PAGE_SIZE);
-    clear_behind(in, done);
+    VM_ASSERT(done <= count * VM_PAGE_SIZE);
+    if (error == VM_OK)
+        clear_behind(in, count, done);
     return error;
+}
+
+/* How many pages have come: all, or the first, which was asked for. A sector that can't be read should not take
+ * its neighbours' pages with it. */
+static size_t read_what_can_be(struct vm_pagein *in, int *error)
+{
+    addr_t frames[VM_CLUSTER];
+    for (size_t i = 0; i < in->count; i++)
+        frames[i] = vm_page_physical(in->page[i]);
+    *error = read_pages(in, frames, in->count);
+    if (*error == VM_OK)
+        return in->count;
+    if (in->count > 1)
+        *error = read_pages(in, frames, 1);
+    return *error == VM_OK ? 1 : 0;
 }
 
 /* => its cache: locked. What was in swap is there still. */
@@ -146,7 +162,7 @@ static void take_back(vm_cache *cache, struct vm_page *page)
 {
     uint32_t slot = page->swap;
     page->swap = 0;
-    cache_replace_page(cache, page, slot != 0 ? cache_swapped(slot) : NULL);
+    cache_end_busy_gone(cache, page, slot != 0 ? cache_swapped(slot) : NULL);
 }
 
 /* => its cache: locked. The page is there; where swap gets short it is the only copy. */
@@ -161,25 +177,25 @@ static void settle(struct vm_page *page, bool is_short)
 /* busy.pml: pagein_finish */
 int pagein_finish(struct vm_pagein *in)
 {
-    addr_t frames[VM_CLUSTER];
+    int error;
     vm_assert_no_locks();
-    for (size_t i = 0; i < in->count; i++)
-        frames[i] = vm_page_physical(in->page[i]);
-    int error = read_pages(in, frames);
+    size_t good = read_what_can_be(in, &error);
     VM_COUNT(reads);
-    if (error == VM_OK)
-        VM_COUNT_ADD(page_ins, in->count);
-    if (error == VM_OK && in->swap != 0)
-        VM_COUNT_ADD(swap_ins, in->count);
+    VM_COUNT_ADD(page_ins, good);
+    if (in->swap != 0)
+        VM_COUNT_ADD(swap_ins, good);
     bool is_short = swap_is_short();
     vm_cache_ref *holder = cache_lock_holder(in->ref, in->cache);
     for (size_t i = 0; i < in->count; i++) {
-        bool stays = in->page[i]->fate == CACHE_FATE_STAY;
-        cache_end_busy(in->cache, in->page[i]);
-        if (stays && error != VM_OK)
-            take_back(in->cache, in->page[i]);
-        else if (stays)
-            settle(in->page[i], is_short);
+        struct vm_page *page = in->page[i];
+        bool stays = page->fate == CACHE_FATE_STAY;
+        if (stays && i >= good) {
+            take_back(in->cache, page);
+            continue;
+        }
+        cache_end_busy(in->cache, page);
+        if (stays)
+            settle(page, is_short);
     }
     cache_put_holder(in->ref, holder);
     return error;

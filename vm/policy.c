@@ -13,7 +13,7 @@ static bool may_be_zeros(const struct vm_page *page)
 bool policy_may_go(const struct vm_page_pool *pool, const struct vm_page *page)
 {
     if (page->is_file)
-        return !(page->no_write && page->modified);
+        return !page->no_write;
     return pool->can_swap || page->swap != 0 || page->discardable || may_be_zeros(page);
 }
 

@@ -57,7 +57,7 @@ static bool find_victim(struct batch *b, unsigned *budget)
 static bool can_go(const struct batch *b, const struct vm_page *page)
 {
     return page->busy == 0 && vm_atomic_load(&page->wire_count, __ATOMIC_RELAXED) == 0 &&
-           !(page->no_write && page->modified) && (b->desperate || !page->referenced);
+           !page->no_write && (b->desperate || !page->referenced);
 }
 
 static bool goes_along(const struct batch *b, const struct vm_page *page)
@@ -182,11 +182,11 @@ static bool is_wanted(const struct batch *b, const struct vm_page *page)
 /* => cache: locked */
 static void evict(struct batch *b, struct vm_page *page)
 {
-    if (page->discardable && !page->is_file && page->swap == 0)
+    VM_DEBUG_ASSERT(!page->discardable || (!page->is_file && page->swap == 0));
+    if (page->discardable)
         VM_COUNT(discarded);
     page_remember(page, ghost_key(b->cache, page));
-    cache_end_busy(b->cache, page);
-    cache_replace_page(b->cache, page, left_behind(page));
+    cache_end_busy_gone(b->cache, page, left_behind(page));
     VM_COUNT(evictions);
     b->freed++;
 }
@@ -273,7 +273,7 @@ static bool is_written(const struct vm_page *page, size_t written, off_t end)
 static void finish_page(struct batch *b, vm_cache_ref *holder, struct vm_page *page, bool written,
                         int error)
 {
-    page->no_write = error == ERR_UNSUPPORTED;
+    page->no_write = !written && error == ERR_UNSUPPORTED;
     page->writing = false;
     if (!written || (page->is_file && writeback_has_more(holder, page)))
         page_set_modified(page);
@@ -371,6 +371,7 @@ size_t vm_reclaim(size_t wanted)
     uint64_t aging = POOL->count[VM_PAGE_ACTIVE] + POOL->count[VM_PAGE_INACTIVE];
     uint64_t looks = 2 * aging + BUDGET;
     vm_assert_no_locks();
+    swap_end_rests();
     reclaim_tell(false);
     for (int desperate = 0; desperate < 2; desperate++)
         for (uint64_t left = looks; left > 0 && freed < wanted;) {

@@ -46,9 +46,17 @@ struct vm_region {
     uint32_t errors_seen;      /* of its cache's write errors, by msync */
     uint64_t faults, refaults; /* atomic */
     struct region_reading reading;
+    uint64_t inherit_changes;
     size_t working_set; /* pages accessed between the last two collections; atomic */
     char name[VM_NAME_LENGTH];
 };
+
+/* => map: write-locked. What a fork does with it from now on; how often that has been said. */
+static inline uint64_t region_set_inherit(vm_region *region, uint8_t inherit)
+{
+    region->inherit = inherit;
+    return ++region->inherit_changes;
+}
 
 /* The addresses at which the region shows [first, last] of its cache. False: none. */
 static inline bool region_clip(const struct vm_region *region, off_t first, off_t last,

@@ -3,6 +3,7 @@
  * Areas are filled one after the other. */
 #include "swap.h"
 
+#include <quire/host.h>
 #include <quire/vm.h>
 
 #include "meta.h"
@@ -13,6 +14,10 @@
 #define WORD_BITS 64
 /* Of all frames, what is kept for stores that need one to write. */
 #define PAGEOUT_RESERVE 512
+/* An area that fails so many writes in a row is left alone for so long: else whoever needs a frame would try it
+ * with each page that there is. */
+#define MOST_FAILURES 8
+#define REST ((uint64_t)1000000000)
 
 static size_t map_bytes(size_t slots)
 {
@@ -69,10 +74,18 @@ static uint32_t take_run(unsigned number, size_t wanted, size_t *got)
     return (uint32_t)(number << VM_SWAP_SLOT_BITS) + (uint32_t)first + 1;
 }
 
+static bool has_room(const struct vm_swap_area *area)
+{
+    return area->free > 0 && area->rests_until == 0;
+}
+
 /* => swap lock */
 static void note_free(void)
 {
-    vm_atomic_store(&vm_system.pages.can_swap, SWAP->free > 0, __ATOMIC_RELAXED);
+    bool room = false;
+    for (unsigned i = 0; i < SWAP->areas; i++)
+        room |= has_room(&SWAP->area[i]);
+    vm_atomic_store(&vm_system.pages.can_swap, room, __ATOMIC_RELAXED);
 }
 
 uint32_t swap_allocate(size_t wanted, size_t *got)
@@ -83,7 +96,7 @@ uint32_t swap_allocate(size_t wanted, size_t *got)
         return 0;
     vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
     for (unsigned i = 0; i < SWAP->areas && slot == 0; i++)
-        if (SWAP->area[i].free > 0)
+        if (has_room(&SWAP->area[i]))
             slot = take_run(i, wanted, got);
     note_free();
     vm_mutex_unlock(&SWAP->lock);
@@ -110,6 +123,39 @@ bool swap_is_short(void)
     return vm_atomic_load(&SWAP->free, __ATOMIC_RELAXED) < SWAP->slots / 2;
 }
 
+/* ---- areas that fail ------------------------------------------------------------------------------ */
+
+static void note_written(struct vm_swap_area *area, bool ok)
+{
+    if (ok && vm_atomic_load(&area->failures, __ATOMIC_RELAXED) == 0)
+        return;
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    area->failures = ok ? 0 : area->failures + 1;
+    bool rests = area->failures >= MOST_FAILURES;
+    uint32_t change = (uint32_t)rests - (uint32_t)(area->rests_until != 0);
+    vm_atomic_fetch_add(&SWAP->resting, change, __ATOMIC_RELAXED);
+    area->rests_until = rests ? host_time_ns() + REST : 0;
+    note_free();
+    vm_mutex_unlock(&SWAP->lock);
+}
+
+void swap_end_rests(void)
+{
+    if (__builtin_expect(vm_atomic_load(&SWAP->resting, __ATOMIC_RELAXED) == 0, 1))
+        return;
+    uint64_t now = host_time_ns();
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    for (unsigned i = 0; i < SWAP->areas; i++) {
+        struct vm_swap_area *area = &SWAP->area[i];
+        if (area->rests_until == 0 || area->rests_until > now)
+            continue;
+        area->rests_until = 0;
+        vm_atomic_fetch_sub(&SWAP->resting, 1, __ATOMIC_RELAXED);
+    }
+    note_free();
+    vm_mutex_unlock(&SWAP->lock);
+}
+
 /* ---- reading and writing ------------------------------------------------------------------------ */
 
 int swap_write(uint32_t slot, const addr_t *frames, size_t count)
@@ -124,6 +170,7 @@ int swap_write(uint32_t slot, const addr_t *frames, size_t count)
     if (error == VM_OK && done != count * VM_PAGE_SIZE)
         error = ERR_IO;
     vm_atomic_count(error == VM_OK ? &area->written : &area->errors, error == VM_OK ? count : 1);
+    note_written(area, error == VM_OK);
     return error;
 }
 

@@ -20,6 +20,8 @@ struct vm_swap_area {
     uint64_t *used;           /* one bit a slot */
     size_t slots, free, next; /* next: where the search goes on */
     uint64_t written, read, errors;
+    unsigned failures;    /* writes in a row */
+    uint64_t rests_until; /* 0: it is used */
 };
 
 struct vm_swap {
@@ -27,12 +29,15 @@ struct vm_swap {
     unsigned areas;       /* they only come, until the end of the system */
     struct vm_swap_area area[VM_SWAP_AREAS];
     size_t slots, free;
+    uint32_t resting; /* areas; atomic */
 };
 
 /* Up to `wanted` slots in a row; returns the first, and how many in *got. 0: there is none. */
 uint32_t swap_allocate(size_t wanted, size_t *got);
 /* The store forgets it first: behind that somebody else may write it. */
 void swap_free(uint32_t slot);
+/* Areas that have been left alone for long enough are tried again. */
+void swap_end_rests(void);
 /* Whether so much is in use that a page in memory should not keep its slot. */
 bool swap_is_short(void);
 /* `count` frames at consecutive slots of one area. => nothing locked. What the store says; short is

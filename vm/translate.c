@@ -2,10 +2,18 @@
 /* Looking addresses up for a host that is its own MMU. */
 #include "aspace.h"
 
+/* A format may have a bit for it, or one against it. */
+static bool is_executable(const struct vm_tmap_format *format, uint64_t entry)
+{
+    uint64_t not = format->leaf[TMAP_READ], is = format->leaf[TMAP_READ | TMAP_EXECUTE];
+    return ((entry ^ is) & (not ^is)) == 0;
+}
+
 static bool allows(const struct vm_tmap_format *format, uint64_t entry, unsigned access)
 {
     return tmap_is_present(format, entry) &&
-           (!(access & VM_ACCESS_WRITE) || (entry & format->writable));
+           (!(access & VM_ACCESS_WRITE) || (entry & format->writable)) &&
+           (!(access & VM_ACCESS_EXECUTE) || is_executable(format, entry));
 }
 
 /* => tmap: locked */

@@ -207,20 +207,20 @@ int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last)
 }
 
 /* The file behind `file` on the list, or (NULL) the first, with a reference; NULL: there is none. Who has a
- * reference on a file finds it where it was, so nobody who goes round leaves one out. */
+ * reference on a file finds it where it was, so nobody who goes round leaves one out. What is on the list has
+ * references: the last one goes with it. */
 static vm_cache_ref *next_file(const vm_cache_ref *file)
 {
-    vm_cache_ref *found = NULL;
+    vm_cache_ref *ref = NULL;
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
     const struct list_link *head = &vm_system.vnode_caches;
-    const struct list_link *link = file ? &file->vnode_link : head;
-    while (!found && (link = link->prev) != head) {
-        vm_cache_ref *ref = list_member(link, vm_cache_ref, vnode_link);
-        if (cache_try_acquire_ref(ref))
-            found = ref;
+    const struct list_link *link = file ? file->vnode_link.prev : head->prev;
+    if (link != head) {
+        ref = list_member(link, vm_cache_ref, vnode_link);
+        vm_cache_acquire_ref(ref);
     }
     vm_mutex_unlock(&vm_system.vnode_lock);
-    return found;
+    return ref;
 }
 
 static int write_file(vm_cache_ref *ref, bool note)

@@ -29,6 +29,8 @@ static errval_t copy(struct memobj_vfs *vfs, const struct memobj_frame_list *fra
     if (length > 0)
         error = to_file ? vm_cache_write(cache, position, window, length, false, &done)
                         : vm_cache_read(cache, position, window, length, false, &done);
+    if (length > 0 && error == VM_OK && to_file)
+        error = vm_cache_sync(cache, position, position + (off_t)(length - 1));
     vm_put_cache(cache);
     if (error == VM_OK && !to_file)
         layer_clear(window + length, frame->size - length);

@@ -27,11 +27,11 @@ static int try_fill(addr_t address, unsigned access, uint32_t *waits_for)
 /* The core's fault, and what the region adds to it. An error of a page that is read ahead is none of this one. */
 static int take_fault(struct region *region, addr_t address, unsigned access)
 {
-    addr_t newip;
     unsigned cluster = region ? region_before_fault(region, address) : 0;
-    int error = vm_handle_fault(address, 0, access | VM_ACCESS_USER | cluster, &newip);
+    unsigned user = access | VM_ACCESS_USER;
+    int error = vm_fault_address_space(process.aspace, address, user | cluster);
     if (error != VM_OK && cluster != 0)
-        error = vm_handle_fault(address, 0, access | VM_ACCESS_USER, &newip);
+        error = vm_fault_address_space(process.aspace, address, user);
     if (error == VM_OK && region)
         region_after_fault(region, address, access);
     return error;

@@ -9,7 +9,6 @@
  * Whoever would have to wait for another lets go and begins again from the core's tables. */
 #include "linux.h"
 
-#include <sched.h>
 #include <string.h>
 
 /* => window locked. The frame is shown at an address of it. */
@@ -28,7 +27,7 @@ int displace(uint32_t node)
     return FILL_DONE;
 }
 
-static int clear_place(uint32_t node)
+int clear_place(uint32_t node)
 {
     if (node_is_frame(node))
         return displace(node);
@@ -131,28 +130,6 @@ int fill(addr_t address, uint32_t frame, bool writable)
     int result = fill_locked(address, frame, writable);
     unlock(place_lock_of(address));
     return result;
-}
-
-/* => window locked */
-static int refuse_locked(addr_t address)
-{
-    uint32_t node = place_find(address);
-    if (node != NO_NODE && clear_place(node) != FILL_DONE)
-        return FILL_AGAIN;
-    zap_page(address);
-    return uffd_poison(address) ? FILL_DONE : ERR_UNSUPPORTED;
-}
-
-bool refuse(addr_t address)
-{
-    for (;;) {
-        lock(place_lock_of(address));
-        int result = refuse_locked(address);
-        unlock(place_lock_of(address));
-        if (result != FILL_AGAIN)
-            return result == FILL_DONE;
-        sched_yield();
-    }
 }
 
 /* ---- settling ----------------------------------------------------------------------------------- */

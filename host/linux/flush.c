@@ -101,13 +101,15 @@ static void flush_many(addr_t first, addr_t end)
 
 void host_tlb_flush(addr_t root, uint64_t cpus, addr_t start, size_t count)
 {
-    (void)root, (void)cpus;
-    if (!is_regions(start))
-        return; /* of the core's own space, which nobody translates */
+    (void)cpus;
+    if (!is_regions(start) || root != process.root)
+        return; /* of a space that nobody translates */
     addr_t end = process.base + process.size;
     if (count < (end - start) / VM_PAGE_SIZE)
         end = start + count * VM_PAGE_SIZE;
-    if (end - start <= FEW)
+    if (process.mode == QUIRE_MODE_VSPACE)
+        show_flush(start, end);
+    else if (end - start <= FEW)
         flush_few(start, end);
     else
         flush_many(start, end);

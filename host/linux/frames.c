@@ -19,8 +19,18 @@ static addr_t arena_page(size_t index)
     return (addr_t)(uintptr_t)arena + index * VM_PAGE_SIZE;
 }
 
+/* In VSPACE mode frames stay in the arena. */
+static int map_shared(void)
+{
+    arena_size = process.frames * VM_PAGE_SIZE;
+    arena = show_start(arena_size);
+    return arena == MAP_FAILED ? ERR_NO_MEMORY : VM_OK;
+}
+
 int frames_start(void)
 {
+    if (process.mode == QUIRE_MODE_VSPACE)
+        return map_shared();
     arena_size = (process.frames + process.spares) * VM_PAGE_SIZE + process.frames;
     arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -40,6 +50,8 @@ int frames_start(void)
 void frames_stop(void)
 {
     munmap(arena, arena_size);
+    if (process.mode == QUIRE_MODE_VSPACE)
+        show_stop();
 }
 
 void *host_frame_ptr(addr_t physical)

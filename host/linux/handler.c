@@ -6,40 +6,34 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 static int stop_fd = -1;
 static uint32_t running;
-
-/* The access gets SIGBUS; where this kernel can't do that (before 6.6), SIGSEGV. */
-static void end_access(addr_t address)
-{
-    if (!refuse(address))
-        (void)mprotect((void *)address, VM_PAGE_SIZE, PROT_NONE);
-    uffd_wake(address);
-}
 
 static void take(const struct qu_message *message)
 {
     addr_t address = (addr_t)message->address & ~VM_PAGE_MASK;
     unsigned access =
         message->flags & (QU_FAULT_WRITE | QU_FAULT_WP) ? VM_ACCESS_WRITE : VM_ACCESS_READ;
-    if (message->event == QU_EVENT_PAGEFAULT && fault_resolve(address, access) != VM_OK)
-        end_access(address);
+    if (message->event != QU_EVENT_PAGEFAULT || fault_resolve(address, access) == VM_OK)
+        return;
+    refuse(address);
+    uffd_wake(address);
 }
 
 static int handle(void *unused)
 {
-    struct pollfd wait[2] = {{process.uffd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
+    struct pollfd wait[2] = {{process.uffd[QUIRE_MODE_HANDLER], POLLIN, 0}, {stop_fd, POLLIN, 0}};
     (void)unused;
     for (;;) {
         struct qu_message message;
-        if (read(process.uffd, &message, sizeof message) == (ssize_t)sizeof message) {
+        int pause = refuse_end_due();
+        if (read(wait[0].fd, &message, sizeof message) == (ssize_t)sizeof message) {
             take(&message);
             continue;
         }
-        if (poll(wait, 2, -1) > 0 && (wait[1].revents & POLLIN))
+        if (poll(wait, 2, pause) > 0 && (wait[1].revents & POLLIN))
             break;
     }
     __atomic_fetch_sub(&running, 1, __ATOMIC_RELEASE);
@@ -54,6 +48,7 @@ int handler_start(void)
     if (stop_fd < 0)
         return ERR_NO_MEMORY;
     running = 0;
+    refuse_start();
     for (unsigned i = 0; i < process.handlers && error == VM_OK; i++) {
         __atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
         error = host_thread_create("handler", handle, NULL);

@@ -10,21 +10,24 @@
 
 #include <sys/uio.h>
 
+#define MODES (QUIRE_MODE_HANDLER + 1)
 #define PAGES_AT_ONCE 64 /* places that are dropped with one call, at most */
 
 /* ---- state (process.c) ---- */
 struct process {
-    uint32_t running; /* from quire_start to quire_stop, in the process that has started it */
-    enum quire_mode mode;
-    int uffd;
-    uint64_t features; /* of the userfaultfd, QU_FEATURE_* */
-    addr_t base, size; /* where regions are */
+    uint32_t running;     /* from quire_start to quire_stop, in the process that has started it */
+    enum quire_mode mode; /* of regions that don't say */
+    int uffd[MODES];      /* -1: no region has needed it yet */
+    uint64_t features[MODES]; /* of the userfaultfd, QU_FEATURE_* */
+    addr_t base, size;        /* where regions are */
     aspace_id aid;
     vm_address_space *aspace;
+    addr_t root; /* of its tables */
     size_t frames;
     size_t spares, batch, replicas;
     size_t budget;
     unsigned handlers;
+    bool overcommit;
 };
 extern struct process process;
 
@@ -55,10 +58,11 @@ static inline void unlock(uint32_t *word)
 _Noreturn void panic(const char *text, long value);
 
 /* ---- the userfaultfd (uffd.c) ---- */
-/* VM_OK; or ERR_UNSUPPORTED, with what has failed in *why. */
-int uffd_open(enum quire_mode wanted, const char **why);
-void uffd_close(void);
-int uffd_register(addr_t address, addr_t size);
+/* One for each mode. VM_OK; or ERR_UNSUPPORTED, with what has failed in *why. */
+int uffd_open(enum quire_mode mode, const char **why);
+void uffd_close(enum quire_mode mode);
+void uffd_stop(void); /* closes all */
+int uffd_register(enum quire_mode mode, addr_t address, addr_t size);
 /* Copies a page to where nothing is. VM_OK; ERR_NO_MEMORY; ERR_TIMED_OUT: something is there;
  * ERR_VM_PF_BAD_ADDRESS: no region of ours. */
 int uffd_copy(addr_t to, addr_t from, bool writable);
@@ -166,10 +170,17 @@ int fill(addr_t address, uint32_t frame, bool writable);
 void fill_around(addr_t address, addr_t first, addr_t end);
 /* The frame at `node`, shown at an address of the window that is locked, moves out of sight. */
 int displace(uint32_t node);
-/* What is shown at the page, garbage or not, goes; the next accesses get SIGBUS. False: this kernel can't. */
-bool refuse(addr_t address);
+/* => the window locked. What is shown there goes; FILL_* */
+int clear_place(uint32_t node);
 /* No page at [first, last] is shown any more. */
 void settle(addr_t first, addr_t last);
+
+/* ---- accesses that fail, in HANDLER mode (refuse.c) ---- */
+void refuse_start(void);
+/* What is shown at the page, garbage or not, goes; accesses get SIGBUS, for some time. */
+void refuse(addr_t address);
+/* Pages whose time is over are asked for again. How many milliseconds there are to the next; -1: there is none. */
+int refuse_end_due(void);
 
 /* ---- flushing (flush.c) ---- */
 /* Whether the page was written since this was asked last: its next write will fault. */
@@ -177,6 +188,23 @@ bool flush_changed(addr_t address);
 
 /* ---- faults (fault.c) ---- */
 int fault_resolve(addr_t address, unsigned access);
+
+/* ---- the program's own paging (self.c) ---- */
+void self_start(quire_upcall *upcall, void *argument);
+/* True: the access may be tried again. */
+bool self_resolve(addr_t address, unsigned access);
+
+/* ---- frames that can be shown at several addresses (show.c) ---- */
+/* Memory for all frames, in a row; MAP_FAILED. */
+void *show_start(size_t size);
+void show_stop(void);
+/* => window of `address` locked. FILL_*, ERR_NO_MEMORY: Linux has no room for the mapping;
+ * ERR_PERMISSION_DENIED: it lets nobody execute such memory. */
+int show_page(addr_t address, uint32_t frame, int protection);
+/* No page of the program's space at [first, end) is shown any more. */
+void show_flush(addr_t first, addr_t end);
+/* In a child: nothing is shown. */
+void show_forget(void);
 
 /* ---- dirty (dirty.c) ---- */
 int dirty_start(void);
@@ -188,14 +216,23 @@ bool dirty_take(addr_t address);
 void dirty_forget(addr_t base, addr_t size);
 
 /* ---- how faults come ---- */
+/* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),
+ * ERR_NO_MEMORY. => regions locked, or none yet */
+int faults_start(enum quire_mode mode);
+int signal_of_faults(void); /* which one it is */
 int signal_start(void);
 void signal_stop(void);
+/* False: another handler was installed since. */
+bool signal_is_ours(void);
 int handler_start(void);
 void handler_stop(void);
 
 /* ---- stores (store.c) ---- */
 /* A store that pins frames for `of`, and sees to errors as the policy says. NULL: no memory. */
 vm_store *store_wrap(vm_store *of, const struct quire_policy *policy);
+/* The program's store promises room for so many bytes in all, as far as it goes, until the wrapper does: its
+ * `commit`. VM_OK, or what that says. */
+int store_promise(vm_store *wrapped, off_t size);
 /* Takes it off again: `of` is the caller's. */
 void store_unwrap(vm_store *wrapped);
 /* Its end won't be the end of `of`, which is the caller's again. */

@@ -13,6 +13,7 @@ static int check(const struct quire_mapping *mapping)
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
         granule > LARGEST_GRANULE || (granule & (granule - 1)) ||
         (mapping->limit != 0 && mapping->limit < 64 * VM_PAGE_SIZE) ||
+        (unsigned)mapping->mode > QUIRE_MODE_HANDLER ||
         (unsigned)mapping->policy.on_error > QUIRE_ON_ERROR_ASK ||
         (mapping->policy.on_error == QUIRE_ON_ERROR_ASK && !mapping->policy.ask))
         return ERR_INVALID_ARGS;
@@ -26,14 +27,22 @@ static int check(const struct quire_mapping *mapping)
                : VM_OK;
 }
 
+/* A cache over the store, which has room for what may be written. */
+static int make_cache(vm_store *wrapped, off_t end, struct region *region)
+{
+    int error = VM_OK;
+    if (region->writes_store && !process.overcommit)
+        error = store_promise(wrapped, end);
+    return error == VM_OK ? vm_create_cache(wrapped, end, &region->cache) : error;
+}
+
 static region_id map_store(const struct quire_mapping *mapping, struct region *region, void **at)
 {
     bool private = mapping->flags & QUIRE_PRIVATE;
     vm_store *wrapped = store_wrap(mapping->store, &mapping->policy);
     if (!wrapped)
         return ERR_NO_MEMORY;
-    off_t end = mapping->offset + (off_t)region->size;
-    int error = vm_create_cache(wrapped, end, &region->cache);
+    int error = make_cache(wrapped, mapping->offset + (off_t)region->size, region);
     region_id id = error;
     if (error == VM_OK) {
         id = vm_map_cache(
@@ -67,17 +76,24 @@ static int prepare(const struct quire_mapping *mapping, struct region *region)
         .size = size,
         .granule = mapping->granule,
         .limit = mapping->limit / VM_PAGE_SIZE,
+        .mode = mapping->mode == QUIRE_MODE_AUTO ? process.mode : mapping->mode,
         .read_only = mapping->flags & QUIRE_READ_ONLY,
-        .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY))};
-    return region_find_place(size, &region->base);
+        .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY)),
+        .holds_memory = !mapping->store || (mapping->flags & QUIRE_PRIVATE)};
+    int error = faults_start(region->mode);
+    if (error == VM_OK)
+        error = region_find_place(size, &region->base);
+    return error == VM_OK ? reserve_for(region) : error;
 }
 
-/* => regions locked. Linux shows what the core has mapped. */
-static int finish(struct region *region)
+/* => regions locked. Linux shows what the core has mapped. With an owner of its own a region never becomes one with
+ * its neighbour, whatever that shows. */
+static int finish(struct region *region, region_id id)
 {
+    (void)vm_set_region_owner(process.aid, id, region);
     (void)vm_advise_range(process.aid, region->base, region->size, VM_ADVICE_RANDOM);
     region_insert(region);
-    return region_show(region->base, region->size, region->read_only);
+    return region_show(region->base, region->size, region->read_only, region->mode);
 }
 
 /* The store is the caller's again. */
@@ -89,6 +105,7 @@ static void give_up(struct region *region, bool mapped)
         region->writes_store = false;
         (void)region_delete(region);
     } else {
+        reserve_end(region);
         vm_meta_free(region, sizeof *region);
     }
 }
@@ -110,7 +127,7 @@ static int map(const struct quire_mapping *mapping, void **address)
         give_up(region, false);
         return (int)id;
     }
-    error = finish(region);
+    error = finish(region, id);
     if (error != VM_OK)
         give_up(region, true);
     else
@@ -126,7 +143,7 @@ int quire_map(const struct quire_mapping *mapping, void **address)
         return error;
     if (!mapping || !address)
         return call_end_with_regions(&call, ERR_INVALID_ARGS);
-    error = check(mapping);
+    error = process.mode == QUIRE_MODE_VSPACE ? ERR_UNSUPPORTED : check(mapping);
     return call_end_with_regions(&call, error == VM_OK ? map(mapping, address) : error);
 }
 
@@ -154,31 +171,44 @@ static int find_whole(const struct region *region, region_id *id)
     return info.base == region->base && info.size == region->size ? VM_OK : ERR_UNSUPPORTED;
 }
 
+/* => regions locked. The core's region, at a place of its own. */
+static region_id take_snapshot(const struct region *of, struct region *region)
+{
+    region_id source;
+    int error = find_whole(of, &source);
+    if (error == VM_OK)
+        error = region_find_place(region->size, &region->base);
+    if (error == VM_OK)
+        error = reserve_for(region);
+    if (error != VM_OK)
+        return error;
+    void *at = (void *)region->base;
+    return vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+}
+
 static int snapshot(const struct region *of, void **address)
 {
     struct region *region = vm_meta_alloc(sizeof *region);
     if (!region)
         return ERR_NO_MEMORY;
-    *region = (struct region){.size = of->size, .granule = of->granule, .limit = of->limit};
-    region_id source;
-    int error = find_whole(of, &source);
-    if (error == VM_OK)
-        error = region_find_place(region->size, &region->base);
-    void *at = (void *)region->base;
-    if (error == VM_OK) {
-        region_id id =
-            vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
-        error = id < 0 ? (int)id : VM_OK;
-    }
-    if (error != VM_OK) {
+    *region = (struct region){.size = of->size,
+                              .granule = of->granule,
+                              .limit = of->limit,
+                              .mode = of->mode,
+                              .holds_memory = true};
+    region_id id = take_snapshot(of, region);
+    if (id < 0) {
         give_up(region, false);
-        return error;
+        return (int)id;
     }
-    error = finish(region);
+    /* It has the source's protection, but may be written. */
+    int error = vm_protect_range(process.aid, region->base, region->size, LOCK_RW);
+    if (error == VM_OK)
+        error = finish(region, id);
     if (error != VM_OK)
         give_up(region, true);
     else
-        *address = at;
+        *address = (void *)region->base;
     return error;
 }
 

@@ -3,6 +3,7 @@
 #include "regions.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #define LARGEST_RANGE ((addr_t)1 << 40)
@@ -11,7 +12,7 @@
 #define MOST_HANDLERS 16
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
 
-struct process process = {.uffd = -1};
+struct process process = {.uffd = {-1, -1, -1}};
 static const char *why = "";
 static void *range, *tables;
 static size_t range_size, tables_size;
@@ -19,16 +20,37 @@ static bool forks_are_watched;
 
 /* ---- the range of regions ----------------------------------------------------------------------- */
 
+/* MAP_FAILED: no room. At `base`, where that isn't 0. */
+static void *reserve(addr_t base, addr_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *at = mmap((void *)base, size, PROT_NONE, flags | (base ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    if (base && at != MAP_FAILED && (addr_t)at != base) { /* before Linux 4.17 */
+        munmap(at, size);
+        return MAP_FAILED;
+    }
+    if (at != MAP_FAILED && process.mode != QUIRE_MODE_VSPACE)
+        (void)madvise(at, size, MADV_DONTFORK);
+    return at;
+}
+
+static int reserve_given(addr_t base, addr_t size)
+{
+    range = reserve(base, size);
+    range_size = size;
+    process.base = base;
+    process.size = size;
+    return range == MAP_FAILED ? ERR_VM_NO_REGION_SLOT : VM_OK;
+}
+
 /* As large as the limits of the process allow. */
 static int reserve_range(void)
 {
     for (addr_t size = LARGEST_RANGE; size >= SMALLEST_RANGE; size /= 4) {
         range_size = size + UNIT_SIZE;
-        range =
-            mmap(NULL, range_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        range = reserve(0, range_size);
         if (range == MAP_FAILED)
             continue;
-        (void)madvise(range, range_size, MADV_DONTFORK);
         process.base = ((addr_t)range + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
         process.size = size;
         return VM_OK;
@@ -87,6 +109,13 @@ static void stop_places(void)
 
 #define KERNEL_BASE ((addr_t)0xffffff8000000000)
 
+/* A program that pages itself gets no thread that it hasn't asked for. */
+static int start_threads(kernel_args *ka)
+{
+    return process.mode == QUIRE_MODE_VSPACE && ka->page_daemons == 0 ? VM_OK
+                                                                      : vm_init_postthread(ka);
+}
+
 static int start_core(const struct quire_options *options)
 {
     kernel_args ka = {.physical_memory_ranges = 1,
@@ -101,19 +130,19 @@ static int start_core(const struct quire_options *options)
                       .overcommit = options->overcommit,
                       .policy = options->policy,
                       .page_daemons = options->daemons,
-                      .frames = &frame_hooks};
+                      .frames = process.mode == QUIRE_MODE_VSPACE ? NULL : &frame_hooks};
     int error = vm_init(&ka);
     if (error == VM_OK)
         error = vm_init_postsem(&ka);
     if (error == VM_OK)
-        error = vm_init_postthread(&ka);
+        error = start_threads(&ka);
     if (error != VM_OK)
         return error;
     process.aid = vm_create_aspace("process", process.base, process.size, false);
     if (process.aid < 0)
         return (int)process.aid;
     process.aspace = vm_get_aspace_by_id(process.aid);
-    (void)vm_enter_aspace(process.aspace, 0);
+    process.root = vm_enter_aspace(process.aspace, 0);
     return VM_OK;
 }
 
@@ -142,19 +171,52 @@ static void forget(void)
     if (!process.running)
         return;
     process.running = 0;
-    uffd_close();
+    if (process.mode == QUIRE_MODE_VSPACE)
+        show_forget();
+    else
+        uffd_stop();
 }
 
-static int start_faults(void)
+static int take_faults(enum quire_mode mode)
 {
-    return process.mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+    return mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
+}
+
+static bool takes_signals(void)
+{
+    return process.uffd[QUIRE_MODE_SIGNAL] >= 0 || process.mode == QUIRE_MODE_VSPACE;
+}
+
+static void leave_faults(void)
+{
+    if (process.uffd[QUIRE_MODE_HANDLER] >= 0)
+        handler_stop();
+    if (takes_signals())
+        signal_stop();
+}
+
+int faults_start(enum quire_mode mode)
+{
+    if (process.uffd[mode] >= 0)
+        return VM_OK;
+    int error = uffd_open(mode, &why);
+    if (error == VM_OK && (error = take_faults(mode)) != VM_OK)
+        uffd_close(mode);
+    return error;
+}
+
+static bool is_range(addr_t base, addr_t size)
+{
+    return (base == 0) == (size == 0) && (base | size) % UNIT_SIZE == 0 &&
+           size <= UINTPTR_MAX - base;
 }
 
 static int check(const struct quire_options *options)
 {
-    return options && options->budget >= SMALLEST_BUDGET &&
-                   options->daemons <= VM_MAX_PAGE_DAEMONS && options->handlers <= MOST_HANDLERS &&
-                   (unsigned)options->mode <= QUIRE_MODE_HANDLER
+    return options && is_range((addr_t)options->base, options->range) &&
+                   options->budget >= SMALLEST_BUDGET && options->daemons <= VM_MAX_PAGE_DAEMONS &&
+                   options->handlers <= MOST_HANDLERS &&
+                   (unsigned)options->mode <= QUIRE_MODE_VSPACE
                ? VM_OK
                : ERR_INVALID_ARGS;
 }
@@ -164,7 +226,7 @@ static bool undo(unsigned steps)
 {
     bool clean = true;
     if (steps > 5)
-        process.mode == QUIRE_MODE_HANDLER ? handler_stop() : signal_stop();
+        leave_faults();
     if (steps > 4)
         clean = stop_core();
     if (steps > 3)
@@ -175,15 +237,18 @@ static bool undo(unsigned steps)
         regions_stop();
     if (steps > 0)
         munmap(range, range_size);
-    uffd_close();
+    uffd_stop();
     return clean;
 }
 
 static int start(const struct quire_options *options)
 {
     unsigned steps = 0;
-    int error = uffd_open(process.mode, &why);
-    if (error == VM_OK && (error = reserve_range()) == VM_OK)
+    int error = process.mode == QUIRE_MODE_VSPACE ? VM_OK : uffd_open(process.mode, &why);
+    if (error == VM_OK)
+        error =
+            options->base ? reserve_given((addr_t)options->base, options->range) : reserve_range();
+    if (error == VM_OK)
         steps = 1;
     if (steps == 1 && (error = regions_start()) == VM_OK)
         steps = 2;
@@ -195,8 +260,9 @@ static int start(const struct quire_options *options)
         steps = 5;
         error = start_core(options);
     }
+    self_start(options->upcall, options->upcall_argument);
     if (error == VM_OK)
-        error = start_faults();
+        error = take_faults(process.mode);
     if (error != VM_OK)
         (void)undo(steps);
     return error;
@@ -210,6 +276,7 @@ int quire_start(const struct quire_options *options)
     process.mode = options->mode == QUIRE_MODE_AUTO ? QUIRE_MODE_SIGNAL : options->mode;
     process.handlers = options->handlers ? options->handlers : 2;
     process.budget = options->budget;
+    process.overcommit = options->overcommit;
     process.aspace = NULL;
     *store_figures() = (struct store_figures){0};
     error = divide_budget(options->budget);
@@ -248,6 +315,25 @@ const char *quire_why(void)
     return why;
 }
 
+int quire_check(void)
+{
+    struct call call;
+    int error = call_begin(&call);
+    if (error != VM_OK)
+        return error;
+    if (takes_signals() && !signal_is_ours()) {
+        why = process.mode == QUIRE_MODE_VSPACE
+                  ? "SIGSEGV has another handler, installed since quire_start"
+                  : "SIGBUS has another handler, installed since quire_start";
+        error = ERR_UNSUPPORTED;
+    } else if (takes_signals() && sigismember(&call.before, signal_of_faults())) {
+        why = process.mode == QUIRE_MODE_VSPACE ? "SIGSEGV is blocked in this thread"
+                                                : "SIGBUS is blocked in this thread";
+        error = ERR_UNSUPPORTED;
+    }
+    return call_end(&call, error);
+}
+
 enum quire_mode quire_mode(void)
 {
     return process.mode;
@@ -260,11 +346,18 @@ int quire_add_swap(vm_store *store, size_t pages, const char *name)
     int error = call_begin(&call);
     if (error != VM_OK)
         return error;
+    if (process.mode == QUIRE_MODE_VSPACE)
+        return call_end(&call, ERR_UNSUPPORTED);
     if (!store || !store->ops || !store->ops->read || !store->ops->write || !store->ops->destroy)
         return call_end(&call, ERR_INVALID_ARGS);
     vm_store *wrapped = store_wrap(store, &policy);
-    error = wrapped ? vm_swap_add(wrapped, pages, name) : ERR_NO_MEMORY;
-    if (error != VM_OK && wrapped)
+    if (!wrapped)
+        return call_end(&call, ERR_NO_MEMORY);
+    if (!process.overcommit && pages <= INT64_MAX / VM_PAGE_SIZE)
+        error = store_promise(wrapped, (off_t)(pages * VM_PAGE_SIZE));
+    if (error == VM_OK)
+        error = vm_swap_add(wrapped, pages, name);
+    if (error != VM_OK)
         store_unwrap(wrapped);
     return call_end(&call, error);
 }

@@ -119,6 +119,48 @@ int quire_advise(void *address, size_t size, int advice)
     return advise(address, size, advice);
 }
 
+/* ---- pages that stay ---------------------------------------------------------------------------- */
+
+/* Which pages are pinned already, a byte for each. */
+static void note_pinned(const struct range *range, uint8_t *pinned)
+{
+    addr_t cookie = range->first, end = range->first + range->size;
+    vm_region_info info;
+    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK) {
+        addr_t first = info.base > range->first ? info.base : range->first;
+        addr_t last = info.base + (info.size - 1);
+        for (addr_t at = first; at <= last && at < end; at += VM_PAGE_SIZE)
+            pinned[(at - range->first) / VM_PAGE_SIZE] = info.wiring != REGION_WIRING_LAZY;
+    }
+}
+
+/* All but those. */
+static void unpin_others(const struct range *range, const uint8_t *pinned)
+{
+    size_t pages = range->size / VM_PAGE_SIZE;
+    for (size_t first = 0, end; first < pages; first = end + 1) {
+        for (end = first; end < pages && !pinned[end]; end++)
+            ;
+        if (end > first)
+            (void)vm_unwire_range(process.aid, range->first + first * VM_PAGE_SIZE,
+                                  (end - first) * VM_PAGE_SIZE);
+    }
+}
+
+static int pin(const struct range *range, uint8_t *pinned)
+{
+    unsigned access = range->region->read_only ? VM_ACCESS_READ : VM_ACCESS_WRITE;
+    note_pinned(range, pinned);
+    int error = vm_wire_range(process.aid, range->first, range->size);
+    if (error != VM_OK)
+        return error;
+    for (addr_t at = 0; at < range->size && error == VM_OK; at += VM_PAGE_SIZE)
+        error = fault_resolve(range->first + at, access);
+    if (error != VM_OK)
+        unpin_others(range, pinned);
+    return error;
+}
+
 int quire_pin(void *address, size_t size)
 {
     struct call call;
@@ -126,12 +168,12 @@ int quire_pin(void *address, size_t size)
     int error = begin(&call, address, size, &range);
     if (error != VM_OK)
         return error;
-    error = vm_wire_range(process.aid, range.first, range.size);
-    for (addr_t at = 0; at < range.size && error == VM_OK; at += VM_PAGE_SIZE)
-        error = fault_resolve(range.first + at,
-                              range.region->read_only ? VM_ACCESS_READ : VM_ACCESS_WRITE);
-    if (error != VM_OK)
-        (void)vm_unwire_range(process.aid, range.first, range.size);
+    size_t pages = range.size / VM_PAGE_SIZE;
+    uint8_t *pinned = pages <= process.frames ? vm_meta_alloc(pages) : NULL;
+    if (!pinned)
+        return call_end(&call, ERR_NO_MEMORY);
+    error = pin(&range, pinned);
+    vm_meta_free(pinned, pages);
     return call_end(&call, error);
 }
 

@@ -5,20 +5,23 @@
 #include <sys/mman.h>
 
 static struct region **units;
+static uint8_t *modes; /* of units: enum quire_mode, of the last region there */
 static uint32_t regions_lock;
 
 static size_t size_of_units(void)
 {
-    return process.size / UNIT_SIZE * sizeof *units;
+    return process.size / UNIT_SIZE * (sizeof *units + sizeof *modes);
 }
 
 int regions_start(void)
 {
     regions_lock = 0;
+    reserve_start();
     units = mmap(NULL, size_of_units(), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (units == MAP_FAILED)
         return ERR_NO_MEMORY;
+    modes = (uint8_t *)(units + process.size / UNIT_SIZE);
     (void)madvise(units, size_of_units(), MADV_NOHUGEPAGE);
     (void)madvise(units, size_of_units(), MADV_DONTFORK);
     return VM_OK;
@@ -29,9 +32,19 @@ void regions_stop(void)
     munmap(units, size_of_units());
 }
 
+static size_t unit_number(addr_t address)
+{
+    return (address - process.base) / UNIT_SIZE;
+}
+
 static struct region **unit_of(addr_t address)
 {
-    return &units[(address - process.base) / UNIT_SIZE];
+    return &units[unit_number(address)];
+}
+
+enum quire_mode region_mode(addr_t address)
+{
+    return __atomic_load_n(&modes[unit_number(address)], __ATOMIC_RELAXED);
 }
 
 struct region *region_of(addr_t address)
@@ -98,11 +111,13 @@ static void unshow(addr_t base, addr_t size)
         (void)mprotect((void *)base, size, PROT_NONE);
 }
 
-int region_show(addr_t base, addr_t size, bool read_only)
+int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode)
 {
     void *at = (void *)base;
     (void)madvise(at, size, MADV_NOHUGEPAGE);
-    int error = uffd_register(base, size);
+    for (addr_t i = unit_number(base); i <= unit_number(base + (size - 1)); i++)
+        __atomic_store_n(&modes[i], (uint8_t)mode, __ATOMIC_RELAXED);
+    int error = uffd_register(mode, base, size);
     if (error == VM_OK && mprotect(at, size, PROT_READ | (read_only ? 0 : PROT_WRITE)) != 0)
         error = ERR_NO_MEMORY;
     if (error != VM_OK)
@@ -123,6 +138,7 @@ int region_delete(struct region *region)
     unshow(base, size);
     if (region->cache)
         vm_put_cache(region->cache);
+    reserve_end(region);
     vm_meta_free(region, sizeof *region);
     return error;
 }

@@ -23,7 +23,8 @@ struct region {
     size_t resident;
     size_t staying; /* pages that don't go, and don't count */
     addr_t hand;    /* where eviction for the limit goes on */
-    bool read_only, writes_store;
+    enum quire_mode mode;
+    bool read_only, writes_store, holds_memory, is_reserved;
 };
 
 int regions_start(void);
@@ -39,7 +40,14 @@ void region_remove(struct region *region);
 int region_delete(struct region *region);
 /* A place of the size for a new region; shows it, once the core has the region. => regions locked */
 int region_find_place(addr_t size, addr_t *base);
-int region_show(addr_t base, addr_t size, bool read_only);
+int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode);
+/* How faults at the address are taken, or were, if it is no region now. */
+enum quire_mode region_mode(addr_t address);
+
+/* => regions locked. What its memory needs beside pages is promised, too (reserve.c). ERR_VM_WOULD_OVERCOMMIT */
+void reserve_start(void);
+int reserve_for(struct region *region);
+void reserve_end(struct region *region);
 
 /* What a fault in the region does before and after the core's. The first gives what is added to its access. */
 unsigned region_before_fault(struct region *region, addr_t address);

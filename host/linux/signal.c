@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults as SIGBUS in the thread that faults. What isn't Quire's goes to whoever had SIGBUS before.
+/* Faults as SIGBUS, or in VSPACE mode SIGSEGV, in the thread that faults. What isn't Quire's goes to whoever had
+ * the signal before.
  *
- * The handler may be interrupted by nothing but another SIGBUS: of a store's, which may use regions itself. */
-#include "linux.h"
+ * The handler may be interrupted by nothing but another fault: of a store's, which may use regions itself. */
+#include "regions.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,10 +13,16 @@
 
 static struct sigaction before;
 
-static bool is_write(const ucontext_t *context)
+int signal_of_faults(void)
+{
+    return process.mode == QUIRE_MODE_VSPACE ? SIGSEGV : SIGBUS;
+}
+
+static unsigned access_of(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-    return context->uc_mcontext.gregs[REG_ERR] & 2;
+    greg_t error = context->uc_mcontext.gregs[REG_ERR];
+    return error & 2 ? VM_ACCESS_WRITE : error & 16 ? VM_ACCESS_EXECUTE : VM_ACCESS_READ;
 #else
 #error "how does this architecture say that a fault was a write?"
 #endif
@@ -52,22 +59,31 @@ static void pass_on(int number, siginfo_t *info, void *context)
 }
 
 /* A store may come to where threads are cancelled; others wait for what this one has locked. */
-static int resolve(addr_t address, bool writes)
+static bool resolve(addr_t address, unsigned access)
 {
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    int error = fault_resolve(address, writes ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    bool resolved =
+        process.mode == QUIRE_MODE_VSPACE
+            ? self_resolve(address, access)
+            : fault_resolve(address, access & VM_ACCESS_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ) ==
+                  VM_OK;
     pthread_setcancelstate(state, NULL);
-    return error;
+    return resolved;
+}
+
+static bool is_mine(addr_t address)
+{
+    return is_regions(address) &&
+           (process.mode == QUIRE_MODE_VSPACE || region_mode(address) == QUIRE_MODE_SIGNAL);
 }
 
 static void handle(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     addr_t address = (addr_t)info->si_addr;
-    if (was_sent(info) || !is_regions(address) ||
-        !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
-        resolve(address, is_write(context)) != VM_OK)
+    if (was_sent(info) || !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
+        !is_mine(address) || !resolve(address, access_of(context)))
         pass_on(number, info, context);
     errno = saved;
 }
@@ -80,14 +96,23 @@ int signal_start(void)
     sigfillset(&mine.sa_mask);
     sigdelset(&mine.sa_mask, SIGBUS);
     sigdelset(&mine.sa_mask, SIGSEGV);
-    if (sigaction(SIGBUS, &mine, &old) != 0)
+    if (sigaction(signal_of_faults(), &mine, &old) != 0)
         return ERR_UNSUPPORTED;
     if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != handle) /* of a parent's Quire */
         before = old;
     return VM_OK;
 }
 
+bool signal_is_ours(void)
+{
+    struct sigaction now;
+    return sigaction(signal_of_faults(), NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+           now.sa_sigaction == handle;
+}
+
+/* Who has come later stays. */
 void signal_stop(void)
 {
-    sigaction(SIGBUS, &before, NULL);
+    if (signal_is_ours())
+        sigaction(signal_of_faults(), &before, NULL);
 }

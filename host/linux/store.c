@@ -11,7 +11,8 @@ struct wrapper {
     struct vm_store_ops ops; /* what the program's store lacks is NULL here, too */
     vm_store *of;
     struct quire_policy policy;
-    bool keep; /* `of` is the caller's again */
+    off_t promised_before; /* by `of`, to whoever had it */
+    bool keep;             /* `of` is the caller's again */
 };
 
 static struct store_figures figures;
@@ -125,15 +126,49 @@ static off_t wrapper_size(vm_store *store)
     return w->of->ops->size(w->of);
 }
 
+static void wrapper_acquire_ref(vm_store *store)
+{
+    struct wrapper *w = wrapper_of(store);
+    w->of->ops->acquire_ref(w->of);
+}
+
+static void wrapper_release_ref(vm_store *store)
+{
+    struct wrapper *w = wrapper_of(store);
+    w->of->ops->release_ref(w->of);
+}
+
+/* ---- its promise, which the core's ledger has no part in ---------------------------------------- */
+
+int store_promise(vm_store *wrapped, off_t size)
+{
+    const struct wrapper *w = wrapper_of(wrapped);
+    off_t end = w->of->ops->size ? w->of->ops->size(w->of) : INT64_MAX;
+    off_t bytes = size < end ? size : end;
+    if (!w->of->ops->commit || bytes <= w->of->committed_size)
+        return VM_OK;
+    return w->of->ops->commit(w->of, bytes);
+}
+
+static void end_promise(struct wrapper *w)
+{
+    if (w->of->committed_size != w->promised_before)
+        (void)w->of->ops->commit(w->of, w->promised_before);
+}
+
+/* ---- beginning and end -------------------------------------------------------------------------- */
+
 void store_unwrap(vm_store *wrapped)
 {
     struct wrapper *w = wrapper_of(wrapped);
+    end_promise(w);
     vm_meta_free(w, sizeof *w);
 }
 
 static void wrapper_destroy(vm_store *store)
 {
     struct wrapper *w = wrapper_of(store);
+    end_promise(w);
     if (!w->keep)
         w->of->ops->destroy(w->of);
     vm_meta_free(w, sizeof *w);
@@ -155,8 +190,11 @@ vm_store *store_wrap(vm_store *of, const struct quire_policy *policy)
                                   .read = of->ops->read ? wrapper_read : NULL,
                                   .write = of->ops->write ? wrapper_write : NULL,
                                   .discard = of->ops->discard ? wrapper_discard : NULL,
-                                  .size = of->ops->size ? wrapper_size : NULL},
+                                  .size = of->ops->size ? wrapper_size : NULL,
+                                  .acquire_ref = of->ops->acquire_ref ? wrapper_acquire_ref : NULL,
+                                  .release_ref = of->ops->release_ref ? wrapper_release_ref : NULL},
                           .of = of,
+                          .promised_before = of->committed_size,
                           .policy = *policy};
     return &w->store;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The userfaultfd, and what else changes what Linux shows in regions. */
-#include "linux.h"
+#include "regions.h"
 #include "uapi.h"
 
 #include <errno.h>
@@ -72,40 +72,56 @@ static void probe_madvise(void)
     munmap(page, VM_PAGE_SIZE);
 }
 
-int uffd_open(enum quire_mode wanted, const char **why)
+int uffd_open(enum quire_mode mode, const char **why)
 {
-    bool user_only = wanted != QUIRE_MODE_HANDLER;
+    bool user_only = mode == QUIRE_MODE_SIGNAL;
     uint64_t known = known_features(user_only);
     uint64_t needed = QU_FEATURE_WP | (user_only ? QU_FEATURE_SIGBUS : 0u);
-    process.features = needed | (known & (QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS));
-    process.uffd = open_any(user_only);
-    if (process.uffd < 0) {
+    uint64_t features = needed | (known & (QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS));
+    int fd = open_any(user_only);
+    if (fd < 0) {
         *why = user_only ? "userfaultfd: not permitted, or not in this kernel"
                          : "userfaultfd: faults of the kernel are not permitted to this user";
         return ERR_UNSUPPORTED;
     }
-    if ((known & needed) != needed || agree(process.uffd, process.features) != 0) {
+    if ((known & needed) != needed || agree(fd, features) != 0) {
         *why = "userfaultfd: this kernel lacks write protection or SIGBUS";
-        uffd_close();
+        close(fd);
         return ERR_UNSUPPORTED;
     }
-    probe_madvise();
+    process.uffd[mode] = fd;
+    process.features[mode] = features;
+    if (self_fd < 0)
+        probe_madvise();
     return VM_OK;
 }
 
-void uffd_close(void)
+void uffd_close(enum quire_mode mode)
 {
-    if (process.uffd >= 0)
-        close(process.uffd);
-    if (self_fd >= 0)
-        close(self_fd);
-    process.uffd = self_fd = -1;
+    if (process.uffd[mode] >= 0)
+        close(process.uffd[mode]);
+    process.uffd[mode] = -1;
 }
 
-int uffd_register(addr_t address, addr_t size)
+void uffd_stop(void)
+{
+    for (enum quire_mode mode = 0; mode < MODES; mode++)
+        uffd_close(mode);
+    if (self_fd >= 0)
+        close(self_fd);
+    self_fd = -1;
+}
+
+int uffd_register(enum quire_mode mode, addr_t address, addr_t size)
 {
     struct qu_register r = {{address, size}, QU_REGISTER_MISSING | QU_REGISTER_WP, 0};
-    return ioctl(process.uffd, QU_IOC_REGISTER, &r) == 0 ? VM_OK : ERR_NO_MEMORY;
+    return ioctl(process.uffd[mode], QU_IOC_REGISTER, &r) == 0 ? VM_OK : ERR_NO_MEMORY;
+}
+
+/* That of the region at `address`: whoever waits for a page there is woken by no other. */
+static int uffd_at(addr_t address)
+{
+    return process.uffd[region_mode(address)];
 }
 
 /* ---- what is shown ------------------------------------------------------------------------------ */
@@ -113,10 +129,11 @@ int uffd_register(addr_t address, addr_t size)
 int uffd_copy_run(addr_t to, addr_t from, addr_t size, bool writable, addr_t *done)
 {
     uint64_t mode = writable ? 0 : QU_COPY_WP;
+    int uffd = uffd_at(to);
     *done = 0;
     while (*done < size) {
         struct qu_copy copy = {to + *done, from + *done, size - *done, mode, 0};
-        if (ioctl(process.uffd, QU_IOC_COPY, &copy) == 0) {
+        if (ioctl(uffd, QU_IOC_COPY, &copy) == 0) {
             *done = size;
         } else if (errno != EAGAIN) {
             return errno == ENOMEM   ? ERR_NO_MEMORY
@@ -140,7 +157,8 @@ int uffd_copy(addr_t to, addr_t from, bool writable)
 static bool try_protect(addr_t address, addr_t size, uint64_t mode)
 {
     struct qu_protect p = {{address, size}, mode};
-    while (ioctl(process.uffd, QU_IOC_PROTECT, &p) != 0) {
+    int uffd = uffd_at(address);
+    while (ioctl(uffd, QU_IOC_PROTECT, &p) != 0) {
         if (errno != EAGAIN)
             return false;
         sched_yield();
@@ -168,15 +186,21 @@ void uffd_unprotect(addr_t address)
 void uffd_wake(addr_t address)
 {
     struct qu_range range = {address, VM_PAGE_SIZE};
-    if (process.mode == QUIRE_MODE_HANDLER)
-        (void)ioctl(process.uffd, QU_IOC_WAKE, &range);
+    if (region_mode(address) == QUIRE_MODE_HANDLER)
+        (void)ioctl(process.uffd[QUIRE_MODE_HANDLER], QU_IOC_WAKE, &range);
 }
 
 bool uffd_poison(addr_t address)
 {
     struct qu_poison poison = {{address, VM_PAGE_SIZE}, 0, 0};
-    return (process.features & QU_FEATURE_POISON) &&
-           ioctl(process.uffd, QU_IOC_POISON, &poison) == 0;
+    if (!(process.features[QUIRE_MODE_HANDLER] & QU_FEATURE_POISON))
+        return false;
+    while (ioctl(process.uffd[QUIRE_MODE_HANDLER], QU_IOC_POISON, &poison) != 0) {
+        if (errno != EAGAIN)
+            return false;
+        sched_yield();
+    }
+    return true;
 }
 
 /* ---- what is dropped ---------------------------------------------------------------------------- */

@@ -31,38 +31,64 @@ enum quire_mode {
     /* By threads that get messages: slower, but system calls may read and write regions. Needs root,
      * CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd. */
     QUIRE_MODE_HANDLER = 2,
+    /* By SIGSEGV, in the thread that faults, for a program that pages itself by <quire/vspace.h>: see there, and
+     * `upcall`. Needs nothing of userfaultfd; no regions of this header: quire_map and quire_add_swap are
+     * ERR_UNSUPPORTED. */
+    QUIRE_MODE_VSPACE = 3,
 };
+
+/* What the program does about an access that failed with `error`, ERR_NOT_FOUND where nothing is filled in:
+ * true tries it again, false is the SIGSEGV of whoever had that before. `access` is one of VM_ACCESS_READ, _WRITE,
+ * _EXECUTE. Called by the thread that faults, in the handler of its signal, with all others held back, on its
+ * alternate stack if it has one. It may call <quire/vspace.h>, as far as the access was none of that itself, and
+ * touch vregions; what else it uses must be memory that isn't paged by itself. */
+typedef bool quire_upcall(void *argument, void *address, unsigned access, int error);
 
 struct quire_options {
     size_t budget;        /* bytes of memory for everything, tables included; at least 1 MiB */
-    enum quire_mode mode; /* AUTO is SIGNAL */
+    enum quire_mode mode; /* of regions that don't say; AUTO is SIGNAL */
     unsigned
         daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
     unsigned handlers;              /* threads of HANDLER mode, up to 16; 0: 2 */
     const struct vm_policy *policy; /* which page goes; NULL: CAR */
+    /* The addresses of regions: so many bytes from `base` on, both multiples of 2 MiB. NULL and 0: where Linux has
+     * room, as much as it has up to 1 TiB. ERR_VM_NO_REGION_SLOT: something is there. */
+    void *base;
+    size_t range;
+    quire_upcall *upcall; /* of VSPACE mode; NULL: there is none */
+    void *upcall_argument;
     bool
         overcommit; /* memory of no store's may be larger than budget and swap: then a write can find no
-                        place, and is SIGBUS */
+                        place, and is SIGBUS. Nor are stores asked by `commit` whether they have room */
 };
 
 /* Starts Quire in this process, once at a time; before that no thread may have regions. SIGNAL mode takes
- * SIGBUS: what is not Quire's goes to the handler that is there now, so others are to be installed before.
+ * SIGBUS, VSPACE mode SIGSEGV: what is not Quire's goes to the handler that is there now, so others are to be
+ * installed before: see quire_check.
  * ERR_INVALID_ARGS; ERR_NO_MEMORY; ERR_UNSUPPORTED: this kernel doesn't let this user, quire_why() says what is
  * missing. */
 int quire_start(const struct quire_options *options);
 /* Ends it: all regions go, as by quire_unmap, and swap stores are destroyed. No thread may use a region any
- * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's. */
+ * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's, or a vspace, an object, a frame or a file
+ * of the program's. */
 int quire_stop(void);
-/* A sentence for the last ERR_UNSUPPORTED of quire_start. */
+/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
 const char *quire_why(void);
+/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
+ * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
+ * if it passes on what isn't its own), or this thread blocks them. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
+int quire_check(void);
+/* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
 /* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
- * It is destroyed by quire_stop. vm_swap_add has the errors. */
+ * It is destroyed by quire_stop. vm_swap_add has the errors; what its `commit` says, if it can't promise that. */
 int quire_add_swap(vm_store *store, size_t pages, const char *name);
 
 /* ---- regions ------------------------------------------------------------------------------------ */
 
-/* What happens when a store can't read a page: by the faulting thread, or who asks for the page. */
+/* What happens when a store can't read a page: by the faulting thread, or who asks for the page. Each access asks the
+ * store anew; but in HANDLER mode, once one has failed, others of that page fail with it for 20 ms (with SIGBUS; before
+ * Linux 6.6 with SIGSEGV). */
 enum quire_on_error {
     QUIRE_ON_ERROR_SIGNAL = 0, /* SIGBUS at the address that was accessed */
     QUIRE_ON_ERROR_RETRY = 1,  /* again after `pause_ms`, up to `retries` times; then SIGNAL */
@@ -95,11 +121,14 @@ struct quire_mapping {
      * too; 0: the budget alone limits it. A granule is a quarter of it, at most. */
     size_t limit;
     struct quire_policy policy;
+    /* How its faults are taken; AUTO: as quire_start was told. The first region of another mode starts what that
+     * mode needs: its threads, or the handler of SIGBUS. */
+    enum quire_mode mode;
 };
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
- * store with `fault`), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
- * suffice). */
+ * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
+ * suffice, or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called. The error of that write, after which the region has gone all the same.
@@ -107,9 +136,10 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
- * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, and
- * may be written, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store, or parts of it
- * are protected and others not; ERR_NO_MEMORY,
+ * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, of
+ * the same mode, and
+ * may be written, also where that one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region
+ * writes to a store or was mapped QUIRE_READ_ONLY, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
 
@@ -125,7 +155,7 @@ int quire_populate(void *address, size_t size, bool write);
 /* Pages are read as far as there is room, so that a fault finds them. */
 int quire_prefetch(void *address, size_t size);
 /* Pages are in memory, shown, and stay until they are unpinned. ERR_NO_MEMORY: also if more than three
- * quarters of the budget would be. After any error none of them is pinned. */
+ * quarters of the budget would be. After any error those are pinned that were before. */
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
@@ -139,6 +169,14 @@ int quire_advise(void *address, size_t size, int advice);
 int quire_changed(void *address, size_t size, unsigned char *changed);
 /* The limit of a region that is mapped; 0: none. Takes effect with the faults that follow. */
 int quire_set_limit(void *address, size_t limit);
+
+/* ---- files for <quire/vspace.h> ------------------------------------------------------------------ */
+
+/* The regular file or block device that is open as `descriptor`, which must stay open, as vspace.h's handle of a
+ * file. ERR_INVALID_ARGS: it is none; ERR_NO_MEMORY; ERR_UNSUPPORTED: not in VSPACE mode. */
+int quire_open_file(int descriptor, void **file);
+/* No object may have it any more. ERR_INVALID_ARGS (NULL), ERR_UNSUPPORTED. */
+int quire_close_file(void *file);
 
 /* ---- figures ------------------------------------------------------------------------------------ */
 

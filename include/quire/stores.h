@@ -30,7 +30,8 @@ extern "C" {
 
 #define VM_STORE_FILE_WRITABLE 0x1u
 #define VM_STORE_FILE_CREATE                                                                       \
-    0x2u /* make it where it isn't, and make it long enough: needs a length */
+    0x2u /* make it where it isn't, and make it long enough: needs a length. What that adds is zeros until this       \
+            store writes it, whatever others write there */
 #define VM_STORE_FILE_NO_RING 0x4u /* don't try io_uring */
 
 struct vm_store_file_options {

@@ -397,9 +397,11 @@ int vm_page_fault(addr_t address, addr_t fault_address, bool is_write, bool is_u
 int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_t *newip);
 /* Resolves an access in any address space, as if a thread of it had faulted. */
 int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
+/* The same for who has a reference. */
+int vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access);
 
 /* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow
- * it to be read, and written where `access` says so (that it is executed, or by a program, is not looked at), marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
+ * it to be read, and written or executed where `access` says so (that it is by a program is not looked at), marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is
  * called before a flush of the address can begin: it may take a lock that host_tlb_flush takes, too.
  * ERR_VM_PAGE_NOT_PRESENT: a fault, `found` is not called. */
 typedef void vm_found(addr_t address, void *argument);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parts of regions: protected, populated, pinned, evicted, limited; and which pages have changed. */
+#include "../../host/linux/linux.h"
+
 #include "support.h"
 
 #include <fcntl.h>
@@ -265,6 +267,18 @@ static void test_a_pin_that_fails_pins_nothing(void)
     OK(quire_evict((void *)at, 16 * PAGE));
 }
 
+static void test_a_pin_that_fails_leaves_what_was_pinned_before(void)
+{
+    volatile unsigned char *at = map_memory(16);
+    OK(quire_pin((void *)(at + 2 * PAGE), 4 * PAGE));
+    OK(quire_pin((void *)(at + 8 * PAGE), PAGE));
+    OK(quire_protect((void *)(at + 12 * PAGE), 4 * PAGE, false));
+    assert_int_not_equal(quire_pin((void *)at, 16 * PAGE), VM_OK);
+    for (size_t i = 0; i < 16; i++)
+        assert_int_equal(quire_evict((void *)(at + i * PAGE), PAGE),
+                         (i >= 2 && i < 6) || i == 8 ? ERR_INVALID_ARGS : VM_OK);
+}
+
 static void test_range_arguments(void)
 {
     volatile unsigned char *at = map_memory(4);
@@ -313,7 +327,27 @@ static void test_an_unmapped_region_is_gone(void)
     assert_int_equal(other[0], 1);
 }
 
-LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget = 2 * MIB),
+/* Even side by side over one cache they would stay two. */
+static void test_regions_are_their_own(void)
+{
+    volatile unsigned char *at = map_memory(512), *next = map_memory(16);
+    void *copy;
+    OK(quire_snapshot((void *)at, &copy));
+    OK(quire_protect((void *)(at + PAGE), PAGE, false));
+    struct vm_owner first, piece, second, third;
+    OK(vm_find_owner(process.aid, (addr_t)at, &first));
+    OK(vm_find_owner(process.aid, (addr_t)at + 2 * PAGE, &piece));
+    OK(vm_find_owner(process.aid, (addr_t)next, &second));
+    OK(vm_find_owner(process.aid, (addr_t)copy, &third));
+    assert_true(first.owner && second.owner && third.owner);
+    assert_ptr_equal(piece.owner, first.owner);
+    assert_int_equal(piece.base, (addr_t)at + 2 * PAGE);
+    assert_ptr_not_equal(first.owner, second.owner);
+    assert_ptr_not_equal(first.owner, third.owner);
+}
+
+LINUX_MAIN(TEST(test_regions_are_their_own),
+           TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget = 2 * MIB),
            TEST(test_system_calls_need_populated_pages),
            TEST_WITH(test_system_calls_may_use_any_page, .budget = 4 * MIB,
                      .mode = QUIRE_MODE_HANDLER),
@@ -327,5 +361,6 @@ LINUX_MAIN(TEST_MODES(test_protect_refuses_writes_and_allows_them_again, .budget
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
            TEST(test_limit_of_a_region_with_more_pinned_pages),
            TEST_WITH(test_granule_that_is_as_large_as_the_limit, .budget = 64 * MIB),
-           TEST(test_a_pin_that_fails_pins_nothing), TEST(test_range_arguments),
+           TEST(test_a_pin_that_fails_pins_nothing),
+           TEST(test_a_pin_that_fails_leaves_what_was_pinned_before), TEST(test_range_arguments),
            TEST(test_a_region_of_which_a_part_is_protected), TEST(test_an_unmapped_region_is_gone))

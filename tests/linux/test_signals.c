@@ -49,6 +49,56 @@ static void test_sent_sigbus_reaches_a_plain_handler(void)
     assert_true(now.sa_handler == plain_handler);
 }
 
+static void test_check_says_who_has_sigbus(void)
+{
+    struct sigaction plain = {.sa_handler = plain_handler}, now;
+    enum quire_mode mode = quire_mode();
+    OK(quire_check());
+    sigaction(SIGBUS, &plain, NULL);
+    assert_int_equal(quire_check(), mode == QUIRE_MODE_SIGNAL ? ERR_UNSUPPORTED : VM_OK);
+    assert_true(mode != QUIRE_MODE_SIGNAL || strstr(quire_why(), "another handler"));
+    OK(quire_stop());
+    sigaction(SIGBUS, NULL, &now);
+    assert_true(now.sa_handler == plain_handler); /* who came later stays */
+    assert_int_equal(quire_check(), ERR_UNSUPPORTED);
+}
+
+static void test_check_says_whether_sigbus_is_blocked(void)
+{
+    sigset_t only, now;
+    enum quire_mode mode = quire_mode();
+    sigemptyset(&only);
+    sigaddset(&only, SIGBUS);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &only, NULL), 0);
+    assert_int_equal(quire_check(), mode == QUIRE_MODE_SIGNAL ? ERR_UNSUPPORTED : VM_OK);
+    assert_true(mode != QUIRE_MODE_SIGNAL || strstr(quire_why(), "blocked"));
+    assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &only, &now), 0);
+    assert_true(sigismember(&now, SIGBUS)); /* as it was */
+    OK(quire_check());
+}
+
+/* One that knows its own pages, and passes on the rest. */
+static struct sigaction replaced;
+
+static void chaining_handler(int number, siginfo_t *info, void *context)
+{
+    plain_calls++;
+    replaced.sa_sigaction(number, info, context);
+}
+
+static void test_a_later_handler_may_pass_faults_on(void)
+{
+    struct sigaction chaining = {.sa_sigaction = chaining_handler,
+                                 .sa_flags = SA_SIGINFO | SA_NODEFER};
+    volatile unsigned char *at = map_memory(4);
+    plain_calls = 0;
+    sigaction(SIGBUS, &chaining, &replaced);
+    write_page(at, 1, 5);
+    assert_true(page_is(at, 1, 5) && plain_calls == 1);
+    assert_int_equal(quire_check(), ERR_UNSUPPORTED);
+    sigaction(SIGBUS, &replaced, NULL);
+}
+
 /* How a process ends that had this disposition before Quire, and then does something. */
 static int end_of(void (*disposition)(int), void (*function)(void))
 {
@@ -221,6 +271,9 @@ static void test_a_thread_that_is_cancelled_in_a_fault_ends_it(void)
 LINUX_MAIN(TEST(test_a_thread_that_is_cancelled_in_a_fault_ends_it),
            TEST_MODES(test_foreign_sigbus_reaches_the_handler_before, .budget = 2 * MIB),
            TEST_WITH(test_sent_sigbus_reaches_a_plain_handler, .budget = 0),
+           TEST_MODES(test_check_says_who_has_sigbus, .budget = 2 * MIB),
+           TEST_MODES(test_check_says_whether_sigbus_is_blocked, .budget = 2 * MIB),
+           TEST(test_a_later_handler_may_pass_faults_on),
            TEST_WITH(test_default_disposition_ends_the_process, .budget = 0),
            TEST_WITH(test_ignored_disposition_ignores_what_is_sent, .budget = 0),
            TEST_WITH(test_faults_leave_errno, .budget = 2 * MIB),

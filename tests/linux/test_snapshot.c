@@ -155,12 +155,32 @@ static void test_snapshot_of_a_private_region(void)
     assert_true(page_is(copy, 5, 50) && page_is(copy, 99, 100));
 }
 
+static void test_snapshot_of_a_protected_region_may_be_written(void)
+{
+    struct test_store *store = store_create(100);
+    volatile unsigned char *at = numbered(100), *file = map_store(store, QUIRE_PRIVATE);
+    OK(quire_protect((void *)at, 100 * PAGE, false));
+    OK(quire_protect((void *)file, 100 * PAGE, false));
+    volatile unsigned char *copy = snapshot_of(at), *second = snapshot_of(file);
+    assert_int_equal(caught_write(copy + PAGE), 0);
+    assert_int_equal(caught_write(second + PAGE), 0);
+    write_page(copy, 5, 7);
+    write_page(second, 5, 8);
+    assert_true(page_is(copy, 5, 7) && page_is(copy, 6, 7) && page_is(at, 5, 6));
+    assert_true(page_is(second, 5, 8) && page_is(second, 6, 7) && page_is(file, 5, 6));
+    assert_int_equal(caught_write(at + 5 * PAGE), SIGSEGV);
+    OK(quire_protect((void *)copy, 100 * PAGE, false));
+    assert_int_equal(caught_write(copy), SIGSEGV);
+}
+
 static void test_snapshot_errors(void)
 {
-    struct test_store *store = store_create(4);
+    struct test_store *store = store_create(4), *read_only = store_create(4);
     volatile unsigned char *at = map_store(store, 0), *memory = map_memory(4);
+    volatile unsigned char *private = map_store(read_only, QUIRE_READ_ONLY | QUIRE_PRIVATE);
     void *copy;
     assert_int_equal(quire_snapshot((void *)at, &copy), ERR_UNSUPPORTED);
+    assert_int_equal(quire_snapshot((void *)private, &copy), ERR_UNSUPPORTED);
     assert_int_equal(quire_snapshot((void *)(memory + PAGE), &copy), ERR_VM_INVALID_REGION);
     assert_int_equal(quire_snapshot((void *)memory, NULL), ERR_INVALID_ARGS);
     assert_int_equal(quire_snapshot(&copy, &copy), ERR_VM_INVALID_REGION);
@@ -193,4 +213,6 @@ LINUX_MAIN(TEST_WITH(test_limit_of_a_region_with_a_snapshot, .budget = 2 * MIB),
            TEST_WITH(test_both_are_read_at_once, .budget = 8 * MIB),
            TEST_MODES(test_one_instruction_uses_both, .budget = 8 * MIB),
            TEST_MODES(test_snapshots_beside_a_writer, .budget = 4 * MIB),
-           TEST(test_snapshot_of_a_private_region), TEST(test_snapshot_errors))
+           TEST(test_snapshot_of_a_private_region),
+           TEST_MODES(test_snapshot_of_a_protected_region_may_be_written, .budget = 8 * MIB),
+           TEST(test_snapshot_errors))

@@ -90,6 +90,22 @@ static void test_swap_on_a_checked_file(void)
     use_all();
 }
 
-LINUX_MAIN(TEST_MODES(test_swap_on_lz4, .budget = 8 * MIB),
+static void test_new_file_is_not_read_before_it_is_written(void)
+{
+    struct quire_mapping mapping = {.store = temporary_file(PAGES), .size = PAGES * PAGE};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    for (size_t i = 0; i < PAGES; i++)
+        write_page(address, i, i + 1);
+    for (size_t i = PAGES - 100; i < PAGES; i++)
+        assert_true(page_is(address, i, i + 1));
+    assert_int_equal(figures().read, 0);
+    for (size_t i = 0; i < PAGES; i++)
+        assert_true(page_is(address, i, i + 1));
+    OK(quire_unmap(address));
+}
+
+LINUX_MAIN(TEST_MODES(test_new_file_is_not_read_before_it_is_written, .budget = 8 * MIB),
+           TEST_MODES(test_swap_on_lz4, .budget = 8 * MIB),
            TEST_MODES(test_swap_on_zstd_over_a_file, .budget = 8 * MIB),
            TEST_MODES(test_swap_on_a_checked_file, .budget = 8 * MIB))

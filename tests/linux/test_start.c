@@ -144,7 +144,7 @@ static void test_regions_up_to_the_limit_of_mappings(void)
     assert_true(page_is(address, 0, 0));
 }
 
-LINUX_MAIN(TEST_WITH(test_regions_up_to_the_limit_of_mappings, .budget = 256 * MIB),
+LINUX_MAIN(TEST_WITH(test_regions_up_to_the_limit_of_mappings, .budget = 512 * MIB),
            TEST_WITH(test_start_arguments, .budget = 0),
            TEST_WITH(test_start_and_stop_leave_nothing, .budget = 0),
            TEST_WITH(test_stop_writes_and_destroys_stores, .budget = 0),

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Regions over stores: what is read, written back, kept private, refused, and what errors do. */
+#include "../../host/linux/linux.h"
+#include "../../host/linux/uapi.h"
+
 #include "support.h"
+
+#include <time.h>
 
 static void test_store_is_read(void)
 {
@@ -218,6 +223,117 @@ static void test_granules(void)
     }
 }
 
+/* ---- promises ---- */
+
+#define ROOM ((off_t)(10 * PAGE))
+
+static int promise(vm_store *store, off_t size)
+{
+    if (size > ROOM)
+        return ERR_VM_WOULD_OVERCOMMIT;
+    store->committed_size = size;
+    return VM_OK;
+}
+
+/* Of 20 pages, with room for 10. */
+static struct test_store *promising(void)
+{
+    struct test_store *store = store_create(20);
+    struct vm_store_ops *ops = malloc(sizeof *ops);
+    assert_non_null(ops);
+    *ops = *store->store.ops;
+    ops->commit = promise;
+    store->store.ops = ops;
+    return store;
+}
+
+static int map_pages(struct test_store *store, size_t pages, unsigned flags, void **address)
+{
+    struct quire_mapping mapping = {.store = &store->store, .size = pages * PAGE, .flags = flags};
+    return quire_map(&mapping, address);
+}
+
+static void test_store_promises_what_a_region_may_write(void)
+{
+    struct test_store *store = promising();
+    void *address;
+    assert_int_equal(map_pages(store, 11, 0, &address), ERR_VM_WOULD_OVERCOMMIT);
+    assert_int_equal(store->store.committed_size, 0);
+    assert_int_equal(store->destroyed, 0);
+    OK(map_pages(store, 10, 0, &address));
+    assert_int_equal(store->store.committed_size, 10 * PAGE);
+    OK(quire_unmap(address));
+    assert_int_equal(store->store.committed_size, 0);
+    assert_int_equal(store->destroyed, 1);
+    OK(map_pages(store, 20, QUIRE_READ_ONLY, &address));
+    assert_int_equal(store->store.committed_size, 0);
+}
+
+static void test_store_keeps_what_it_has_promised_before(void)
+{
+    struct test_store *store = promising();
+    void *address;
+    store->store.committed_size = 3 * PAGE;
+    OK(map_pages(store, 7, 0, &address));
+    assert_int_equal(store->store.committed_size, 7 * PAGE);
+    OK(quire_unmap(address));
+    assert_int_equal(store->store.committed_size, 3 * PAGE);
+}
+
+static void test_store_promises_no_more_than_it_has(void)
+{
+    struct test_store *store = promising();
+    void *address;
+    store->pages = 10;
+    OK(map_pages(store, 20, 0, &address));
+    assert_int_equal(store->store.committed_size, 10 * PAGE);
+}
+
+static void test_swap_promises_its_pages(void)
+{
+    struct test_store *store = promising();
+    assert_int_equal(quire_add_swap(&store->store, 20, "swap"), ERR_VM_WOULD_OVERCOMMIT);
+    assert_int_equal(store->destroyed, 0);
+    OK(quire_add_swap(&store->store, 10, "swap"));
+    assert_int_equal(store->store.committed_size, 10 * PAGE);
+}
+
+static void test_overcommit_asks_for_no_promise(void)
+{
+    void *address;
+    OK(map_pages(promising(), 20, 0, &address));
+    OK(quire_add_swap(&promising()->store, 20, "swap"));
+}
+
+static uint32_t references;
+
+static void count_taken(vm_store *store)
+{
+    (void)store;
+    references++;
+}
+
+static void count_given_back(vm_store *store)
+{
+    (void)store;
+    references--;
+}
+
+static void test_store_hears_of_references(void)
+{
+    static struct vm_store_ops ops;
+    struct test_store *store = store_create(4);
+    void *address;
+    ops = *store->store.ops;
+    ops.acquire_ref = count_taken;
+    ops.release_ref = count_given_back;
+    store->store.ops = &ops;
+    OK(map_pages(store, 4, 0, &address));
+    assert_true(references > 0);
+    OK(quire_unmap(address));
+    assert_int_equal(references, 0);
+}
+
 static void test_map_arguments(void)
 {
     struct test_store *store = store_create(4);
@@ -259,7 +375,86 @@ static void test_write_of_an_evicted_page_that_cannot_be_read_again(void)
     assert_true(page_is(at, 5, 6));
 }
 
-LINUX_MAIN(TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
+/* ---- errors that end ---- */
+
+static const struct timespec a_while = {0, 200 * 1000000L};
+
+static void test_page_that_can_be_read_again_is_read_again(void)
+{
+    struct test_store *store = store_create(100);
+    volatile unsigned char *at = map_store(store, 0);
+    store->bad_page = 5;
+    assert_int_equal(caught_read(at + 5 * PAGE), SIGBUS);
+    nanosleep(&a_while, NULL);
+    assert_int_equal(caught_write(at + 5 * PAGE), SIGBUS);
+    store->bad_page = -1;
+    nanosleep(&a_while, NULL);
+    assert_int_equal(caught_read(at + 5 * PAGE), 0);
+    assert_true(page_is(at, 5, 6));
+    write_page(at, 5, 7);
+    assert_true(page_is(at, 5, 7));
+}
+
+/* More than are remembered. */
+static void test_many_pages_that_can_be_read_again(void)
+{
+    struct test_store *store = store_create(200);
+    volatile unsigned char *at = map_store(store, 0);
+    store->fail_reads = UINT32_MAX;
+    for (size_t i = 0; i < 200; i++)
+        assert_int_equal(caught_read(at + i * PAGE), SIGBUS);
+    store->fail_reads = 0;
+    nanosleep(&a_while, NULL);
+    for (size_t i = 0; i < 200; i++)
+        assert_true(page_is(at, i, i + 1));
+}
+
+/* What became of the page meanwhile stays. */
+static void test_bad_page_that_was_populated_or_unmapped(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    store->fail_reads = UINT32_MAX;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(caught_read(at + i * PAGE), SIGBUS);
+    store->fail_reads = 0;
+    OK(quire_populate((void *)at, PAGE, true));
+    write_page(at, 0, 70);
+    nanosleep(&a_while, NULL);
+    assert_true(page_is(at, 0, 70));
+    store->fail_reads = UINT32_MAX;
+    assert_int_equal(caught_read(at + 2 * PAGE), SIGBUS);
+    OK(quire_unmap((void *)at));
+    volatile unsigned char *again = map_memory(10);
+    assert_ptr_equal(again, at);
+    assert_true(page_is(again, 2, 0));
+    nanosleep(&a_while, NULL);
+    assert_true(page_is(again, 2, 0));
+}
+
+/* Before Linux 6.6. */
+static void test_errors_where_linux_cannot_poison(void)
+{
+    struct test_store *store = store_create(10);
+    volatile unsigned char *at = map_store(store, 0);
+    process.features[QUIRE_MODE_HANDLER] &= ~QU_FEATURE_POISON;
+    OK(quire_protect((void *)(at + 6 * PAGE), PAGE, false));
+    store->fail_reads = UINT32_MAX;
+    assert_int_equal(caught_read(at + 5 * PAGE), SIGSEGV);
+    assert_int_equal(caught_read(at + 6 * PAGE), SIGSEGV);
+    store->fail_reads = 0;
+    nanosleep(&a_while, NULL);
+    assert_true(page_is(at, 5, 6) && page_is(at, 6, 7));
+    assert_int_equal(caught_write(at + 5 * PAGE), 0);
+    assert_int_equal(caught_write(at + 6 * PAGE), SIGSEGV);
+}
+
+LINUX_MAIN(TEST_MODES(test_page_that_can_be_read_again_is_read_again, .budget = 8 * MIB),
+           TEST_MODES(test_many_pages_that_can_be_read_again, .budget = 8 * MIB),
+           TEST_MODES(test_bad_page_that_was_populated_or_unmapped, .budget = 8 * MIB),
+           TEST_WITH(test_errors_where_linux_cannot_poison, .budget = 8 * MIB,
+                     .mode = QUIRE_MODE_HANDLER),
+           TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
            TEST_MODES(test_store_is_read, .budget = 4 * MIB),
            TEST_MODES(test_store_gets_what_evicted_pages_held, .budget = 4 * MIB),
            TEST(test_flush_writes_what_is_modified_and_no_more),
@@ -271,4 +466,8 @@ LINUX_MAIN(TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .
            TEST(test_error_of_a_page_that_is_read_ahead_is_its_own), TEST(test_policy_retry),
            TEST(test_policy_poison), TEST(test_policy_ask),
            TEST(test_error_of_a_write_loses_nothing), TEST_WITH(test_granules, .budget = 32 * MIB),
-           TEST(test_map_arguments))
+           TEST(test_store_promises_what_a_region_may_write),
+           TEST(test_store_keeps_what_it_has_promised_before),
+           TEST(test_store_promises_no_more_than_it_has), TEST(test_swap_promises_its_pages),
+           TEST_WITH(test_overcommit_asks_for_no_promise, .budget = 2 * MIB, .overcommit = true),
+           TEST(test_store_hears_of_references), TEST(test_map_arguments))

@@ -14,6 +14,9 @@ import subprocess
 from parts.unit import build_in
 
 DIRECTORY = "build/coverage"
+# Scenarios that reach something only when two are stopped, each at one place.
+RARE = ("owners-exit-together",)
+MANY_RUNS = 10000
 # The core, and whatever has inline functions of its headers.
 OBJECTS = (DIRECTORY + "/host/sim/libquire-sim.a.p/.._.._vm_*.o", DIRECTORY + "/tests/unit/*.p/*.o")
 UNREACHED = "tests/coverage/unreached.txt"
@@ -37,12 +40,14 @@ def build(report):
 
 
 def programs():
-    """(name, command) of each program that counts, all of them with this build's core: meson's tests, and
-    as many random operations as come in some seconds."""
+    """(name, command) of each program that counts, all of them with this build's core: meson's tests, and those of
+    single scenarios. (The counters of `quire sim` go with its processes, which end at once.)"""
     listed = subprocess.run(["meson", "introspect", "--tests", DIRECTORY], stdout=subprocess.PIPE,
                             text=True, check=True)
-    sim = [DIRECTORY + "/quire", "sim", "--quiet", "--ops", "100000", "--save", DIRECTORY + "/sim.trace"]
-    return [(test["name"], test["cmd"]) for test in json.loads(listed.stdout)] + [("quire sim", sim)]
+    scenarios = [(f"scenario {name}", ["env", f"QUIRE_SCENARIO={name}", f"QUIRE_RUNS={MANY_RUNS}",
+                                       DIRECTORY + "/tests/torture/test_scenarios"])
+                 for name in RARE]
+    return [(test["name"], test["cmd"]) for test in json.loads(listed.stdout)] + scenarios
 
 
 def run_program(name, command):

@@ -61,11 +61,24 @@ def check_installed(report):
             report.check("the example's file", file.read() == b"QUIRE GATHERS PAGES\n" * 2_000_000)
         check_static(report, root, environment)
         check_installed_command(report, root)
-        names = subprocess.run(["nm", "-D", "--defined-only", "build/host/linux/libquire.so"],
-                               stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-        strange = [line for line in names if not re.search(
-            r" (quire_\w+|vm_error_text|vm_policy_\w+|vm_store_\w+|vm_(allocate|free)_frames|host_frame_ptr|QUIRE_0)(@@QUIRE_0)?$", line)]
-        report.check("the library shows its own names only", names and not strange, "\n".join(strange))
+        check_names(report, "the library", ["nm", "-D", "--defined-only", "build/host/linux/libquire.so"])
+        check_names(report, "the static library", ["nm", "-g", "--defined-only", found.replace("pkgconfig/quire.pc", "libquire.a")])
+
+
+def shown_names():
+    """What the version script lists, as one regular expression."""
+    with open("host/linux/quire.map", encoding="utf-8") as file:
+        listed = re.search(r"global:(.*?)local:", file.read(), re.S).group(1)
+    return "|".join(name.replace("*", r"\w*") for name in re.findall(r"[\w*]+(?=;)", listed))
+
+
+def check_names(report, library, command):
+    lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    names = [line for line in lines if re.match(r"[0-9a-f]+ \w ", line)]
+    strange = [line for line in names if not re.search(rf" ({shown_names()}|QUIRE_0)(@@QUIRE_0)?$", line)]
+    missing = "" if any(line.endswith(" quire_map") or " quire_map@" in line for line in names) else "no quire_map"
+    report.check(f"{library} shows its own names only", names and not strange and not missing,
+                 "\n".join(strange) + missing)
 
 
 def check_static(report, root, environment):

@@ -109,6 +109,10 @@ def check_manuals(report):
     pages = sorted(glob.glob("docs/*.[1-8]"))
     found = complaints([["mandoc", "-Tlint", "-Wwarning", page] for page in pages])
     report.check("mandoc finds nothing in the manual pages", len(pages) >= 3 and not found, found)
+    if shutil.which("groff"):
+        said = subprocess.run(["groff", "-mandoc", "-ww", "-Tutf8", "-z", *pages], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False).stdout
+        report.check("nor does groff, at 80 columns", not said, said)
     helps = re.split(r"^const char help_", "\n".join(lines_of("tools/quire/help.c")), flags=re.M)
     sections = re.split(r"^\.Ss quire ", "\n".join(lines_of("docs/quire.1")), flags=re.M)
     wrong = []

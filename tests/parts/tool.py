@@ -38,6 +38,16 @@ def limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 
 
+def check_front_door(report):
+    """./dev itself: wrong usage is 2, whatever command it is."""
+    for words in (["bogus"], ["build", "bogus"], ["test", "bogus"], ["bench", "bogus"], []):
+        done = subprocess.run(["./dev", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=120, check=False)
+        report.check(f"./dev {' '.join(words)} is wrong usage", done.returncode == 2 and not done.stdout
+                     and ("bogus" in done.stderr) == bool(words), f"{done.returncode}\n{done.stderr}")
+    report.check("quire help help", "usage: quire" in quire("help", "help").stdout)
+
+
 def check_usage(report):
     refuses(report, "no command", 125, ["usage"])
     refuses(report, "unknown command", 125, ["bogus", "no such command"], "bogus")
@@ -354,6 +364,7 @@ def check_terminal(report):
 
 
 def run(report):
+    check_front_door(report)
     check_usage(report)
     check_disks(report)
     check_programs(report)

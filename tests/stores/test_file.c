@@ -351,6 +351,57 @@ static void test_create_makes_the_file_long_enough(void **state)
     rmdir(folder);
 }
 
+static bool has(size_t page)
+{
+    return store->ops->has_page(store, PAGES(page));
+}
+
+/* The file's 5,000 bytes and 100 pages that creation adds to them. */
+static void test_what_creation_adds_is_there_once_it_is_written(void **state)
+{
+    struct vm_store_file_options options = {
+        .flags = WRITABLE | VM_STORE_FILE_CREATE, .offset = 1000, .length = PAGES(101)};
+    size_t done;
+    (void)state;
+    open_part(5000, WRITABLE, 0, 0);
+    store_end(store);
+    options.descriptor = file;
+    OK(vm_store_create_file(&options, &store));
+    assert_true(has(0));  /* bytes 1,000 to 5,095, of which some were there */
+    assert_false(has(1)); /* none was */
+    assert_false(has(100) || has(101));
+    OK(write_pages(70, 3, &done));
+    assert_true(!has(69) && has(70) && has(71) && has(72) && !has(73));
+    OK(read_pages(1, 1, &done));
+    assert_int_equal(done, PAGE);
+    faults_at("pwritev", 1, true, EIO);
+    assert_int_equal(write_pages(5, 1, &done), ERR_IO);
+    faults_none();
+    assert_true(has(5)); /* who knows what is there */
+    end();
+}
+
+static void test_what_creation_adds_may_be_cut_off(void **state)
+{
+    struct vm_store_file_options options = {.flags = WRITABLE | VM_STORE_FILE_CREATE,
+                                            .length = PAGES(10)};
+    size_t done;
+    (void)state;
+    open_part(1, WRITABLE, 0, 0);
+    store_end(store);
+    options.descriptor = file;
+    OK(vm_store_create_file(&options, &store));
+    OK(write_pages(8, 1, &done));
+    assert_int_equal(ftruncate(file, PAGES(4)), 0);
+    assert_int_equal(write_pages(7, 1, &done), ERR_VM_PF_PAST_END);
+    assert_int_equal(store->ops->size(store), PAGES(4));
+    assert_false(has(7) || has(8));
+    assert_false(has(3));
+    OK(write_pages(3, 1, &done));
+    assert_true(has(3));
+    end();
+}
+
 static void test_each_call_of_the_beginning_can_fail(void **state)
 {
     static const struct {
@@ -366,6 +417,7 @@ static void test_each_call_of_the_beginning_can_fail(void **state)
         {"fstat", EIO, ERR_IO},
         {"ftruncate", ENOSPC, ERR_IO},
         {"ftruncate", EPERM, ERR_PERMISSION_DENIED},
+        {"mmap", ENOMEM, ERR_NO_MEMORY},
     };
     char path[] = "quire-store-XXXXXX";
     (void)state;
@@ -440,6 +492,8 @@ int main(void)
         cmocka_unit_test(test_a_ring_that_fails),
         cmocka_unit_test(test_vm_store_create_file_refuses),
         cmocka_unit_test(test_create_makes_the_file_long_enough),
+        cmocka_unit_test(test_what_creation_adds_is_there_once_it_is_written),
+        cmocka_unit_test(test_what_creation_adds_may_be_cut_off),
         cmocka_unit_test(test_each_call_of_the_beginning_can_fail),
         cmocka_unit_test(test_a_block_device),
         cmocka_unit_test(test_vm_store_file_sync),

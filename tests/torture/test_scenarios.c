@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each scenario: in many random orders, with hostile CPUs, in PCT's, in all with one preemption and as many with two as
- * there is time for, and with each request failing. QUIRE_SCENARIO=NAME picks one, QUIRE_RUNS=N says how
- * many runs each gets. */
+/* Each scenario: in many random orders, with hostile CPUs, in PCT's, in all with one preemption and many with two,
+ * and with each request failing. QUIRE_SCENARIO=NAME picks one, QUIRE_RUNS=N says how many runs are many. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #define HOSTILE (SIM_TLB_REMEMBER + 1)
 
 static struct explore_limits limits = {.runs = 300};
+static const struct explore_limits no_limits = {.runs = 0};
 
 static void report(const struct scenario *scenario, const char *how,
                    const struct explore_result *result)
@@ -38,9 +38,11 @@ static void try_scenario(const struct scenario *scenario)
     report(scenario, "random", &result);
     explore_seeds(scenario, &pct, &limits, &result);
     report(scenario, "pct", &result);
+    explore_all(scenario, 1, &no_limits, &result);
+    report(scenario, "one stop", &result);
     explore_all(scenario, 2, &limits, &result);
-    report(scenario, "exhaustive", &result);
-    explore_failures(scenario, &(struct explore_limits){.runs = 0}, &result);
+    report(scenario, "two stops", &result);
+    explore_failures(scenario, &no_limits, &result);
     report(scenario, "failures", &result);
 }
 

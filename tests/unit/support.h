@@ -20,6 +20,7 @@
 #define ALL_ACCESS (VM_ACCESS_READ | VM_ACCESS_WRITE | VM_ACCESS_EXECUTE)
 /* An address in user space where no region goes by itself. */
 #define SPOT ((addr_t)0x10000000)
+#define SWAP_RESTS ((uint64_t)1100000000) /* then an area that failed is tried again */
 
 /* ---- running tests ---- */
 

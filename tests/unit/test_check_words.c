@@ -66,6 +66,7 @@ static void test_vm_check_says_of_free_pages(void)
     assert_int_equal(vm_check(), 1);
     free->map_count = 0;
     SAYS(free->busy, 1, "busy 1");
+    SAYS(free->swap, 5, "has slot 5, but no cache");
     SAYS(free->wire_count, 1, "wired 1");
 }
 

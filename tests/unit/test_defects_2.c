@@ -18,7 +18,7 @@ static void test_defect_11_failed_read_shows_no_old_bytes(void)
     sim_file *file = sim_file_create_numbered("/f", 2);
     addr_t a;
     map_pages(&a, file, 2, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
-    sim_file_fail_reads(file, 1, 1, ERR_IO);
+    sim_file_fail_reads(file, 1, 2, ERR_IO);
     assert_int_equal(sim_read_byte(a), ERR_IO);
     sim_file_shorten_reads(file, 10);
     assert_true(sim_is_filled(a, 1, 10));

@@ -146,8 +146,13 @@ static void test_vm_create_cache_errors(void)
     assert_int_equal(vm_create_cache(&other, 4096, &cache), ERR_INVALID_ARGS);
     assert_int_equal(vm_create_cache(&nothing, 4096, &cache), ERR_INVALID_ARGS);
     OK(vm_create_cache(&own, 4096, &cache));
+    assert_int_equal(own.magic, VM_STORE_MAGIC);
+    assert_int_equal(cache->cache->virtual_size, 4096);
     vm_cache_ref *second;
     assert_int_equal(vm_create_cache(&own, 4096, &second), ERR_INVALID_ARGS);
+    vm_put_cache(cache);
+    own = (vm_store){.ops = &own_ops};
+    OK(vm_create_cache(&own, 1, &cache));
     vm_put_cache(cache);
 }
 

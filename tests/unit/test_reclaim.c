@@ -176,6 +176,7 @@ static void test_a_failed_write_keeps_the_page(void)
     assert_int_equal(figures().free_swap_slots, 1024);
     check_pages(SPOT, 30, 1);
     sim_swap_fail_writes(sim_boot_swap(), 0, 0);
+    sim_sleep(SWAP_RESTS);
     assert_true(vm_reclaim(30) > 0);
     check_pages(SPOT, 30, 1);
     SIM_CHECK();
@@ -186,7 +187,7 @@ static void test_a_failed_read_is_the_accesss_error_and_can_be_tried_again(void)
     region_at(SPOT, 4, LOCK_RW);
     write_pages(SPOT, 4, 1);
     assert_true(vm_reclaim(4) >= 4);
-    sim_swap_fail_reads(sim_boot_swap(), 1, 1);
+    sim_swap_fail_reads(sim_boot_swap(), 1, 2);
     assert_int_equal(sim_read_byte(SPOT), ERR_IO);
     SIM_CHECK();
     check_pages(SPOT, 4, 1);
@@ -505,6 +506,41 @@ static void test_vm_memory_subscribe(void)
     vm_memory_unsubscribe(&notice);
 }
 
+/* Frames that are clear are free, too, and as many as the daemons want are enough. */
+static void test_vm_memory_subscribe_hears_of_the_level(void)
+{
+    static addr_t frames[512];
+    size_t count = 0;
+    struct vm_memory_notice notice = {.notify = note};
+    const size_t *pages = vm_system.pages.count;
+    region_id id = region_at(SPOT, 1, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(vm_delete_region(program, id)); /* its tables are clear */
+    OK(vm_memory_subscribe(&notice));
+    while (pages[VM_PAGE_FREE] + pages[VM_PAGE_CLEAR] > vm_system.pages.reserve.low)
+        OK(vm_allocate_frames(1, false, &frames[count++]));
+    assert_true(pages[VM_PAGE_CLEAR] > 0);
+    told = 0;
+    reclaim_tell(false);
+    assert_int_equal(told, 0);
+    OK(vm_allocate_frames(1, false, &frames[count++]));
+    reclaim_tell(false);
+    assert_int_equal(told, 1u << VM_MEMORY_LOW);
+    told = 0;
+    reclaim_tell(false);
+    assert_int_equal(told, 0);
+    reclaim_tell(true);
+    assert_int_equal(told, 1u << VM_MEMORY_CRITICAL);
+    vm_memory_unsubscribe(&notice);
+    OK(vm_memory_subscribe(&notice));
+    vm_memory_unsubscribe(&notice);
+    told = 0;
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+    reclaim_tell(false);
+    assert_int_equal(told, 0);
+}
+
 /* ---- several at once ---- */
 
 static int use_pages(void *argument)
@@ -587,7 +623,9 @@ UNIT_MAIN("reclaim", TEST_ON(test_defect_17_pages_are_reclaimed, SMALL),
           TEST_ON(test_daemons_write_what_is_old, SMALL, .page_daemons = 1),
           TEST_ON(test_vm_hold_page_keeps_the_frame, SMALL),
           TEST_ON(test_wired_pages_stay_and_are_limited, SMALL),
-          TEST_ON(test_vm_memory_subscribe, SMALL), TEST_ON(test_vm_swap_add_refuses, SMALL),
+          TEST_ON(test_vm_memory_subscribe, SMALL),
+          TEST_ON(test_vm_memory_subscribe_hears_of_the_level, .memory = (size_t)1 << 20),
+          TEST_ON(test_vm_swap_add_refuses, SMALL),
           TEST_ON(test_four_programs_in_a_quarter_of_their_memory, SMALL, .cpus = 2),
           TEST_ON(test_four_programs_in_a_quarter_of_their_memory, SMALL, .cpus = 2, .seed = 9),
           TEST_ON(test_four_programs_in_a_quarter_of_their_memory, SMALL, .cpus = 2,

@@ -62,6 +62,7 @@ static void test_swap_that_does_half(void)
     (void)vm_reclaim(8);
     assert_int_equal(figures().swap_outs, 0);
     half = false;
+    sim_sleep(SWAP_RESTS);
     assert_true(vm_reclaim(8) >= 8);
     half = true;
     assert_int_equal(sim_read_byte(SPOT), ERR_IO);
@@ -135,8 +136,10 @@ static void test_vm_allocate_reserved_frame_runs_out(void)
 {
     static addr_t frames[2048];
     size_t count = 0;
-    while (vm_allocate_reserved_frame(&frames[count]) == VM_OK)
+    int error;
+    while ((error = vm_allocate_reserved_frame(&frames[count])) == VM_OK)
         count++;
+    assert_int_equal(error, ERR_NO_MEMORY);
     assert_int_equal(sim_free_frames(), 0);
     while (count > 0)
         vm_free_frames(frames[--count], 1);
@@ -266,6 +269,64 @@ static void test_who_writes_much_writes_other_files(void)
     vm_put_cache(cache);
 }
 
+static int sync_files(void *unused)
+{
+    (void)unused;
+    return vm_sync_files();
+}
+
+/* Who goes round finds one file less than there were. */
+static void test_vm_sync_files_while_a_file_goes(void)
+{
+    sim_file *first, *second;
+    vm_cache_ref *stays = modified_file(&first, "/a", 1), *goes;
+    second = sim_file_create_numbered("/b", 1);
+    OK(vm_get_vnode_cache(second, &goes));
+    sim_file_block_writes(first, true);
+    sim_fiber *syncer = sim_spawn("syncer", sync_files, NULL);
+    assert_int_equal(sim_run_until_blocked(), 1);
+    vm_put_cache(goes);
+    sim_file_block_writes(first, false);
+    sim_run();
+    OK(sim_fiber_result(syncer));
+    assert_int_equal(sim_file_data(first)[0], 99);
+    vm_put_cache(stays);
+}
+
+static int stop_daemons(void *unused)
+{
+    (void)unused;
+    reclaim_stop_daemons();
+    return VM_OK;
+}
+
+/* A daemon that is to end does so behind the page it writes, however few frames are free. */
+static void test_daemons_end_before_there_is_enough(void)
+{
+    static addr_t frames[512];
+    size_t count = 0;
+    struct vm_page_pool *pool = &vm_system.pages;
+    region_at(SPOT, 16 * 16, LOCK_RW);
+    for (size_t i = 0; i < 16; i++) /* none lies beside another */
+        OK(sim_write_byte(SPOT + PAGES(16 * i), 1));
+    sim_swap_block(sim_boot_swap(), true);
+    while (pool->count[VM_PAGE_FREE] + pool->count[VM_PAGE_CLEAR] >= pool->reserve.low)
+        OK(vm_allocate_frames(1, false, &frames[count++]));
+    assert_int_equal(sim_run_until_blocked(), 0);
+    assert_int_equal(sim_swap_blocked(sim_boot_swap()), 1);
+    while (vm_allocate_reserved_frame(&frames[count]) == VM_OK)
+        count++;
+    sim_fiber *stopper = sim_spawn("stopper", stop_daemons, NULL);
+    assert_int_equal(sim_run_until_blocked(), 1);
+    sim_swap_block(sim_boot_swap(), false);
+    sim_run();
+    OK(sim_fiber_result(stopper));
+    assert_int_equal(vm_system.reclaim.daemons, 0);
+    assert_true(pool->count[VM_PAGE_FREE] + pool->count[VM_PAGE_CLEAR] < pool->reserve.high);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+}
+
 static void test_daemons_write_when_much_is_modified(void)
 {
     sim_file *file;
@@ -280,12 +341,14 @@ static void test_daemons_write_when_much_is_modified(void)
 static void test_zeros_over_a_source_are_written(void)
 {
     region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
     aspace_id child = vm_copy_aspace(program, "child");
     assert_true(child > 0);
-    number_pages(SPOT, 4, 1);
     OK(vm_discard_range(program, SPOT, PAGES(2)));
     assert_byte(SPOT, 0);
-    assert_true(vm_reclaim(4) > 0);
+    assert_true(vm_reclaim(8) > 4);
+    assert_int_equal(figures().clean_evictions, 0);
+    assert_int_equal(figures().swap_outs, 5);
     assert_byte(SPOT, 0);
     assert_numbered(SPOT + PAGES(2), 2, 3);
     OK(sim_delete_aspace(child));
@@ -300,6 +363,7 @@ static void test_memory_without_swap(void)
         assert_byte(SPOT + PAGES(i), 0);
     assert_true(vm_reclaim(8) >= 4);
     assert_int_equal(figures().evictions, 4);
+    assert_int_equal(figures().clean_evictions, 4);
     aspace_id child = vm_copy_aspace(program, "child");
     assert_true(child > 0);
     OK(vm_discard_range(program, SPOT, PAGES(2)));
@@ -338,6 +402,8 @@ UNIT_MAIN("reclaim edges", TEST_ON(test_swap_that_does_half, .memory = (size_t)1
           TEST_ON(test_a_tail_behind_the_end_is_not_forgotten, SMALL),
           TEST_ON(test_a_batch_stops_at_an_error, SMALL),
           TEST_ON(test_who_writes_much_writes_other_files, SMALL),
+          TEST_ON(test_vm_sync_files_while_a_file_goes, SMALL),
+          TEST_ON(test_daemons_end_before_there_is_enough, SMALL, .page_daemons = 1),
           TEST_ON(test_daemons_write_when_much_is_modified, SMALL, .page_daemons = 1),
           TEST_ON(test_memory_without_swap, .memory = (size_t)1 << 20),
           TEST_ON(test_discarded_twice_while_it_is_written, SMALL),

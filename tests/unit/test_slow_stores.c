@@ -292,6 +292,7 @@ static void test_memory_full_of_what_cannot_be_written(void)
     assert_int_equal(figures().memory_level, VM_MEMORY_CRITICAL);
     assert_numbered(SPOT, 64, 1);
     sim_swap_fail_writes(sim_boot_swap(), 0, 0);
+    sim_sleep(SWAP_RESTS);
     OK(write_64_pages(PTR(OTHER)));
     assert_numbered(OTHER, 64, 1);
     assert_numbered(SPOT, 64, 1);

@@ -78,6 +78,56 @@ static void test_snapshot_is_charged_as_its_source(void)
     assert_int_equal(sim_committed(), before);
 }
 
+static void test_snapshot_of_a_piece_shows_the_piece(void)
+{
+    addr_t address, copy;
+    (void)new_region(&address, 4);
+    number_pages(address, 4, 1);
+    OK(vm_unmap_range(program, address, PAGES(2)));
+    assert_true(snapshot(find_region(address + PAGES(2)), &copy) > 0);
+    assert_numbered(copy, 2, 3);
+}
+
+/* It is nobody else's, and doesn't grow. */
+static void test_snapshot_of_shared_memory_and_of_a_stack(void)
+{
+    addr_t copy;
+    region_id shared = region_at(SPOT, 2, LOCK_RW | REGION_SHARED);
+    region_id stack = region_at(SPOT * 2, 2, LOCK_RW | REGION_GROWS_DOWN);
+    assert_int_equal(region_info(snapshot(shared, &copy)).lock, LOCK_RW);
+    assert_int_equal(region_info(snapshot(stack, &copy)).lock, LOCK_RW);
+}
+
+/* What a read shows is the file's: it is charged when it may be written, and FREE has nothing to forget. */
+static void test_snapshot_of_a_private_mapping_shows_the_file(void)
+{
+    addr_t address, copy;
+    sim_file *file = sim_file_create_numbered("/f", 3);
+    region_id id = map_pages(&address, file, 3, LOCK_RO, REGION_PRIVATE_MAP, 0);
+    int64_t before = sim_committed();
+    assert_true(snapshot(id, &copy) > 0);
+    assert_int_equal(sim_committed(), before);
+    assert_int_equal(vm_advise_range(program, copy, PAGES(3), VM_ADVICE_FREE), ERR_INVALID_ARGS);
+    assert_true(snapshot(new_region(&address, 3), &copy) > 0);
+    OK(vm_advise_range(program, copy, PAGES(3), VM_ADVICE_FREE));
+}
+
+/* A shared clone of a private mapping of a file that isn't open for writing stays read-only. */
+static void test_snapshot_of_what_may_not_be_written(void)
+{
+    addr_t copy;
+    void *at = NULL, *clone = NULL;
+    sim_file *file = sim_file_create_numbered("/f", 3);
+    region_id id = vm_map_vnode(program, "f", &at, REGION_ADDR_ANY_ADDRESS, PAGES(3),
+                                LOCK_RO | REGION_NO_WRITE, REGION_PRIVATE_MAP, file, 0);
+    assert_true(id > 0);
+    id = vm_clone_region(program, "c", &clone, REGION_ADDR_ANY_ADDRESS, id, REGION_NO_PRIVATE_MAP,
+                         LOCK_RO);
+    assert_true(id > 0);
+    assert_true(snapshot(id, &copy) > 0);
+    assert_int_equal(vm_protect_range(program, copy, PAGES(3), LOCK_RW), ERR_PERMISSION_DENIED);
+}
+
 static void test_snapshot_errors(void)
 {
     addr_t address, copy;
@@ -148,7 +198,10 @@ static void test_snapshot_of_a_private_mapping_may_be_written_again(void)
 UNIT_MAIN("snapshot", TEST(test_snapshot_of_the_kernels_memory_is_refused),
           TEST(test_snapshot_of_a_private_mapping_may_be_written_again),
           TEST(test_snapshot_keeps_what_was_there), TEST(test_snapshot_outlives_its_source),
-          TEST(test_snapshot_copies_nothing),
+          TEST(test_snapshot_copies_nothing), TEST(test_snapshot_of_a_piece_shows_the_piece),
+          TEST(test_snapshot_of_shared_memory_and_of_a_stack),
+          TEST(test_snapshot_of_a_private_mapping_shows_the_file),
+          TEST(test_snapshot_of_what_may_not_be_written),
           TEST(test_snapshot_of_a_private_mapping_keeps_both_sources),
           TEST(test_snapshot_is_charged_as_its_source), TEST(test_snapshot_errors),
           TEST(test_snapshot_without_memory_changes_nothing))

@@ -73,9 +73,40 @@ static void test_translate_a_read_only_entry_refuses_writes(void)
     assert_false(writable);
 }
 
+static void test_translate_looks_whether_it_may_be_executed(void)
+{
+    addr_t physical;
+    bool writable;
+    region_at(SPOT, 1, LOCK_RW);
+    region_at(SPOT + PAGE, 1, LOCK_RO | LOCK_EXECUTE);
+    for (size_t i = 0; i < 2; i++) {
+        OK(vm_fault_aspace(program, SPOT + PAGES(i), VM_ACCESS_READ | VM_ACCESS_USER));
+        OK(translate(SPOT + PAGES(i), VM_ACCESS_READ, &physical, &writable));
+        assert_int_equal(translate(SPOT + PAGES(i), VM_ACCESS_EXECUTE, &physical, &writable),
+                         i == 1 ? VM_OK : ERR_VM_PAGE_NOT_PRESENT);
+        assert_int_equal(
+            translate(SPOT + PAGES(i), VM_ACCESS_WRITE | VM_ACCESS_EXECUTE, &physical, &writable),
+            ERR_VM_PAGE_NOT_PRESENT);
+    }
+}
+
+static void test_vm_fault_address_space(void)
+{
+    addr_t physical, address = new_pages(1);
+    bool writable;
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    OK(vm_fault_address_space(aspace, address, VM_ACCESS_WRITE | VM_ACCESS_USER));
+    OK(translate(address, VM_ACCESS_WRITE, &physical, &writable));
+    assert_int_equal(vm_fault_address_space(aspace, address, VM_ACCESS_EXECUTE | VM_ACCESS_USER),
+                     ERR_VM_PF_BAD_PERM);
+    assert_int_equal(vm_fault_address_space(aspace, SPOT * 64, VM_ACCESS_READ | VM_ACCESS_USER),
+                     ERR_VM_PF_BAD_ADDRESS);
+    vm_put_aspace(aspace);
+}
+
 static void test_translate_run_marks_nothing(void)
 {
-    addr_t physical[4], address = new_pages(4), first;
+    addr_t physical[5] = {7, 7, 7, 7, 7}, address = new_pages(4), first;
     bool writable;
     vm_address_space *aspace = vm_get_aspace_by_id(program);
     OK(vm_fault_aspace(program, address + PAGE, VM_ACCESS_READ | VM_ACCESS_USER));
@@ -85,7 +116,8 @@ static void test_translate_run_marks_nothing(void)
     vm_translate_run(aspace, address, 4, note_found, &calls, physical);
     assert_int_equal(calls, 1);
     assert_int_equal(found_at, address);
-    assert_true(physical[0] == 0 && physical[1] == first && physical[2] == 0 && physical[3] != 0);
+    assert_true(physical[0] == 0 && physical[1] == first && physical[2] == 0);
+    assert_true(physical[3] != 0 && physical[3] != 7 && physical[4] == 7);
     struct sim_translation now;
     assert_true(sim_look_up(address + PAGES(3), &now) && !now.dirty);
     vm_translate_run(aspace, SPOT * 64, 2, note_found, &calls, physical);
@@ -96,4 +128,5 @@ static void test_translate_run_marks_nothing(void)
 UNIT_MAIN("translate", TEST(test_translate_run_marks_nothing),
           TEST(test_translate_nothing_is_there), TEST(test_translate_reads_leave_the_dirty_bit),
           TEST(test_translate_writes_set_the_dirty_bit),
-          TEST(test_translate_a_read_only_entry_refuses_writes))
+          TEST(test_translate_a_read_only_entry_refuses_writes),
+          TEST(test_translate_looks_whether_it_may_be_executed), TEST(test_vm_fault_address_space))

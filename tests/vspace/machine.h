@@ -39,10 +39,12 @@ void machine_leave(void);
 /* A file with these bytes; what it has now. Its data can be written to. */
 void *machine_file(const void *bytes, size_t size);
 const uint8_t *machine_file_data(void *file);
-/* The next reads of files fail. */
-void machine_fail_reads(void *file, unsigned times);
-/* The physical address of a device with two pages or more. */
+/* Reads of it fail from here on, or no longer. */
+void machine_fail_reads(void *file, bool fail);
+/* The physical address of a device with two pages or more: of nothing, where the machine has none. */
 addr_t machine_device(void);
+/* Whether a program can touch it: else an access is ERR_UNSUPPORTED. */
+bool machine_has_devices(void);
 
 size_t machine_free_frames(void);
 size_t machine_metadata_bytes(void);
@@ -56,7 +58,7 @@ bool machine_has_failed(unsigned class);
 void machine_spawn(int (*function)(void *), void *argument);
 void machine_join(void);
 void machine_yield(void);
-/* Runs `test` once for each of `count` schedules. */
+/* Runs `test` once for each of `count` schedules, or skips it where a program has but one thread. */
 void machine_with_schedules(unsigned count, void (*test)(void));
 
 #endif

@@ -2,6 +2,7 @@
 /* The simulated machine as the tests of vspace/ see it. */
 #include "machine.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <sim.h>
@@ -147,9 +148,14 @@ const uint8_t *machine_file_data(void *file)
     return sim_file_data(file);
 }
 
-void machine_fail_reads(void *file, unsigned times)
+void machine_fail_reads(void *file, bool fail)
 {
-    sim_file_fail_reads(file, 1, times, ERR_IO);
+    sim_file_fail_reads(file, 1, fail ? UINT_MAX : 0, ERR_IO);
+}
+
+bool machine_has_devices(void)
+{
+    return true;
 }
 
 addr_t machine_device(void)

@@ -332,8 +332,9 @@ static void test_vfs_errors(void)
     void *file = numbered_file();
     OK(devframe_create(&device, machine_device(), PAGE));
     OK(memobj_create_vfs(&vfs, PAGES(2), 0, file, 0, PAGES(2)));
-    machine_fail_reads(file, 1);
+    machine_fail_reads(file, true);
     FAILS(QUIRE_ERR_IO, vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, PAGE));
+    machine_fail_reads(file, false);
     FAILS(LIB_ERR_MEMOBJ_FILL, vfs.anon.m.f.fill(&vfs.anon.m, 0, device, PAGE));
     OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, PAGE));
     OK(vfs.anon.m.f.unfill(&vfs.anon.m, 0, NULL, NULL));
@@ -393,8 +394,9 @@ static void test_device_frames(void)
     OK(anon.m.f.fill(&anon.m, 0, device, 0));
     OK(vregion_map(&region, CURRENT, &anon.m, 0, PAGES(2), VREGION_FLAGS_READ_WRITE_NOCACHE));
     OK(vregion_map(&other, CURRENT, &anon.m, PAGE, PAGE, VREGION_FLAGS_WRITE_COMBINING | RO));
-    assert_int_equal(machine_write(region.base + PAGE, 5), 0);
-    assert_int_equal(machine_read(other.base), 5);
+    bool usable = machine_has_devices();
+    assert_int_equal(machine_write(region.base + PAGE, 5), usable ? 0 : ERR_UNSUPPORTED);
+    assert_int_equal(machine_read(other.base), usable ? 5 : ERR_UNSUPPORTED);
     OK(memobj_destroy_anon(&anon.m, true));
 }
 

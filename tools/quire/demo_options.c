@@ -47,7 +47,9 @@ static int set_store(struct demo_options *options, const char *text)
     static const char *const names[] = {"zstd", "lz4", "memory"};
     static const enum demo_store_kind kinds[] = {DEMO_ZSTD, DEMO_LZ4, DEMO_MEMORY};
     options->store = text;
-    if (strncmp(text, "file:", 5) == 0 && text[5] != '\0') {
+    if (strcmp(text, "file:") == 0 || strcmp(text, "file") == 0)
+        return fail(STATUS_ERROR, "--store %s: no path; write file:PATH, a file to be made", text);
+    if (strncmp(text, "file:", 5) == 0) {
         options->kind = DEMO_FILE;
         options->path = text + 5;
         return 0;

@@ -203,6 +203,9 @@ static void say(const struct findings *f)
     say_cost("by message, to another thread", f->costs.handler);
     printf("Quire works here in signal mode: %s; in handler mode: %s\n",
            signal_works(f) ? "yes" : "no", handler_works(f) ? "yes" : "no");
+    if (signal_works(f))
+        printf("Signal mode needs SIGBUS for itself: quire_check() says whether a program leaves "
+               "it\n");
     for (unsigned at = 0; (text = advice(f, &at)) != NULL;)
         printf("To do: %s\n", text);
 }

@@ -230,7 +230,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
-        (strcmp(command, "help") == 0 && argc == 2)) {
+        (strcmp(command, "help") == 0 && (argc == 2 || strcmp(argv[2], "help") == 0))) {
         fputs(help_quire, stdout);
         return 0;
     }

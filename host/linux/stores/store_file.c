@@ -22,6 +22,9 @@ struct file_store {
     bool writable;
     off_t offset;
     off_t length; /* atomic; only gets less */
+    /* Pages from here on are our creation's: each has a bit, set once it was written. NULL: there are none. */
+    size_t fresh, fresh_bytes;
+    uint64_t *used; /* atomic */
     struct store_ring *ring;
     int last_errno; /* atomic */
 };
@@ -90,6 +93,43 @@ static bool look_again(struct file_store *file)
                                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         ;
     return true;
+}
+
+/* ---- what creation has added -------------------------------------------------------------------- */
+
+#define BITS 64
+
+static bool is_used(const struct file_store *file, size_t page)
+{
+    if (!file->used || page < file->fresh)
+        return true;
+    size_t bit = page - file->fresh;
+    return __atomic_load_n(&file->used[bit / BITS], __ATOMIC_ACQUIRE) >> bit % BITS & 1;
+}
+
+/* Before they are: a write that fails may have left something. */
+static void set_used(struct file_store *file, off_t offset, size_t count)
+{
+    size_t first = store_page_of(offset), end = first + count;
+    if (!file->used)
+        return;
+    for (size_t page = first < file->fresh ? file->fresh : first; page < end; page++) {
+        size_t bit = page - file->fresh;
+        __atomic_fetch_or(&file->used[bit / BITS], (uint64_t)1 << bit % BITS, __ATOMIC_RELEASE);
+    }
+}
+
+/* The file ended at `end`, and has been made longer. */
+static int begin_fresh(struct file_store *file, off_t end)
+{
+    off_t kept = end > file->offset ? end - file->offset : 0;
+    size_t pages = ((size_t)file->length + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
+    file->fresh = ((size_t)kept + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
+    if (file->fresh >= pages)
+        return VM_OK;
+    file->fresh_bytes = ((pages - file->fresh) / BITS + 1) * sizeof *file->used;
+    file->used = store_reserve(file->fresh_bytes);
+    return file->used ? VM_OK : ERR_NO_MEMORY;
 }
 
 /* ---- reading and writing ------------------------------------------------------------------------ */
@@ -193,19 +233,25 @@ static int file_write(vm_store *store, off_t offset, const addr_t *frames, size_
 {
     struct file_store *file = store->data;
     *done = 0;
-    return file->writable ? run_all(file, offset, frames, count, done, write_run)
-                          : ERR_PERMISSION_DENIED;
+    if (!file->writable)
+        return ERR_PERMISSION_DENIED;
+    size_t inside = count, pages = ((size_t)file_size(store) + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
+    if (store_clamp(offset, &inside, pages) == VM_OK)
+        set_used(file, offset, inside);
+    return run_all(file, offset, frames, count, done, write_run);
 }
 
 static bool file_has_page(vm_store *store, off_t offset)
 {
-    return offset >= 0 && offset < file_size(store);
+    const struct file_store *file = store->data;
+    return offset >= 0 && offset < file_size(store) && is_used(file, store_page_of(offset));
 }
 
 static void file_destroy(vm_store *store)
 {
     struct file_store *file = store->data;
     store_ring_destroy(file->ring);
+    store_release(file->used, file->fresh_bytes);
     (void)close(file->descriptor);
     free(file);
 }
@@ -259,6 +305,7 @@ static bool is_valid(const struct vm_store_file_options *options)
 static int fit(struct file_store *file, const struct vm_store_file_options *options)
 {
     off_t now = length_of(file->descriptor), end = options->offset + options->length;
+    off_t before = now;
     if (now < 0)
         return error_of(errno);
     if (now < end && (options->flags & VM_STORE_FILE_CREATE)) {
@@ -272,7 +319,7 @@ static int fit(struct file_store *file, const struct vm_store_file_options *opti
         return ERR_INVALID_ARGS;
     file->offset = options->offset;
     file->length = end - options->offset;
-    return VM_OK;
+    return before < now ? begin_fresh(file, before) : VM_OK;
 }
 
 int vm_store_create_file(const struct vm_store_file_options *options, vm_store **store)

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* What promised memory needs beside its pages: page tables, and the structures by which pages and slots of swap are
+ * found. The core's ledger has pages alone, and a sixteenth that is never promised for all the rest; that is too little
+ * where regions are small or few of their pages are used, and where swap is many times the budget. */
+#include "regions.h"
+
+#define OF_REGION 1536 /* the most that a region's structures take */
+#define OF_NODE 600    /* of the core's trees, for 64 pages; with its part of those above */
+#define NODE_SIZE (64 * VM_PAGE_SIZE)
+
+static size_t structures; /* bytes, of all regions; guarded by the regions' lock */
+
+void reserve_start(void)
+{
+    structures = 0;
+}
+
+static size_t structures_of(const struct region *region)
+{
+    return OF_REGION + (region->size + NODE_SIZE - 1) / NODE_SIZE * OF_NODE;
+}
+
+static size_t tables_of(const struct region *region)
+{
+    return (region->size + UNIT_SIZE - 1) / UNIT_SIZE * VM_PAGE_SIZE;
+}
+
+/* Tables go with the pages that swap takes; structures stay, and leave half of the budget to pages. */
+int reserve_for(struct region *region)
+{
+    size_t more = structures_of(region);
+    if (process.overcommit || !region->holds_memory)
+        return VM_OK;
+    if (more > process.budget / 2 - structures ||
+        vm_commit((int64_t)(more + tables_of(region))) != VM_OK)
+        return ERR_VM_WOULD_OVERCOMMIT;
+    structures += more;
+    region->is_reserved = true;
+    return VM_OK;
+}
+
+void reserve_end(struct region *region)
+{
+    if (!region->is_reserved)
+        return;
+    (void)vm_commit(-(int64_t)(structures_of(region) + tables_of(region)));
+    structures -= structures_of(region);
+    region->is_reserved = false;
+}

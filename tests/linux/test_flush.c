@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* A flush of a long range beside a question after changes, at the worst moment: the one has looked which fills are
+ * under way, the other is about to tell Linux that a page may not be written. The calls are wrapped (meson.build). */
+#include "../../host/linux/linux.h"
+
+#include "support.h"
+
+#include <pthread.h>
+
+#define PAGES 200 /* more than are flushed window by window */
+
+static volatile unsigned char *at;
+static bool armed;
+static uint32_t flushing, asking, written; /* 1: that has come; atomic */
+
+static void set(uint32_t *word)
+{
+    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
+    host_wake(word, UINT32_MAX);
+}
+
+static void wait_for(uint32_t *word, uint64_t ms)
+{
+    uint64_t end = host_time_ns() + ms * 1000000;
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 && host_time_ns() < end)
+        (void)host_wait(word, 0, end, false);
+}
+
+/* It will write the page, or hasn't: then the flush waits for this lock. */
+void __real_uffd_protect(addr_t address, addr_t size);
+void __wrap_uffd_protect(addr_t address, addr_t size);
+void __wrap_uffd_protect(addr_t address, addr_t size)
+{
+    if (armed && address == (addr_t)at && size == PAGE) {
+        set(&asking);
+        wait_for(&written, 500);
+    }
+    __real_uffd_protect(address, size);
+}
+
+void __real_place_wait_for_fills(void);
+void __wrap_place_wait_for_fills(void);
+void __wrap_place_wait_for_fills(void)
+{
+    __real_place_wait_for_fills();
+    if (!armed)
+        return;
+    set(&flushing);
+    wait_for(&asking, 5000);
+}
+
+static void *ask(void *changed)
+{
+    wait_for(&flushing, 5000);
+    OK(quire_changed((void *)at, PAGE, changed));
+    return NULL;
+}
+
+static void *flush(void *unused)
+{
+    (void)unused;
+    OK(quire_flush((void *)at, PAGES * PAGE));
+    return NULL;
+}
+
+static void test_no_write_is_lost_beside_a_question_after_changes(void)
+{
+    struct test_store *store = store_create(PAGES);
+    pthread_t flusher, asker;
+    unsigned char changed = 0;
+    at = map_store(store, 0);
+    write_page(at, 0, 50);
+    write_page(at, PAGES - 1, 51);
+    armed = true;
+    assert_int_equal(pthread_create(&flusher, NULL, flush, NULL), 0);
+    assert_int_equal(pthread_create(&asker, NULL, ask, &changed), 0);
+    wait_for(&asking, 5000);
+    assert_int_equal(asking, 1);
+    pthread_join(flusher, NULL);
+    write_page(at, 0, 60);
+    set(&written);
+    pthread_join(asker, NULL);
+    armed = false;
+    assert_int_equal(changed, 1);
+    assert_true(page_is(store->bytes, 0, 50) && page_is(store->bytes, PAGES - 1, 51));
+    OK(quire_flush((void *)at, PAGES * PAGE));
+    assert_true(page_is(store->bytes, 0, 60));
+}
+
+LINUX_MAIN(TEST_MODES(test_no_write_is_lost_beside_a_question_after_changes, .budget = 8 * MIB))
