@@ -131,7 +131,8 @@ struct quire_mapping {
  * suffice, or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
- * destroy is called. The error of that write, after which the region has gone all the same.
+ * destroy is called before it returns; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
+ * The error of that write, after which the region has gone all the same.
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
 
