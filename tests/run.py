@@ -32,6 +32,7 @@ PARTS = {
     "disks": ("files that are disks: what programs see, what the host has", "disks.run"),
     "swap": ("more memory than there is: programs, areas of swap, failures", "swap.run"),
     "abuse": ("programs that want more than there is", "abuse.run"),
+    "vspace": ("the tests of vspace/ in a program on the reference kernel", "guest.run_vspace"),
     "user-vm": ("the user_vm_* calls from a program", "guest.run_user_vm"),
     "scripts": ("busybox scripts in the reference kernel, against this host", "guest.run_scripts"),
 }

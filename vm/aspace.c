@@ -49,6 +49,7 @@ void aspace_destroy(vm_address_space *aspace)
 {
     VM_ASSERT(aspace->virtual_map.count == 0);
     vm_virtual_map_destroy(&aspace->virtual_map);
+    tmap_release(&aspace->translation_map, aspace->virtual_map.base, aspace->virtual_map.last);
     tmap_destroy(&aspace->translation_map);
     aspace->magic = 0;
     vm_meta_free(aspace, sizeof *aspace);

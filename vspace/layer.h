@@ -134,6 +134,8 @@ errval_t memobj_pin(struct memobj *memobj, struct vregion *vregion, genvaddr_t o
                     size_t range);
 errval_t memobj_unpin(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
                       size_t range);
+/* Whether a pager must leave it: also where all frames are there for good. */
+bool memobj_is_kept(const struct memobj *memobj, const struct memobj_frame_list *frame);
 bool memobj_is_pinned(const struct memobj *memobj, const struct memobj_frame_list *frame);
 void memobj_forget_pins(struct memobj *memobj, const struct vregion *vregion);
 /* (memobj_fill.c) */

@@ -186,12 +186,15 @@ errval_t memobj_unfill(struct memobj *memobj, genvaddr_t offset, struct capref *
     genvaddr_t at;
     if (!memobj || !memobj->store)
         return LIB_ERR_INVALID_ARGS;
-    if (memobj->kind->maps_filled)
-        return LIB_ERR_NOT_IMPLEMENTED;
+    bool maps = memobj->kind->maps_filled; /* then a fill may be about to map it */
     gensize_t unit = 1;
     if (memobj->kind->place_of_number)
         offset = memobj->kind->place_of_number(memobj, offset, &unit);
+    if (maps)
+        lock_take(&memobj->lock);
     errval_t error = unfill(memobj, offset, memobj->kind->from_the_end, &cap, &at);
+    if (maps)
+        lock_give(&memobj->lock);
     if (err_is_fail(error))
         return error;
     if (ret_frame)
@@ -205,7 +208,7 @@ errval_t memobj_unfill(struct memobj *memobj, genvaddr_t offset, struct capref *
 
 static bool may_go(const struct memobj *memobj, const struct memobj_frame_list *frame)
 {
-    return frame->users == 0 && !memobj_is_pinned(memobj, frame);
+    return frame->users == 0 && !memobj_is_kept(memobj, frame);
 }
 
 /* => store: locked. The next that may go in the order of offsets, round and round; or the last. */

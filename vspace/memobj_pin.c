@@ -22,13 +22,16 @@ bool memobj_is_pinned(const struct memobj *memobj, const struct memobj_frame_lis
 {
     const struct memobj_pin *pin = memobj->pins;
     lock_check(&memobj->store->lock);
-    if (memobj->kind->maps_filled)
-        return true;
     if (memobj->kind->place_of_number)
         return pin != NULL; /* a part of the object is a part of several frames */
     while (pin && (pin->last < frame->offset || frame->offset + (frame->size - 1) < pin->offset))
         pin = pin->next;
     return pin != NULL;
+}
+
+bool memobj_is_kept(const struct memobj *memobj, const struct memobj_frame_list *frame)
+{
+    return memobj->kind->maps_filled || memobj_is_pinned(memobj, frame);
 }
 
 /* The link to a pin, or to the end. => store: locked */

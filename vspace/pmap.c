@@ -328,19 +328,26 @@ static errval_t lookup(struct pmap *pmap, genvaddr_t vaddr, struct pmap_mapping_
     return SYS_ERR_OK;
 }
 
-/* ---- what the core keeps to itself -------------------------------------------------------------- */
+/* ---- page tables -------------------------------------------------------------------------------- */
 
+/* Rights are the pages', so the flags say nothing here. */
 static errval_t create_pts_pinned(struct pmap *pmap, genvaddr_t vaddr, size_t bytes,
                                   vregion_flags_t flags)
 {
-    (void)pmap, (void)vaddr, (void)bytes, (void)flags;
-    return LIB_ERR_NOT_IMPLEMENTED;
+    errval_t refusal = check_range(pmap, vaddr, bytes);
+    (void)flags;
+    if (err_is_fail(refusal))
+        return refusal;
+    int error = vm_keep_tables(pmap->aid, vaddr, page_round_up(bytes));
+    return error == VM_OK ? SYS_ERR_OK : err_push(err_from_vm(error), LIB_ERR_PMAP_ALLOC_VNODE);
 }
 
 static errval_t get_leaf_pt(struct pmap *pmap, genvaddr_t vaddr, lvaddr_t *ret_va)
 {
-    (void)pmap, (void)vaddr, (void)ret_va;
-    return LIB_ERR_NOT_IMPLEMENTED;
+    if (!pmap || !ret_va)
+        return LIB_ERR_INVALID_ARGS;
+    int error = vm_get_leaf_table(pmap->aid, vaddr, ret_va);
+    return error == VM_OK ? SYS_ERR_OK : err_push(err_from_vm(error), LIB_ERR_PMAP_GET_PTABLE);
 }
 
 void pmap_set_funcs(struct pmap *pmap)

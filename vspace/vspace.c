@@ -245,6 +245,7 @@ errval_t vspace_destroy(struct vspace *vspace)
             return err_push(error, LIB_ERR_VSPACE_DESTROY);
     }
     forget_mappings(pmap);
+    (void)vm_release_tables(pmap->aid); /* the space may have gone */
     if (pmap->owns_aspace)
         (void)vm_delete_aspace(pmap->aid);
     vspace->pmap = NULL;

@@ -130,14 +130,16 @@ enum memobj_type {
  *   fill_foff     the same from `foffset` in the frame on
  *   unfill        takes out the first frame at or above `offset`: mapped nowhere, it is the caller's.
  *                 LIB_ERR_MEMOBJ_UNFILL_TOO_HIGH_OFFSET: there is none; LIB_ERR_MEMOBJ_PIN_REGION: it is
- *                 pinned. *ret_frame, *ret_offset may be NULL
+ *                 pinned. *ret_frame, *ret_offset may be NULL. In a PINNED object, too: who takes a frame out says
+ *                 that nobody needs it there
  *   pagefault     maps what shows `offset` in the vregion. LIB_ERR_MEMOBJ_WRONG_OFFSET: it was not filled;
  *                 LIB_ERR_VSPACE_VREGION_NOT_FOUND: the vregion has been taken out
  *   pager_free    takes out frames of at least `size` bytes, at most num_frames, none of them pinned. Who
  *                 wants their contents back saves them, and fills a frame when they are missed; the rest of
- *                 `frames` is NULL_CAP. LIB_ERR_MEMOBJ_PAGER_FREE: there aren't as many
+ *                 `frames` is NULL_CAP. LIB_ERR_MEMOBJ_PAGER_FREE: there aren't as many; those of a PINNED object
+ *                 are none
  *
- * LIB_ERR_NOT_IMPLEMENTED: this type has no such operation. */
+ * All types have all of them; LIB_ERR_NOT_IMPLEMENTED is for objects of the user's own. */
 struct memobj_funcs {
     errval_t (*map_region)(struct memobj *memobj, struct vregion *vregion);
     errval_t (*unmap_region)(struct memobj *memobj, struct vregion *vregion);

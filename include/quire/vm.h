@@ -413,6 +413,19 @@ int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_f
 void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
                       void *argument, addr_t *physical);
 
+/* ---- page tables -------------------------------------------------------------------------------- */
+
+/* The page tables for a range are there, whatever is mapped by them, and stay until they are released or the space
+ * goes: a fault there finds memory for its tables. ERR_NO_MEMORY: none that wasn't there is;
+ * ERR_VM_INVALID_ASPACE, ERR_VM_BAD_ADDRESS (not page aligned, not in the space, wraps, or no size). */
+int vm_keep_tables(aspace_id aid, addr_t address, addr_t size);
+/* All of the space: from here on they go with what is mapped by them. ERR_VM_INVALID_ASPACE. */
+int vm_release_tables(aspace_id aid);
+/* The table of the lowest level on the way to `address`: where the core reads and writes it. It is for looking at, by
+ * the format's bits, since CPUs and others change it, and must be kept, or have something mapped.
+ * ERR_VM_PAGE_NOT_PRESENT: there is none; ERR_VM_INVALID_ASPACE, ERR_VM_BAD_ADDRESS. */
+int vm_get_leaf_table(aspace_id aid, addr_t address, addr_t *table);
+
 /* ---- pages and physical memory ------------------------------------------------------------------ */
 
 /* ERR_VM_PAGE_NOT_PRESENT where nothing is mapped. */

@@ -7,6 +7,8 @@
  * was not filled is an error for its user, who fills it and lets the thread go on: nothing is ever made up.
  *
  * All structures are the caller's, zeroed or not, and must stay where they are until they are destroyed.
+ * In a Linux process it is libquire's QUIRE_MODE_VSPACE (<quire/quire.h>), whose upcall is that user.
+ *
  * Unless a function says otherwise it may sleep, may be called from any thread, and on any error has changed
  * nothing. A NULL where none is allowed is LIB_ERR_INVALID_ARGS. Addresses, offsets and alignments are of
  * whole pages; sizes are rounded up to them. */
@@ -60,7 +62,13 @@ struct pmap_dump_info {
  *                       LIB_ERR_DESERIALISE: no such bytes. The frames are taken to be what they were
  *   dump                translations as text for people's tools: up to `length` runs, *written of them
  *   measure_res         what the tables take
- *   create_pts_pinned, get_leaf_pt  LIB_ERR_NOT_IMPLEMENTED: page tables are the core's */
+ *   create_pts_pinned   the page tables for a range, which stay until the vspace is destroyed, so that to map there
+ *                       takes no memory for them. The flags say nothing: rights are the pages'.
+ *                       LIB_ERR_PMAP_ALLOC_VNODE around the core's reason: none that wasn't there is
+ *   get_leaf_pt         where the core has the table of the lowest level for an address: for looking at, in the
+ *                       machine's format, as long as it is pinned or something is mapped by it. There is no
+ *                       capability of it, and no other way to change it than by this interface.
+ *                       LIB_ERR_PMAP_GET_PTABLE around QUIRE_ERR_PAGE_NOT_PRESENT: there is none */
 struct pmap_funcs {
     errval_t (*determine_addr)(struct pmap *pmap, struct memobj *memobj, size_t alignment,
                                genvaddr_t *vaddr);

@@ -146,6 +146,8 @@ static void fill(struct signal_frame *to, const struct trap_frame *frame,
     save_registers(frame, &to->context.registers);
     if (info->code > 0 && info->code != SI_KERNEL)
         to->context.registers.cr2 = info->address;
+    to->context.registers.trap = info->trap;
+    to->context.registers.error = info->error;
     to->context.registers.old_mask = old_mask;
     to->context.mask = old_mask;
     siginfo_to_linux(info, &to->info);

@@ -62,27 +62,31 @@ static _Noreturn void kernel_trap(struct trap_frame *frame, addr_t address)
     panic("trap %lu in the kernel at %lx, address %lx", frame->number, frame->rip, address);
 }
 
-static void send_fault(int number, int code, addr_t address)
+static void send_fault(const struct trap_frame *frame, int number, int code, addr_t address)
 {
-    struct signal_info info = {.number = number, .code = code, .address = address};
+    struct signal_info info = {.number = number,
+                               .code = code,
+                               .address = address,
+                               .trap = (uint16_t)frame->number,
+                               .error = (uint16_t)frame->error};
     signal_force(&info);
 }
 
-static void send_page_fault(int error, addr_t address)
+static void send_page_fault(const struct trap_frame *frame, int error, addr_t address)
 {
     switch (error) {
     case ERR_VM_PF_BAD_PERM:
     case ERR_VM_PF_FATAL:
-        send_fault(SIGSEGV, SEGV_ACCERR, address);
+        send_fault(frame, SIGSEGV, SEGV_ACCERR, address);
         break;
     case ERR_VM_PF_PAST_END:
     case ERR_IO:
-        send_fault(SIGBUS, BUS_ADRERR, address);
+        send_fault(frame, SIGBUS, BUS_ADRERR, address);
         break;
     case ERR_INTERRUPTED:
         break; /* killed: return_work sees to that */
     default:
-        send_fault(SIGSEGV, SEGV_MAPERR, address);
+        send_fault(frame, SIGSEGV, SEGV_MAPERR, address);
         break;
     }
 }
@@ -101,7 +105,7 @@ static void user_page_fault(const struct trap_frame *frame, addr_t address)
     if (error == ERR_NO_MEMORY)
         (void)out_of_memory(); /* again, unless it is to die */
     else
-        send_page_fault(error, address);
+        send_page_fault(frame, error, address);
 }
 
 /* Whether a copy that failed is worth another try: memory was all that was missing. */
@@ -144,29 +148,29 @@ static void user_exception(const struct trap_frame *frame)
     interrupts_on();
     switch (frame->number) {
     case VECTOR_DIVIDE:
-        send_fault(SIGFPE, FPE_INTDIV, frame->rip);
+        send_fault(frame, SIGFPE, FPE_INTDIV, frame->rip);
         break;
     case VECTOR_X87:
     case VECTOR_SIMD:
-        send_fault(SIGFPE, FPE_FLTINV, frame->rip);
+        send_fault(frame, SIGFPE, FPE_FLTINV, frame->rip);
         break;
     case VECTOR_DEBUG:
-        send_fault(SIGTRAP, TRAP_TRACE, frame->rip);
+        send_fault(frame, SIGTRAP, TRAP_TRACE, frame->rip);
         break;
     case VECTOR_BREAKPOINT:
-        send_fault(SIGTRAP, SI_KERNEL, 0);
+        send_fault(frame, SIGTRAP, SI_KERNEL, 0);
         break;
     case VECTOR_INVALID_OPCODE:
-        send_fault(SIGILL, ILL_ILLOPN, frame->rip);
+        send_fault(frame, SIGILL, ILL_ILLOPN, frame->rip);
         break;
     case VECTOR_ALIGNMENT:
-        send_fault(SIGBUS, BUS_ADRALN, 0);
+        send_fault(frame, SIGBUS, BUS_ADRALN, 0);
         break;
     case VECTOR_STACK:
-        send_fault(SIGBUS, SI_KERNEL, 0);
+        send_fault(frame, SIGBUS, SI_KERNEL, 0);
         break;
     default:
-        send_fault(SIGSEGV, SI_KERNEL, 0);
+        send_fault(frame, SIGSEGV, SI_KERNEL, 0);
         break;
     }
 }

@@ -92,6 +92,22 @@ def run_user_vm(report):
                  and '"ELF"' in done.stdout, done.stdout)
 
 
+def run_vspace(report):
+    """Programs that page themselves: a line for each test, and the number of all behind the last."""
+    programs = sorted(name for name in os.listdir("build/tests/guest") if re.fullmatch(r"vspace-\w+", name))
+    report.check("there are tests of vspace/", len(programs) >= 8, str(programs))
+    for name in programs:
+        done = boot("--", os.path.abspath(f"build/tests/guest/{name}"))
+        check_end(report, name, done)
+        *tests, last = done.stdout.splitlines() or [""]
+        for line in tests:
+            report.check(f"{name}: {line}", line.startswith("ok "), done.stdout[-2000:])
+        report.check(f"{name}: the end", last == f"all {len(tests)}", done.stdout[-2000:])
+    done = boot("--", os.path.abspath("build/tests/guest/self-paging"))
+    check_end(report, "the example", done)
+    report.check("the example's words", "64 pages in 8 frames: 192 faults" in done.stdout, done.stdout)
+
+
 def by_script(text):
     scripts, current = {}, None
     for line in text.splitlines():

@@ -58,7 +58,7 @@ bool machine_has_failed(unsigned class);
 void machine_spawn(int (*function)(void *), void *argument);
 void machine_join(void);
 void machine_yield(void);
-/* Runs `test` once for each of `count` schedules, or skips it where a program has but one thread. */
+/* Runs `test` once for each of `count` schedules. */
 void machine_with_schedules(unsigned count, void (*test)(void));
 
 #endif

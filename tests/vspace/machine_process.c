@@ -353,18 +353,9 @@ void machine_yield(void)
     sched_yield();
 }
 
-static void *nothing(void *unused)
-{
-    return unused;
-}
-
-/* Schedules are the kernel's, which may have but one thread for a process. */
+/* Schedules are the kernel's. */
 void machine_with_schedules(unsigned count, void (*test)(void))
 {
-    pthread_t id;
-    if (pthread_create(&id, NULL, nothing, NULL) != 0)
-        skip();
-    pthread_join(id, NULL);
     for (unsigned i = 0; i < count; i++) {
         machine_start();
         test();

@@ -379,6 +379,17 @@ static errval_t run_mmu_aware_reset(void)
     return error;
 }
 
+static errval_t run_create_pts(void)
+{
+    struct pmap *current = get_current_pmap();
+    return current->f.create_pts_pinned(current, 2 * SPOT, 3 * LARGE_PAGE_SIZE, RW);
+}
+
+static void release_tables(void)
+{
+    assert_int_equal(vm_release_tables(machine_program()), VM_OK);
+}
+
 /* ---- making them fail ---- */
 
 struct state {
@@ -475,6 +486,7 @@ SCENARIO(pmap_map, make_frame, run_pmap_map, unmap_and_destroy_frame)
 SCENARIO(modify_flags, mapped_frame, run_modify_flags, unmap_and_destroy_frame)
 SCENARIO(pmap_unmap, mapped_frame, run_unmap_middle, unmap_and_destroy_frame)
 SCENARIO(deserialise, serialised, run_deserialise, unmap_three)
+SCENARIO(create_pts_pinned, nothing, run_create_pts, release_tables)
 SCENARIO(map_one_frame, make_frame, run_map_one_frame, unmap_one_frame)
 SCENARIO(map_file, nothing, run_map_file, unmap)
 SCENARIO(map_anon, nothing, run_map_anon, unmap)
@@ -514,7 +526,8 @@ VSPACE_MAIN("failures in the layer", TEST(test_failures_frame_alloc),
             TEST(test_failures_vregion_destroy), TEST(test_failures_add_vregion),
             TEST(test_failures_new_vspace), TEST(test_failures_pmap_map),
             TEST(test_failures_modify_flags), TEST(test_failures_pmap_unmap),
-            TEST(test_failures_deserialise), TEST(test_failures_map_one_frame),
-            TEST(test_failures_map_file), TEST(test_failures_map_anon),
-            TEST(test_failures_mmu_aware_init), TEST(test_failures_mmu_aware_map),
-            TEST(test_failures_mmu_aware_reset), TEST(test_failures_current_init))
+            TEST(test_failures_deserialise), TEST(test_failures_create_pts_pinned),
+            TEST(test_failures_map_one_frame), TEST(test_failures_map_file),
+            TEST(test_failures_map_anon), TEST(test_failures_mmu_aware_init),
+            TEST(test_failures_mmu_aware_map), TEST(test_failures_mmu_aware_reset),
+            TEST(test_failures_current_init))

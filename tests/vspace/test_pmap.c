@@ -39,12 +39,9 @@ static void test_pmap_init_errors(void)
 static void test_no_pmap_function_is_missing(void)
 {
     const struct pmap_funcs *f = &get_current_pmap()->f;
-    lvaddr_t table;
     assert_true(f->determine_addr && f->determine_addr_raw && f->map && f->unmap);
     assert_true(f->modify_flags && f->lookup && f->serialise && f->deserialise && f->dump);
     assert_true(f->measure_res && f->get_leaf_pt && f->create_pts_pinned);
-    FAILS(LIB_ERR_NOT_IMPLEMENTED, f->get_leaf_pt(get_current_pmap(), SPOT, &table));
-    FAILS(LIB_ERR_NOT_IMPLEMENTED, f->create_pts_pinned(get_current_pmap(), SPOT, PAGE, RW));
 }
 
 static void test_determine_addr(void)
@@ -330,9 +327,53 @@ static void test_measure_res(void)
     end();
 }
 
+/* The tables are there before what is mapped, and after; the end of the vspace takes them. */
+static void test_create_pts_pinned(void)
+{
+    struct pmap_res_info before, now;
+    lvaddr_t table, same;
+    begin();
+    OK(pmap->f.measure_res(pmap, &before));
+    FAILS(LIB_ERR_PMAP_GET_PTABLE, pmap->f.get_leaf_pt(pmap, 2 * SPOT, &table));
+    OK(pmap->f.create_pts_pinned(pmap, 2 * SPOT + PAGE, LARGE_PAGE_SIZE, RW));
+    OK(pmap->f.measure_res(pmap, &now));
+    assert_in_range(now.vnode_used, before.vnode_used + 2, before.vnode_used + 4);
+    assert_int_equal(now.slots_used, before.slots_used);
+    OK(pmap->f.get_leaf_pt(pmap, 2 * SPOT, &table));
+    OK(pmap->f.map(pmap, 2 * SPOT, frame, PAGES(3), PAGE, RW, NULL, NULL));
+    OK(pmap->f.get_leaf_pt(pmap, 2 * SPOT + 5, &same));
+    assert_int_equal(same, table);
+    assert_true(((const uint64_t *)table)[2 * SPOT / PAGE % 512] != 0);
+    OK(pmap->f.unmap(pmap, 2 * SPOT, PAGE, NULL));
+    assert_int_equal(((const uint64_t *)table)[2 * SPOT / PAGE % 512], 0);
+    OK(pmap->f.create_pts_pinned(pmap, 2 * SPOT, 1, RW)); /* it is */
+    OK(pmap->f.measure_res(pmap, &before));
+    assert_int_equal(now.vnode_used, before.vnode_used);
+    end();
+}
+
+static void test_page_table_errors(void)
+{
+    lvaddr_t table;
+    begin();
+    FAILS(LIB_ERR_INVALID_ARGS, pmap->f.get_leaf_pt(NULL, SPOT, &table));
+    FAILS(LIB_ERR_INVALID_ARGS, pmap->f.get_leaf_pt(pmap, SPOT, NULL));
+    errval_t error = pmap->f.get_leaf_pt(pmap, 3 * SPOT, &table);
+    FAILS(LIB_ERR_PMAP_GET_PTABLE, error);
+    FAILS(QUIRE_ERR_PAGE_NOT_PRESENT, err_pop(error));
+    FAILS(LIB_ERR_INVALID_ARGS, pmap->f.create_pts_pinned(NULL, SPOT, PAGE, RW));
+    FAILS(LIB_ERR_INVALID_ARGS, pmap->f.create_pts_pinned(pmap, SPOT + 1, PAGE, RW));
+    FAILS(LIB_ERR_INVALID_ARGS, pmap->f.create_pts_pinned(pmap, SPOT, 0, RW));
+    error = pmap->f.create_pts_pinned(pmap, machine_user_base() + machine_user_size(), PAGE, RW);
+    FAILS(LIB_ERR_PMAP_ALLOC_VNODE, error);
+    FAILS(QUIRE_ERR_BAD_ADDRESS, err_pop(error));
+    end();
+}
+
 VSPACE_MAIN("pmaps", TEST(test_pmap_init_errors), TEST(test_no_pmap_function_is_missing),
             TEST(test_determine_addr), TEST(test_map_and_unmap), TEST(test_map_errors),
             TEST(test_unmap_in_a_vregion), TEST(test_modify_flags), TEST(test_lookup_of_each_page),
             TEST(test_lookup_beside_vregions), TEST(test_serialise),
             TEST(test_deserialise_is_all_or_nothing), TEST(test_deserialise_checks),
-            TEST(test_dump), TEST(test_measure_res))
+            TEST(test_dump), TEST(test_measure_res), TEST(test_create_pts_pinned),
+            TEST(test_page_table_errors))

@@ -347,6 +347,53 @@ static void lookups_against_unmap(void)
     OK(cap_destroy(frames[0]));
 }
 
+static struct memobj_pinned pinned;
+
+/* What is taken out is mapped nowhere, though who filled it in was about to map it. */
+static int fill_and_unfill(void *n)
+{
+    size_t i = (size_t)n;
+    for (unsigned round = 0; round < 3; round++) {
+        struct capref out;
+        OK(pinned.m.f.fill(&pinned.m, PAGES(i), frames[i], 0));
+        machine_yield();
+        if (err_is_fail(pinned.m.f.unfill(&pinned.m, PAGES(i), &out, NULL)))
+            continue; /* the other has it */
+        result[i]++;
+        assert_int_equal(machine_read(SPOT + PAGES(i)), ERR_NOT_FOUND);
+    }
+    return 0;
+}
+
+static int unfill_first(void *n)
+{
+    (void)n;
+    for (unsigned round = 0; round < 6; round++) {
+        result[2] += err_is_ok(pinned.m.f.unfill(&pinned.m, 0, NULL, NULL));
+        machine_yield();
+    }
+    return 0;
+}
+
+static void pinned_fills_against_unfill(void)
+{
+    begin();
+    OK(memobj_create_pinned(&pinned, PAGES(2), 0));
+    OK(vregion_map_fixed(&regions[0], CURRENT, &pinned.m, 0, PAGES(2), SPOT, RW));
+    for (size_t i = 0; i < 2; i++) {
+        frames[i] = new_frame(1, (uint8_t)i);
+        machine_spawn(fill_and_unfill, (void *)i);
+    }
+    machine_spawn(unfill_first, NULL);
+    machine_join();
+    assert_nothing(SPOT, 2);
+    assert_int_equal(result[0] + result[1] + result[2], 6);
+    OK(memobj_destroy_pinned(&pinned.m));
+    end();
+    for (size_t i = 0; i < 2; i++)
+        OK(cap_destroy(frames[i]));
+}
+
 static int init(void *n)
 {
     result[(size_t)n] = err_no(vspace_current_init(true));
@@ -384,6 +431,7 @@ RACE(flush_against_unfill)
 RACE(heaps_grow_at_once)
 RACE(lookups_against_unmap)
 RACE(inits_at_once)
+RACE(pinned_fills_against_unfill)
 
 VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
             cmocka_unit_test(test_race_fills_at_once),
@@ -395,4 +443,5 @@ VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
             cmocka_unit_test(test_race_flush_against_unfill),
             cmocka_unit_test(test_race_heaps_grow_at_once),
             cmocka_unit_test(test_race_lookups_against_unmap),
-            cmocka_unit_test(test_race_inits_at_once))
+            cmocka_unit_test(test_race_inits_at_once),
+            cmocka_unit_test(test_race_pinned_fills_against_unfill))

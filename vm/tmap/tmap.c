@@ -282,6 +282,70 @@ void tmap_used(struct vm_translation_map *map, addr_t address, long difference)
     retire_empty(map, address, tables, physical, depth);
 }
 
+/* ---- tables that are kept ----------------------------------------------------------------------- */
+
+/* In vm_page.map_count of a table: it counts as in use. */
+#define IS_KEPT ((uint32_t)1 << 31)
+
+static addr_t end_of_leaf(const struct vm_translation_map *map, addr_t address)
+{
+    return address | span_mask(map->format, 1);
+}
+
+/* Made tables go where nothing came of them. */
+static void unmake(struct vm_translation_map *map, addr_t first, addr_t behind)
+{
+    for (addr_t at = first; at < behind; at = end_of_leaf(map, at) + 1)
+        tmap_used(map, at, 0);
+    tmap_flush(map, first, VM_TLB_ALL);
+}
+
+static void keep(struct vm_translation_map *map, struct vm_page *leaf)
+{
+    if (!leaf || (leaf->map_count & IS_KEPT)) /* NULL: the host's */
+        return;
+    leaf->map_count |= IS_KEPT;
+    map->kept++;
+}
+
+int tmap_keep(struct vm_translation_map *map, addr_t first, addr_t last)
+{
+    addr_t at, end;
+    first &= ~span_mask(map->format, 1);
+    for (at = first, end = 0; end < last; at = end + 1) {
+        end = end_of_leaf(map, at);
+        if (!tmap_entry(map, at, true)) {
+            unmake(map, first, at);
+            return ERR_NO_MEMORY;
+        }
+    }
+    for (at = first, end = 0; end < last; at = end + 1) {
+        end = end_of_leaf(map, at);
+        if (tmap_entry(map, at, false))
+            keep(map, map->leaf_page);
+    }
+    return VM_OK;
+}
+
+void tmap_release(struct vm_translation_map *map, addr_t first, addr_t last)
+{
+    struct tmap_walk walk = {.next = first, .last = last};
+    bool released = false;
+    while (map->kept > 0 && tmap_run(map, &walk)) {
+        if (!tmap_entry(map, walk.address, false) || !map->leaf_page ||
+            !(map->leaf_page->map_count & IS_KEPT))
+            continue;
+        map->leaf_page->map_count &= ~IS_KEPT;
+        map->kept--;
+        if (map->leaf_page->map_count == 0) {
+            tmap_used(map, walk.address, 0);
+            released = true;
+        }
+    }
+    if (released)
+        tmap_flush(map, first, VM_TLB_ALL);
+}
+
 /* shootdown.pml: send, await */
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count)
 {

@@ -50,6 +50,7 @@ struct vm_translation_map {
     uint64_t *leaf;
     struct vm_page *leaf_page; /* NULL: the host's */
     size_t mapped, tables;
+    size_t kept; /* tables that stay without entries */
     vm_page *retired; /* tables taken out of use that CPUs may still walk */
 };
 
@@ -89,6 +90,10 @@ uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk)
 /* Entries of the table for `address` went from 0 to used, or (negative) back. When none is left, the
  * table is taken out, to be freed by tmap_flush. */
 void tmap_used(struct vm_translation_map *map, addr_t address, long difference);
+/* The tables for [first, last] are there, and stay until tmap_release. ERR_NO_MEMORY: none that wasn't. */
+int tmap_keep(struct vm_translation_map *map, addr_t first, addr_t last);
+/* Those in which nothing is mapped go. */
+void tmap_release(struct vm_translation_map *map, addr_t first, addr_t last);
 /* Every CPU that uses the map has dropped these pages; tables taken out are freed. */
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count);
 

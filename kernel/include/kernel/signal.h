@@ -99,6 +99,7 @@ struct signal_info {
         uint64_t address; /* faults */
         uint64_t value;   /* sigqueue */
     };
+    uint16_t trap, error; /* faults: what the CPU said */
 };
 
 /* Linux's 128 bytes. */

@@ -6,9 +6,11 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t count, last, code, depth, deepest;
@@ -248,6 +250,47 @@ static void inherited(void)
     say("handled here: %d", (int)count);
 }
 
+static sigjmp_buf after_fault;
+
+static void say_what_the_cpu_said(int number, siginfo_t *info, void *of)
+{
+    enum { WRITE = 2, USER = 4, FETCH = 16 };
+    const greg_t *registers = ((const ucontext_t *)of)->uc_mcontext.gregs;
+    say("%s, trap %d, bits %#x", signal_name(number), (int)registers[REG_TRAPNO],
+        (unsigned)registers[REG_ERR] & (WRITE | USER | FETCH));
+    if (registers[REG_TRAPNO] == 14)
+        say_whether("at the address", registers[REG_CR2] == (greg_t)info->si_addr);
+    siglongjmp(after_fault, 1);
+}
+
+static void divide_by_zero(void)
+{
+    __asm__ volatile("xor %%ecx, %%ecx\n\tdiv %%ecx" : : : "rax", "rcx", "rdx");
+}
+
+/* What tells a handler whether it was a read, a write, or an instruction. */
+static void faults_by_kind(void)
+{
+    struct sigaction action = {.sa_sigaction = say_what_the_cpu_said,
+                               .sa_flags = SA_SIGINFO | SA_NODEFER};
+    volatile char *none = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    volatile char *data = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
+    if (sigsetjmp(after_fault, 1) == 0)
+        (void)none[3];
+    if (sigsetjmp(after_fault, 1) == 0)
+        none[4] = 1;
+    if (sigsetjmp(after_fault, 1) == 0)
+        data[5] = 1;
+    if (sigsetjmp(after_fault, 1) == 0)
+        ((void (*)(void))(uintptr_t)data)();
+    if (sigsetjmp(after_fault, 1) == 0)
+        (void)*(volatile char *)NON_CANONICAL;
+    if (sigsetjmp(after_fault, 1) == 0)
+        divide_by_zero();
+}
+
 const struct guest_case signal_cases[] = {
     {"signal.raise_and_handle", raise_and_handle},
     {"signal.bad_arguments", bad_arguments},
@@ -260,5 +303,6 @@ const struct guest_case signal_cases[] = {
     {"signal.suspend", suspend},
     {"signal.floating_point", floating_point},
     {"signal.inherited", inherited},
+    {"signal.faults_by_kind", faults_by_kind},
     {NULL, NULL},
 };
