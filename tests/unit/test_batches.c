@@ -126,6 +126,22 @@ static void test_pageout_of_what_consumers_map(void)
     }
 }
 
+/* All that is in use goes, too, where it must: the hands go round twice for what isn't, then twice for all. */
+static void test_pages_in_use_go_in_the_end(void)
+{
+    size_t pages = 200;
+    region_at(SPOT, pages, LOCK_RW);
+    for (size_t i = 0; i < pages; i++)
+        OK(sim_write_byte(SPOT + PAGES(i), 1));
+    collect(3);
+    OK(vm_protect_range(program, SPOT, PAGES(pages), LOCK_NO_READ)); /* so that no TLB knows it */
+    OK(vm_protect_range(program, SPOT, PAGES(pages), LOCK_RW));
+    for (size_t i = 0; i < pages; i++)
+        OK(sim_write_byte(SPOT + PAGES(i), 2));
+    assert_true(vm_reclaim(pages) >= pages);
+    assert_int_equal(info_at(SPOT).swapped_pages, pages);
+}
+
 /* ---- what is written ---- */
 
 /* Over a source, too, a page whose slot has its bytes is clean. */
@@ -234,6 +250,7 @@ UNIT_MAIN("batches", TEST_ON(test_pages_that_are_old_go_along_whenever_they_came
           TEST_ON(test_pageout_of_an_old_page_in_use, SMALL),
           TEST_ON(test_pageout_of_a_row_of_which_some_are_mapped, SMALL),
           TEST_ON(test_pageout_of_what_consumers_map, SMALL),
+          TEST_ON(test_pages_in_use_go_in_the_end, .swap = 1024),
           TEST_ON(test_a_page_with_a_slot_is_not_written_again, SMALL),
           TEST_ON(test_a_page_that_was_written_after_free_is_kept, SMALL),
           TEST_ON(test_pages_that_are_written_have_left_their_queue, SMALL),

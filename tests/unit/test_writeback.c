@@ -160,14 +160,14 @@ static void test_a_sync_looks_again_after_its_wait(void)
     map_own((off_t)PAGES(2));
     region_at(2 * SPOT, 2, LOCK_RW);
     OK(sim_write_byte(2 * SPOT + PAGE, 1)); /* so that there are tables */
-    while (vm_system.pages.count[VM_PAGE_CLEAR] > 0)
-        OK(vm_allocate_frames(1, true, &frames[count++]));
     sim_fiber *syncer = begin_second_page();
     vm_cache_discard(cache); /* it goes with the end of its write */
     open_gate();
     while (figures().file_pages > 0)
         sim_yield();
     assert_false(sim_fiber_ended(syncer));
+    while (vm_system.pages.count[VM_PAGE_CLEAR] > 0) /* the next is the page's */
+        OK(vm_allocate_frames(1, true, &frames[count++]));
     OK(sim_write_byte(2 * SPOT, 99));
     sim_run();
     OK(sim_fiber_result(syncer));

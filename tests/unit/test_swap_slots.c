@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Slots of swap: which are taken, which are found again, and whether there are any. */
+#include "support.h"
+
+#include "../../vm/swap.h"
+#include "../../vm/system.h"
+
+#define SLOTS 130 /* two words of the map, and two bits of a third */
+
+static uint32_t take(size_t wanted, size_t expected)
+{
+    size_t got;
+    uint32_t slot = swap_allocate(wanted, &got);
+    assert_true(slot != 0);
+    assert_int_equal(got, expected);
+    return slot;
+}
+
+static void free_slots(uint32_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        swap_free(first + (uint32_t)i);
+}
+
+static void assert_full(void)
+{
+    size_t got;
+    assert_int_equal(swap_allocate(1, &got), 0);
+    assert_false(vm_system.pages.can_swap);
+    assert_int_equal(figures().free_swap_slots, 0);
+}
+
+static void test_swap_allocate_takes_slots_in_a_row(void)
+{
+    uint32_t first = take(16, 16);
+    assert_int_equal(take(16, 16), first + 16);
+    free_slots(first, 16);
+    assert_int_equal(take(8, 8), first + 32); /* it goes on where it ended */
+    free_slots(first + 16, 24);
+    assert_int_equal(figures().free_swap_slots, SLOTS);
+}
+
+static void test_swap_allocate_takes_what_there_is(void)
+{
+    uint32_t first = take(1000, SLOTS);
+    assert_full();
+    free_slots(first + 5, 3);
+    free_slots(first + 10, 1);
+    assert_int_equal(take(16, 3), first + 5);
+    assert_int_equal(take(16, 1), first + 10);
+    assert_full();
+    free_slots(first, SLOTS);
+}
+
+/* Wherever the last search has ended. */
+static void test_swap_allocate_finds_each_slot(void)
+{
+    static const uint32_t places[] = {0, 1, 62, 63, 64, 65, 127, 128, 129, 64, 0, 129, 0};
+    uint32_t first = take(SLOTS, SLOTS);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        swap_free(first + places[i]);
+        assert_true(vm_system.pages.can_swap);
+        assert_int_equal(take(4, 1), first + places[i]);
+        assert_full();
+    }
+    free_slots(first, SLOTS);
+}
+
+static void test_swap_is_short_below_half(void)
+{
+    uint32_t first = take(SLOTS / 2, SLOTS / 2);
+    assert_false(swap_is_short());
+    uint32_t more = take(1, 1);
+    assert_true(swap_is_short());
+    free_slots(first, SLOTS / 2);
+    free_slots(more, 1);
+}
+
+/* Another area, of one slot: pages may go as long as either has one. */
+static void test_swap_allocate_of_two_areas(void)
+{
+    OK(vm_swap_add(sim_swap_store(sim_swap_create(1)), 1, "one"));
+    uint32_t first = take(SLOTS, SLOTS), other = take(4, 1);
+    assert_true(other != first + SLOTS);
+    assert_full();
+    swap_free(first);
+    assert_true(vm_system.pages.can_swap);
+    assert_int_equal(take(1, 1), first);
+    swap_free(other);
+    assert_true(vm_system.pages.can_swap);
+    assert_int_equal(take(1, 1), other);
+    assert_full();
+    free_slots(first, SLOTS);
+    swap_free(other);
+    OK(sim_delete_aspace(program)); /* what was added stays until the end */
+    sim_end();
+    OK(sim_start(&(struct sim_config){.swap = SLOTS}));
+    program = sim_new_aspace();
+}
+
+UNIT_MAIN("slots of swap", TEST_ON(test_swap_allocate_takes_slots_in_a_row, .swap = SLOTS),
+          TEST_ON(test_swap_allocate_takes_what_there_is, .swap = SLOTS),
+          TEST_ON(test_swap_allocate_finds_each_slot, .swap = SLOTS),
+          TEST_ON(test_swap_is_short_below_half, .swap = SLOTS),
+          TEST_ON(test_swap_allocate_of_two_areas, .swap = SLOTS))
