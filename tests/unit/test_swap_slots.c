@@ -2,6 +2,9 @@
 /* Slots of swap: which are taken, which are found again, and whether there are any. */
 #include "support.h"
 
+#include <quire/host.h>
+#include <quire/store.h>
+
 #include "../../vm/swap.h"
 #include "../../vm/system.h"
 
@@ -92,13 +95,108 @@ static void test_swap_allocate_of_two_areas(void)
     assert_full();
     free_slots(first, SLOTS);
     swap_free(other);
+    vm_system.swap.area[1].rests_until = 1;
+    vm_system.swap.resting = 1;
+    swap_end_rests();
+    assert_int_equal(vm_system.swap.area[1].rests_until, 0);
+    assert_int_equal(vm_system.swap.resting, 0);
     OK(sim_delete_aspace(program)); /* what was added stays until the end */
     sim_end();
     OK(sim_start(&(struct sim_config){.swap = SLOTS}));
     program = sim_new_aspace();
 }
 
-UNIT_MAIN("slots of swap", TEST_ON(test_swap_allocate_takes_slots_in_a_row, .swap = SLOTS),
+/* ---- areas that rest ---- */
+
+static addr_t frame;
+
+static void write_slot(uint32_t slot, bool fails)
+{
+    if (fails)
+        sim_swap_fail_writes(sim_boot_swap(), 1, 1);
+    assert_int_equal(swap_write(slot, &frame, 1), fails ? ERR_IO : VM_OK);
+}
+
+static void fail_often(uint32_t slot, unsigned times)
+{
+    while (times-- > 0)
+        write_slot(slot, true);
+}
+
+static void assert_rests(bool rests)
+{
+    assert_int_equal(vm_system.pages.can_swap, !rests);
+    assert_int_equal(vm_system.swap.resting, rests);
+}
+
+/* After eight failures in a row, however they are interrupted before. */
+static void test_swap_write_counts_failures_in_a_row(void)
+{
+    OK(vm_allocate_frames(1, true, &frame));
+    uint32_t slot = take(1, 1);
+    for (unsigned before = 1; before <= 7; before += 3) {
+        fail_often(slot, before);
+        assert_rests(false);
+        write_slot(slot, false);
+        assert_int_equal(vm_system.swap.area[0].failures, 0);
+    }
+    fail_often(slot, 7);
+    assert_rests(false);
+    fail_often(slot, 1);
+    assert_rests(true);
+    fail_often(slot, 1); /* one that was under way */
+    assert_rests(true);
+    swap_end_rests();
+    assert_rests(true);
+    write_slot(slot, false);
+    assert_rests(false);
+    fail_often(slot, 8);
+    sim_sleep((uint64_t)999000000);
+    swap_end_rests();
+    assert_rests(true);
+    sim_sleep((uint64_t)1000000);
+    swap_end_rests();
+    assert_rests(false);
+    fail_often(slot, 1); /* it hasn't recovered */
+    assert_rests(true);
+    vm_system.swap.area[0].rests_until = host_time_ns() + 1; /* what the next look sees */
+    swap_end_rests();
+    assert_rests(false);
+    write_slot(slot, false);
+    swap_free(slot);
+    vm_free_frames(frame, 1);
+}
+
+static int write_less(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                      size_t *done)
+{
+    (void)store, (void)offset, (void)frames;
+    *done = count * PAGE - 1;
+    return VM_OK;
+}
+
+static void test_swap_write_of_less_is_an_error(void)
+{
+    vm_store *store = vm_system.swap.area[0].store;
+    const struct vm_store_ops *whole = store->ops;
+    struct vm_store_ops ops = *whole;
+    OK(vm_allocate_frames(1, true, &frame));
+    uint32_t slot = take(1, 1);
+    ops.write = write_less;
+    store->ops = &ops;
+    assert_int_equal(swap_write(slot, &frame, 1), ERR_IO);
+    store->ops = whole;
+    sim_fail_at(SIM_FAIL_STORE_WRITE, 1, false);
+    assert_int_equal(swap_write(slot, &frame, 1), ERR_IO);
+    sim_fail_at(SIM_FAIL_STORE_WRITE, 0, false);
+    OK(swap_write(slot, &frame, 1));
+    swap_free(slot);
+    vm_free_frames(frame, 1);
+}
+
+UNIT_MAIN("slots of swap", TEST_ON(test_swap_write_of_less_is_an_error, .swap = SLOTS),
+          TEST_ON(test_swap_write_counts_failures_in_a_row, .swap = SLOTS),
+          TEST_ON(test_swap_allocate_takes_slots_in_a_row, .swap = SLOTS),
           TEST_ON(test_swap_allocate_takes_what_there_is, .swap = SLOTS),
           TEST_ON(test_swap_allocate_finds_each_slot, .swap = SLOTS),
           TEST_ON(test_swap_is_short_below_half, .swap = SLOTS),
