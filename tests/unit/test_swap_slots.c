@@ -175,6 +175,33 @@ static int write_less(vm_store *store, off_t offset, const addr_t *frames, size_
     return VM_OK;
 }
 
+/* Each call that failed is one error, each page one that was read or written. */
+static void test_vm_get_swap_info_counts(void)
+{
+    vm_swap_info info;
+    addr_t two[2];
+    for (unsigned i = 0; i < 2; i++)
+        OK(vm_allocate_frames(1, true, &two[i]));
+    uint32_t slot = take(2, 2);
+    OK(swap_write(slot, two, 2));
+    OK(swap_read(slot, two, 2));
+    OK(swap_read(slot, two, 1));
+    sim_swap_fail_writes(sim_boot_swap(), 1, 1);
+    assert_int_equal(swap_write(slot, two, 2), ERR_IO);
+    sim_swap_fail_reads(sim_boot_swap(), 1, 2);
+    assert_int_equal(swap_read(slot, two, 2), ERR_IO);
+    assert_int_equal(swap_read(slot, two, 2), ERR_IO);
+    OK(vm_get_swap_info(0, &info));
+    assert_int_equal(info.pages_written, 2);
+    assert_int_equal(info.pages_read, 3);
+    assert_int_equal(info.errors, 3);
+    assert_int_equal(info.slots, SLOTS);
+    assert_int_equal(info.used_slots, 2);
+    free_slots(slot, 2);
+    for (unsigned i = 0; i < 2; i++)
+        vm_free_frames(two[i], 1);
+}
+
 static void test_swap_write_of_less_is_an_error(void)
 {
     vm_store *store = vm_system.swap.area[0].store;
@@ -194,7 +221,8 @@ static void test_swap_write_of_less_is_an_error(void)
     vm_free_frames(frame, 1);
 }
 
-UNIT_MAIN("slots of swap", TEST_ON(test_swap_write_of_less_is_an_error, .swap = SLOTS),
+UNIT_MAIN("slots of swap", TEST_ON(test_vm_get_swap_info_counts, .swap = SLOTS),
+          TEST_ON(test_swap_write_of_less_is_an_error, .swap = SLOTS),
           TEST_ON(test_swap_write_counts_failures_in_a_row, .swap = SLOTS),
           TEST_ON(test_swap_allocate_takes_slots_in_a_row, .swap = SLOTS),
           TEST_ON(test_swap_allocate_takes_what_there_is, .swap = SLOTS),
