@@ -39,10 +39,10 @@ static int advise_access(aspace_id aid, addr_t address, addr_t size, uint8_t adv
 
 /* ---- bringing in --------------------------------------------------------------------------------- */
 
-/* The next address in the range at which something must be read. */
+/* The next address in the range at which something must be read, or behind the one before. */
 struct absent {
     addr_t at;
-    bool at_end;
+    bool at_end; /* behind the last address */
 };
 
 static int find_absent(vm_region *region, addr_t first, addr_t last, void *argument)
@@ -58,9 +58,10 @@ static int find_absent(vm_region *region, addr_t first, addr_t last, void *argum
            last - at >= VM_PAGE_SIZE)
         at += VM_PAGE_SIZE;
     cache_unlock(region->cache_ref);
-    absent->at = found ? at : last + 1;
-    absent->at_end = !found && last == UINTPTR_MAX;
-    return found ? CONTENTS_FOUND : VM_OK;
+    if (!found)
+        return VM_OK;
+    absent->at = at;
+    return CONTENTS_FOUND;
 }
 
 /* As far as frames are free anyway: it is a hint. A page that can't be read is left to its access. */

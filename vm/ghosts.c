@@ -83,7 +83,8 @@ void vm_ghosts_add(struct vm_ghosts *ghosts, enum vm_ghost_list list, uint64_t k
     ghosts->count[list]++;
 }
 
-enum vm_ghost_list vm_ghosts_take(struct vm_ghosts *ghosts, uint64_t key, const size_t limit[3])
+enum vm_ghost_list vm_ghosts_take(struct vm_ghosts *ghosts, uint64_t key,
+                                  const size_t limit[VM_GHOST_LISTS])
 {
     struct vm_ghost *ghost = find(ghosts, key);
     if (!ghost)

@@ -24,19 +24,19 @@ bool cache_is_past_end(vm_cache_ref *ref, off_t offset)
     return offset >= cache_end(ref);
 }
 
-/* => cache: locked */
-static int insert_busy(struct vm_pagein *in, off_t offset)
+/* => cache: locked. False: there is no memory. */
+static bool insert_busy(struct vm_pagein *in, off_t offset)
 {
     struct vm_page *page = vm_page_allocate(VM_PAGE_ACTIVE, false, VM_INJECT_FRAME);
     if (!page)
-        return ERR_NO_MEMORY;
+        return false;
     if (vm_cache_insert_page(in->ref, page, offset) != VM_OK) {
         vm_page_free(page, false);
-        return ERR_NO_MEMORY;
+        return false;
     }
     cache_begin_busy(in->cache, page);
     in->page[in->count++] = page;
-    return VM_OK;
+    return true;
 }
 
 /* => cache: locked. Whether the next page can be read in the same go: what swap has of it is behind what it
@@ -92,7 +92,7 @@ void pagein_note(struct region_reading *reading, uint64_t key, size_t count)
 int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t most)
 {
     *in = (struct vm_pagein){.ref = ref, .cache = ref->cache, .offset = offset};
-    if (insert_busy(in, offset) != VM_OK)
+    if (!insert_busy(in, offset))
         return ERR_NO_MEMORY;
     in->swap = in->page[0]->swap;
     size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
@@ -101,7 +101,7 @@ int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t m
     /* The last frame is for who asked: for a copy of the page, it may be. */
     while (in->count < room && page_available() > 1) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
-        if (!follows(in, next) || insert_busy(in, next) != VM_OK)
+        if (!follows(in, next) || !insert_busy(in, next))
             break;
     }
     vm_cache_acquire_ref(ref);

@@ -32,7 +32,7 @@ extern const struct vm_policy vm_policy_car, vm_policy_clock, vm_policy_two_list
 
 /* Ghosts: a table of as many as there are frames, 8 bytes each, found by a hash of the key. In two
  * lists; a new one takes the place of the oldest of its set of four. */
-enum vm_ghost_list { VM_GHOST_NONE, VM_GHOST_RECENT, VM_GHOST_FREQUENT };
+enum vm_ghost_list { VM_GHOST_NONE, VM_GHOST_RECENT, VM_GHOST_FREQUENT, VM_GHOST_LISTS };
 
 struct vm_ghost {
     uint32_t tag; /* of the key, and the list; 0: empty */
@@ -41,8 +41,8 @@ struct vm_ghost {
 
 struct vm_ghosts {
     struct vm_ghost *table;
-    size_t size;                 /* a power of two, at least 4 */
-    uint32_t count[3], added[3]; /* by list: in the table; ever */
+    size_t size;                                           /* a power of two, at least 4 */
+    uint32_t count[VM_GHOST_LISTS], added[VM_GHOST_LISTS]; /* in the table; ever */
 };
 
 /* What a place in a cache is called: `serial` is the cache's. */
@@ -59,7 +59,8 @@ void vm_ghosts_init(struct vm_ghosts *ghosts, struct vm_ghost *memory, size_t si
 void vm_ghosts_add(struct vm_ghosts *ghosts, enum vm_ghost_list list, uint64_t key);
 /* Takes the ghost of `key` out, if it is there and among the `limit` youngest of its list, and says on
  * which it was; limit[list]. */
-enum vm_ghost_list vm_ghosts_take(struct vm_ghosts *ghosts, uint64_t key, const size_t limit[3]);
+enum vm_ghost_list vm_ghosts_take(struct vm_ghosts *ghosts, uint64_t key,
+                                  const size_t limit[VM_GHOST_LISTS]);
 
 /* The queues: pages come at the tail. */
 void page_queue_append(struct vm_page_pool *pool, struct vm_page *page, int state);

@@ -29,25 +29,25 @@ static size_t half(size_t n)
 
 /* The paper has as many ghosts that INACTIVE and its own are no more than the capacity, all pages and
  * all ghosts no more than twice that. */
-static void set_limits(const struct vm_page_pool *pool, size_t capacity, size_t limit[3])
+static void set_limits(const struct vm_page_pool *pool, size_t capacity,
+                       size_t limit[VM_GHOST_LISTS])
 {
     size_t pages = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE];
     size_t recent = capacity - pool->count[VM_PAGE_INACTIVE];
     size_t there = least(pool->ghosts.count[VM_GHOST_RECENT], recent);
-    limit[VM_GHOST_NONE] = 0;
     limit[VM_GHOST_RECENT] = half(recent);
     limit[VM_GHOST_FREQUENT] = half(2 * capacity - pages - there);
 }
 
-/* By how many times the other list is longer than `of`, where the ghost was. */
+/* By how many times the other list is longer than `of`, where the ghost was, so it isn't 0. */
 static size_t choose_step(size_t of, size_t other, size_t capacity)
 {
     size_t longest = most(STEP_PAGES, capacity / STEP_PART);
-    return most(1, least(other / most(1, of), longest));
+    return most(1, least(other / of, longest));
 }
 
 static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t capacity,
-                  const size_t size[3])
+                  const size_t size[VM_GHOST_LISTS])
 {
     size_t recent = size[VM_GHOST_RECENT], frequent = size[VM_GHOST_FREQUENT];
     if (found == VM_GHOST_RECENT)
@@ -60,9 +60,9 @@ static void adapt(struct vm_page_pool *pool, enum vm_ghost_list found, size_t ca
 static bool insert_known(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
 {
     size_t capacity = pool->count[VM_PAGE_INACTIVE] + pool->count[VM_PAGE_ACTIVE] + 1;
-    size_t limit[3], size[3];
+    size_t limit[VM_GHOST_LISTS], size[VM_GHOST_LISTS];
     set_limits(pool, capacity, limit);
-    for (int list = 0; list < 3; list++)
+    for (int list = VM_GHOST_RECENT; list <= VM_GHOST_FREQUENT; list++)
         size[list] = least(pool->ghosts.count[list], limit[list]);
     enum vm_ghost_list found = vm_ghosts_take(&pool->ghosts, key, limit);
     if (found != VM_GHOST_NONE)
@@ -84,7 +84,7 @@ static bool car_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t
 static struct vm_page *next_page(const struct vm_page_pool *pool, bool only_inactive)
 {
     size_t inactive = pool->count[VM_PAGE_INACTIVE];
-    bool turn = only_inactive || inactive >= most(1, pool->target);
+    bool turn = only_inactive || inactive >= pool->target;
     struct vm_page *page = turn ? policy_oldest(pool, VM_PAGE_INACTIVE) : NULL;
     if (!page)
         page = policy_oldest(pool, VM_PAGE_ACTIVE);

@@ -16,7 +16,7 @@ static size_t all_pages(const struct vm_page_pool *pool)
 static bool two_lists_insert(struct vm_page_pool *pool, struct vm_page *page, uint64_t key)
 {
     size_t kept = all_pages(pool) / GHOST_PART;
-    const size_t limit[3] = {[VM_GHOST_RECENT] = kept};
+    const size_t limit[VM_GHOST_LISTS] = {[VM_GHOST_RECENT] = kept};
     bool found = vm_ghosts_take(&pool->ghosts, key, limit) != VM_GHOST_NONE;
     policy_add(pool, page, found ? VM_PAGE_ACTIVE : VM_PAGE_INACTIVE);
     return found;

@@ -8,7 +8,7 @@
 /* A frame that isn't the core's is the region's own. */
 static const struct vm_page *page_of(const vm_region *region, addr_t physical)
 {
-    static const struct vm_page foreign = {.map_count = 1, .is_file = 1};
+    static const struct vm_page foreign = {.is_file = 1};
     const struct vm_page *page = region->is_device ? NULL : vm_page_at(physical);
     return page ? page : &foreign;
 }
@@ -27,7 +27,8 @@ static void count_entry(const vm_region *region, uint64_t entry, struct region_u
     usage->referenced += (entry & format->accessed) || page->referenced;
     usage->discardable += page->discardable;
     usage->wired += region_is_wired(region);
-    usage->proportional += VM_PAGE_SIZE / (mapped + (mapped == 0)); /* boot code's isn't counted */
+    usage->proportional +=
+        VM_PAGE_SIZE / (mapped + (mapped == 0)); /* what is foreign, or boot code's, counts 0 */
 }
 
 static void count_translations(vm_region *region, struct region_usage *usage)
@@ -53,11 +54,11 @@ static size_t count_links(const struct list_link *head)
     return count;
 }
 
-/* => ref: locked. At least 1, at most about twice MOST_USERS. */
+/* => ref: locked. At most about twice MOST_USERS, and at least 1: below a region it is a region's, or a consumer's. */
 static size_t count_users(const vm_cache_ref *ref)
 {
     size_t users = count_links(&ref->regions) + count_links(&ref->consumers);
-    return users + (users == 0);
+    return users + (users == 0); /* a checker can't know */
 }
 
 /* => top and ref: locked. What the top has itself hides what is below; between the two nothing is asked. */

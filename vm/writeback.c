@@ -62,19 +62,18 @@ static bool collect_run(struct writeback *run, uint64_t *key, uint64_t last)
         } else if (run->count > 0) {
             break;
         }
-        if ((*key)++ == last)
-            break;
+        (*key)++;
     }
     return run->count > 0;
 }
 
 bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page)
 {
-    off_t offset = (off_t)(page->offset << VM_PAGE_SHIFT), end = cache_end(ref);
+    off_t left = cache_end(ref) - (off_t)(page->offset << VM_PAGE_SHIFT);
     const unsigned char *frame = host_frame_ptr(vm_page_physical(page));
-    size_t within = end <= offset ? 0 : VM_PAGE_SIZE;
-    if (end > offset && end - offset < (off_t)VM_PAGE_SIZE)
-        within = (size_t)(end - offset);
+    size_t within = VM_PAGE_SIZE;
+    if (left < (off_t)VM_PAGE_SIZE)
+        within = left < 0 ? 0 : (size_t)left;
     while (within < VM_PAGE_SIZE && frame[within] == 0)
         within++;
     return within < VM_PAGE_SIZE;

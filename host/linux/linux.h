@@ -219,6 +219,7 @@ void dirty_forget(addr_t base, addr_t size);
 /* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),
  * ERR_NO_MEMORY. => regions locked, or none yet */
 int faults_start(enum quire_mode mode);
+int signal_of_faults(void); /* which one it is */
 int signal_start(void);
 void signal_stop(void);
 /* False: another handler was installed since. */

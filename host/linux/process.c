@@ -173,7 +173,8 @@ static void forget(void)
     process.running = 0;
     if (process.mode == QUIRE_MODE_VSPACE)
         show_forget();
-    uffd_stop();
+    else
+        uffd_stop();
 }
 
 static int take_faults(enum quire_mode mode)
@@ -181,11 +182,16 @@ static int take_faults(enum quire_mode mode)
     return mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
 }
 
+static bool takes_signals(void)
+{
+    return process.uffd[QUIRE_MODE_SIGNAL] >= 0 || process.mode == QUIRE_MODE_VSPACE;
+}
+
 static void leave_faults(void)
 {
     if (process.uffd[QUIRE_MODE_HANDLER] >= 0)
         handler_stop();
-    if (process.uffd[QUIRE_MODE_SIGNAL] >= 0 || process.mode == QUIRE_MODE_VSPACE)
+    if (takes_signals())
         signal_stop();
 }
 
@@ -315,14 +321,14 @@ int quire_check(void)
     int error = call_begin(&call);
     if (error != VM_OK)
         return error;
-    bool is_vspace = process.mode == QUIRE_MODE_VSPACE;
-    bool by_signal = process.uffd[QUIRE_MODE_SIGNAL] >= 0 || is_vspace;
-    if (by_signal && !signal_is_ours()) {
-        why = is_vspace ? "SIGSEGV has another handler, installed since quire_start"
-                        : "SIGBUS has another handler, installed since quire_start";
+    if (takes_signals() && !signal_is_ours()) {
+        why = process.mode == QUIRE_MODE_VSPACE
+                  ? "SIGSEGV has another handler, installed since quire_start"
+                  : "SIGBUS has another handler, installed since quire_start";
         error = ERR_UNSUPPORTED;
-    } else if (by_signal && sigismember(&call.before, is_vspace ? SIGSEGV : SIGBUS)) {
-        why = is_vspace ? "SIGSEGV is blocked in this thread" : "SIGBUS is blocked in this thread";
+    } else if (takes_signals() && sigismember(&call.before, signal_of_faults())) {
+        why = process.mode == QUIRE_MODE_VSPACE ? "SIGSEGV is blocked in this thread"
+                                                : "SIGBUS is blocked in this thread";
         error = ERR_UNSUPPORTED;
     }
     return call_end(&call, error);

@@ -199,68 +199,20 @@ unsigned region_before_fault(struct region *region, addr_t address)
     return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
 }
 
-#define CHUNK 64
-
-/* Pages go, chunk by chunk in the order of addresses, once round at most. */
-static void evict_over(struct region *region, size_t pages)
-{
-    uint8_t resident[CHUNK];
-    size_t freed = 0;
-    for (addr_t passed = 0; passed < region->size && freed < pages;) {
-        addr_t at = region->base + region->hand, left = region->size - region->hand;
-        addr_t size = left < CHUNK * VM_PAGE_SIZE ? left : CHUNK * VM_PAGE_SIZE;
-        size_t here = 0;
-        if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
-            for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
-                here += resident[i];
-        if (here > 0)
-            (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
-        freed += here;
-        passed += size;
-        region->hand = size == left ? 0 : region->hand + size;
-    }
-}
-
-/* Of all the core's regions that it was split into. */
-static size_t count_resident(const struct region *region)
-{
-    addr_t cookie = region->base, end = region->base + region->size;
-    size_t pages = 0;
-    vm_region_info info;
-    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
-           info.base < end)
-        pages += info.resident_pages;
-    return pages;
-}
-
-static void keep_limit(struct region *region, size_t limit)
-{
-    size_t keep = limit - limit / 8, now = count_resident(region);
-    if (now > keep)
-        evict_over(region, now - keep);
-    region->resident = now < keep ? now : keep;
-    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
-}
-
 /* A fault brings a cluster at most, or a granule. */
-static void count_for_limit(struct region *region, size_t limit)
+static size_t most_of(const struct region *region)
 {
     size_t granule = granule_of(region);
-    size_t most = (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
     if (region->granule == VM_PAGE_SIZE)
-        most = 1;
-    size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
-    if (region->resident + brought + most <= limit || !try_lock(&region->limit_lock))
-        return;
-    keep_limit(region, limit);
-    unlock(&region->limit_lock);
+        return 1;
+    return (granule > CLUSTER ? granule : CLUSTER) / VM_PAGE_SIZE;
 }
 
 void region_after_fault(struct region *region, addr_t address, unsigned access)
 {
     size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
     if (limit != 0)
-        count_for_limit(region, limit);
+        limit_count(region, limit, most_of(region));
     if (region->granule != VM_PAGE_SIZE && !(access & VM_ACCESS_WRITE))
         fill_around(address, region->base, region->base + region->size);
 }

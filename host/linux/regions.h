@@ -21,7 +21,8 @@ struct region {
     uint32_t limit_lock;
     size_t brought; /* pages that came since `resident` was counted; atomic */
     size_t resident;
-    addr_t hand; /* where eviction for the limit goes on */
+    size_t staying; /* pages that don't go, and don't count */
+    addr_t hand;    /* where eviction for the limit goes on */
     enum quire_mode mode;
     bool read_only, writes_store, holds_memory, is_reserved;
 };
@@ -51,6 +52,9 @@ void reserve_end(struct region *region);
 /* What a fault in the region does before and after the core's. The first gives what is added to its access. */
 unsigned region_before_fault(struct region *region, addr_t address);
 void region_after_fault(struct region *region, addr_t address, unsigned access);
+
+/* A fault has brought so many pages, at most (limit.c). */
+void limit_count(struct region *region, size_t limit, size_t most);
 
 /* A call of quire.h, from here to there: ERR_UNSUPPORTED where Quire doesn't run in this process. Signals that
  * a handler could take are held back: a handler may use a region, and this thread may have locks; nor is it

@@ -13,7 +13,7 @@
 
 static struct sigaction before;
 
-static int signal_of_faults(void)
+int signal_of_faults(void)
 {
     return process.mode == QUIRE_MODE_VSPACE ? SIGSEGV : SIGBUS;
 }
@@ -72,10 +72,10 @@ static bool resolve(addr_t address, unsigned access)
     return resolved;
 }
 
-/* Whether faults there come as this signal. */
-static bool is_taken(addr_t address)
+static bool is_mine(addr_t address)
 {
-    return process.mode == QUIRE_MODE_VSPACE || region_mode(address) == QUIRE_MODE_SIGNAL;
+    return is_regions(address) &&
+           (process.mode == QUIRE_MODE_VSPACE || region_mode(address) == QUIRE_MODE_SIGNAL);
 }
 
 static void handle(int number, siginfo_t *info, void *context)
@@ -83,7 +83,7 @@ static void handle(int number, siginfo_t *info, void *context)
     int saved = errno;
     addr_t address = (addr_t)info->si_addr;
     if (was_sent(info) || !__atomic_load_n(&process.running, __ATOMIC_ACQUIRE) ||
-        !is_regions(address) || !is_taken(address) || !resolve(address, access_of(context)))
+        !is_mine(address) || !resolve(address, access_of(context)))
         pass_on(number, info, context);
     errno = saved;
 }

@@ -67,8 +67,8 @@ struct quire_options {
 };
 
 /* Starts Quire in this process, once at a time; before that no thread may have regions. SIGNAL mode takes
- * SIGBUS, VSPACE mode SIGSEGV: what is not Quire's goes to the handler that is there now, so others are to be installed
- * before: see quire_check.
+ * SIGBUS, VSPACE mode SIGSEGV: what is not Quire's goes to the handler that is there now, so others are to be
+ * installed before: see quire_check.
  * ERR_INVALID_ARGS; ERR_NO_MEMORY; ERR_UNSUPPORTED: this kernel doesn't let this user, quire_why() says what is
  * missing. */
 int quire_start(const struct quire_options *options);
@@ -78,9 +78,10 @@ int quire_start(const struct quire_options *options);
 int quire_stop(void);
 /* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
 const char *quire_why(void);
-/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: in SIGNAL mode (of any region so far) and, with SIGSEGV for SIGBUS, in VSPACE mode, where another handler for SIGBUS
- * was installed since quire_start (then all is well only if it passes on what isn't its own), or this thread blocks
- * SIGBUS. It asks Linux, and may be asked after libraries were initialized, or in a program's tests. */
+/* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
+ * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
+ * if it passes on what isn't its own), or this thread blocks them. It asks Linux, and may be asked after libraries
+ * were initialized, or in a program's tests. */
 int quire_check(void);
 /* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
@@ -121,8 +122,8 @@ struct quire_mapping {
     /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two (more than a page is 64 KiB at
      * least). 0: a page, or up to 64 KiB where faults come in sequence. */
     size_t granule;
-    /* Bytes of it in memory, at most (64 pages at least); 0: the budget alone limits it. A granule is a quarter of
-     * it, at most. */
+    /* Bytes of it in memory, at most (64 pages at least), beside those that are pinned or that a snapshot shows,
+     * too; 0: the budget alone limits it. A granule is a quarter of it, at most. */
     size_t limit;
     struct quire_policy policy;
     /* How its faults are taken; AUTO: as quire_start was told. The first region of another mode starts what that

@@ -227,6 +227,24 @@ static void test_limit_of_a_region(void)
     assert_int_equal(quire_set_limit(address, PAGE), ERR_INVALID_ARGS);
 }
 
+/* Whatever the hand of the eviction has passed, the page of a fault isn't what must go for it. */
+static void test_limit_of_a_region_with_more_pinned_pages(void)
+{
+    struct test_store *store = store_create(400);
+    struct quire_mapping mapping = {.store = &store->store, .size = 400 * PAGE, .limit = 64 * PAGE};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    OK(quire_pin((char *)address + 64 * PAGE, 128 * PAGE));
+    alarm(20);
+    for (size_t i = 0; i < 1200; i++)
+        assert_true(page_is(address, i * 7 % 400, i * 7 % 400 + 1));
+    assert_true(resident_of(address, 400) <= 128 + 64 + 64); /* and what is to be dropped yet */
+    OK(quire_unpin((char *)address + 64 * PAGE, 128 * PAGE));
+    for (size_t i = 0; i < 400; i++)
+        assert_true(page_is(address, i, i + 1));
+    assert_true(resident_of(address, 400) <= 64 + 64);
+}
+
 static void test_granule_that_is_as_large_as_the_limit(void)
 {
     struct test_store *store = store_create(2048);
@@ -341,6 +359,7 @@ LINUX_MAIN(TEST(test_regions_are_their_own),
            TEST_WITH(test_changed_says_what_was_written_since, .budget = 2 * MIB),
            TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
+           TEST(test_limit_of_a_region_with_more_pinned_pages),
            TEST_WITH(test_granule_that_is_as_large_as_the_limit, .budget = 64 * MIB),
            TEST(test_a_pin_that_fails_pins_nothing),
            TEST(test_a_pin_that_fails_leaves_what_was_pinned_before), TEST(test_range_arguments),

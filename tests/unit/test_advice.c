@@ -252,7 +252,85 @@ static void test_random_advice_reads_alone_but_for_a_cluster_that_is_asked_for(v
     assert_byte(address + PAGES(31), 32);
 }
 
-UNIT_MAIN("advice", TEST(test_random_advice_reads_alone_but_for_a_cluster_that_is_asked_for),
+/* ---- parts of chains ---- */
+
+/* What is hidden stays so, however many caches lie between it and what hides it. */
+static void test_vm_get_residency_of_what_is_hidden(void)
+{
+    uint8_t pages[2];
+    region_at(SPOT, 2, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    aspace_id first = vm_copy_aspace(program, "first");
+    OK(sim_write_byte(SPOT + PAGE, 2));
+    aspace_id second = vm_copy_aspace(program, "second");
+    assert_true(first > 0 && second > 0);
+    assert_int_equal(region_info(find_region(SPOT)).chain_depth, 3);
+    OK(vm_get_residency(program, SPOT, PAGES(2), pages));
+    assert_true(pages[0] && pages[1]);
+    OK(vm_discard_range(program, SPOT, PAGE));
+    OK(vm_get_residency(program, SPOT, PAGES(2), pages));
+    assert_true(!pages[0] && pages[1]);
+    OK(sim_delete_aspace(first));
+    OK(sim_delete_aspace(second));
+}
+
+/* What a private clone has discarded shows the file, not what its source writes later. */
+static void test_vm_discard_range_over_a_private_mapping(void)
+{
+    addr_t a;
+    void *b = NULL;
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    region_id id = map_pages(&a, file, 2, LOCK_RW, REGION_PRIVATE_MAP, 0);
+    assert_true(vm_clone_region(program, "clone", &b, REGION_ADDR_ANY_ADDRESS, id,
+                                REGION_PRIVATE_MAP, LOCK_RW) > 0);
+    OK(vm_discard_range(program, (addr_t)b, PAGE));
+    number_pages(a, 2, 50);
+    assert_byte((addr_t)b, 1);
+    assert_byte((addr_t)b + PAGE, 51);
+}
+
+/* ---- how much may be wired ---- */
+
+static uint64_t all_faults(void)
+{
+    vm_info info = figures();
+    return info.read_faults + info.write_faults;
+}
+
+/* Three quarters of all frames: what is more than that is refused before anything is brought in. */
+static void test_vm_wire_range_beyond_the_limit(void)
+{
+    vm_info info = figures();
+    size_t limit = info.physical_pages - info.physical_pages / 4;
+    region_at(SPOT, limit, LOCK_RW);
+    size_t left = limit - figures().wired_pages;
+    uint64_t before = all_faults();
+    assert_int_equal(vm_wire_range(program, SPOT, PAGES(left + 1)), ERR_NO_MEMORY);
+    assert_int_equal(all_faults(), before);
+    (void)vm_wire_range(program, SPOT,
+                        PAGES(left)); /* tables count, too: it may be refused later */
+    assert_true(all_faults() > before);
+}
+
+/* What has no frames, or has them wired already, doesn't count. */
+static void test_vm_wire_range_of_what_needs_no_frames(void)
+{
+    size_t many = figures().physical_pages;
+    void *at = PTR(SPOT);
+    assert_true(vm_map_physical_memory(program, "device", &at, REGION_ADDR_EXACT_ADDRESS,
+                                       PAGES(many), LOCK_RW, (addr_t)1 << 40) > 0);
+    region_at(SPOT + PAGES(many), many, LOCK_NO_READ);
+    region_at(SPOT + PAGES(2 * many), many / 2, LOCK_RW);
+    OK(vm_wire_range(program, SPOT, PAGES(2 * many + many / 2)));
+    OK(vm_wire_range(program, SPOT, PAGES(2 * many + many / 2)));
+    OK(vm_unwire_range(program, SPOT, PAGES(2 * many + many / 2)));
+}
+
+UNIT_MAIN("advice", TEST(test_vm_get_residency_of_what_is_hidden),
+          TEST(test_vm_discard_range_over_a_private_mapping),
+          TEST_ON(test_vm_wire_range_beyond_the_limit, .memory = (size_t)1 << 20),
+          TEST_ON(test_vm_wire_range_of_what_needs_no_frames, .memory = (size_t)1 << 20),
+          TEST(test_random_advice_reads_alone_but_for_a_cluster_that_is_asked_for),
           TEST(test_vm_discard_range_gives_zeros), TEST(test_vm_discard_range_shows_the_file_again),
           TEST(test_vm_discard_range_leaves_the_other_side_of_a_fork),
           TEST(test_vm_discard_range_hole), TEST(test_vm_discard_range_wired),

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "../../vm/system.h"
+
 #define SMALL .memory = (size_t)1 << 20, .swap = 1024
 
 static vm_aspace_info usage(void)
@@ -75,6 +77,7 @@ static void test_advice_on_a_guard(void)
     OK(advise(0, 4, VM_ADVICE_PAGEOUT));
     OK(vm_protect_range(program, SPOT, PAGES(2), LOCK_NO_READ));
     OK(advise(0, 4, VM_ADVICE_WILL_NEED));
+    assert_int_equal(figures().failed_faults, 0);
     assert_int_equal(usage().swapped_pages, 2);
     assert_numbered(SPOT + PAGES(2), 2, 3);
 }
@@ -160,12 +163,31 @@ static void test_free_twice(void)
     OK(advise(0, 4, VM_ADVICE_COLD));
     OK(vm_keep_range(program, SPOT, PAGES(4), &lost));
     assert_true(lost);
+    number_pages(SPOT, 4, 1);
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    assert_int_equal(region_info(find_region(SPOT)).discardable_pages, 4);
+    OK(vm_keep_range(program, SPOT, PAGES(4), &lost));
+    assert_false(lost);
+    assert_int_equal(region_info(find_region(SPOT)).discardable_pages, 0);
     OK(vm_keep_range(program, SPOT, PAGES(4), &lost));
     assert_false(lost);
 }
 
 /* What swap has of it goes at once, a page that was read from there gives its slot back. */
 static void test_free_of_what_is_in_swap(void)
+{
+    bool lost;
+    region_at(SPOT, 4, LOCK_RW);
+    number_pages(SPOT, 4, 1);
+    OK(advise(0, 4, VM_ADVICE_PAGEOUT));
+    OK(advise(0, 4, VM_ADVICE_FREE));
+    assert_int_equal(figures().free_swap_slots, 1024);
+    OK(vm_keep_range(program, SPOT, PAGES(4), &lost));
+    assert_true(lost);
+    assert_byte(SPOT, 0);
+}
+
+static void test_free_of_what_was_in_swap(void)
 {
     region_at(SPOT, 4, LOCK_RW);
     number_pages(SPOT, 4, 1);
@@ -202,6 +224,89 @@ static void test_pageout_of_a_hole_and_of_nothing(void)
     assert_int_equal(usage().resident_pages, 0);
 }
 
+/* Not even one that the next look of a hand would spare. */
+static void test_pageout_of_a_page_in_use(void)
+{
+    addr_t physical;
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(vm_get_page_mapping(program, SPOT, &physical));
+    vm_page_at(physical)->referenced = 1;
+    OK(advise(0, 1, VM_ADVICE_PAGEOUT));
+    assert_int_equal(figures().evictions, 1);
+    assert_byte(SPOT, 1);
+}
+
+/* Regions whose pages are there are passed over each time anew. */
+static void test_will_need_of_several_regions(void)
+{
+    uint8_t resident[44];
+    void *at = PTR(SPOT + PAGES(4));
+    sim_file *second = sim_file_create_numbered("/g", 40);
+    (void)map_file_at_spot(4, REGION_NO_PRIVATE_MAP);
+    assert_true(vm_map_vnode(program, "g", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(40), LOCK_RO,
+                             REGION_NO_PRIVATE_MAP, second, 0) > 0);
+    OK(advise(0, 44, VM_ADVICE_WILL_NEED));
+    OK(vm_get_residency(program, SPOT, PAGES(44), resident));
+    for (size_t i = 0; i < 44; i++)
+        assert_int_equal(resident[i], 1);
+    assert_int_equal(sim_file_reads(second), 3); /* 16 pages each, at most */
+    assert_int_equal(advise(0, 45, VM_ADVICE_WILL_NEED), ERR_VM_PAGE_NOT_PRESENT);
+}
+
+/* As far as there are frames beyond those at which the daemons begin. */
+static void test_will_need_leaves_frames(void)
+{
+    static addr_t frames[512];
+    size_t count = 0, low = vm_system.pages.reserve.low;
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(advise(0, 1, VM_ADVICE_PAGEOUT));
+    while (figures().available_pages > low)
+        OK(vm_allocate_frames(1, false, &frames[count++]));
+    OK(advise(0, 1, VM_ADVICE_WILL_NEED));
+    assert_int_equal(usage().swapped_pages, 1);
+    vm_free_frames(frames[--count], 1);
+    OK(advise(0, 1, VM_ADVICE_WILL_NEED));
+    assert_int_equal(usage().swapped_pages, 0);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+}
+
+/* It is passed over: who accesses it hears of the error. */
+static void test_will_need_of_what_cannot_be_read(void)
+{
+    uint8_t resident[3];
+    sim_file *file = map_file_at_spot(3, REGION_NO_PRIVATE_MAP);
+    sim_file_fail_reads(file, 1, 2, ERR_IO); /* of all, and of the first alone */
+    OK(advise(0, 3, VM_ADVICE_WILL_NEED));
+    OK(vm_get_residency(program, SPOT, PAGES(3), resident));
+    assert_int_equal(resident[0], 0);
+    assert_true(resident[1] && resident[2]);
+    assert_byte(SPOT, 1);
+}
+
+/* What has been accessed since it was brought goes all the same, and before all else. */
+static void test_cold_pages_go_first(void)
+{
+    region_at(SPOT, 16, LOCK_RW);
+    OK(vm_protect_range(program, SPOT + PAGES(8), PAGES(8), LOCK_RW | LOCK_EXECUTE));
+    for (unsigned i = 0; i < 3; i++) { /* so that none is young */
+        number_pages(SPOT, 16, 1);
+        vm_system.reclaim.gone = SIZE_MAX / 2;
+        reclaim_collect();
+        OK(vm_protect_range(program, SPOT, PAGES(16), LOCK_NO_READ));
+        OK(vm_protect_range(program, SPOT, PAGES(8), LOCK_RW));
+        OK(vm_protect_range(program, SPOT + PAGES(8), PAGES(8), LOCK_RW | LOCK_EXECUTE));
+    }
+    number_pages(SPOT, 16, 1);
+    OK(advise(8, 8, VM_ADVICE_COLD));
+    assert_int_equal(vm_reclaim(8), 8);
+    assert_int_equal(figures().kept, 0);
+    assert_int_equal(region_info(find_region(SPOT)).swapped_pages, 0);
+    assert_int_equal(region_info(find_region(SPOT + PAGES(8))).swapped_pages, 8);
+}
+
 /* Without swap a modified page has nowhere to go, and is in nobody's batch. */
 static void test_pageout_without_swap(void)
 {
@@ -229,6 +334,11 @@ static void test_will_need_of_the_last_page(void)
         assert_int_equal(resident, 1);
         assert_int_equal(sim_file_reads(file), 1);
     }
+    OK(vm_discard_range(kernel, last, PAGE));
+    OK(vm_advise_range(kernel, last, PAGE, VM_ADVICE_PAGEOUT));
+    sim_file_fail_reads(file, 1, 1000, ERR_IO);
+    OK(vm_advise_range(kernel, last, PAGE, VM_ADVICE_WILL_NEED));
+    assert_int_equal(sim_file_reads(file), 2);
     OK(vm_unmap_range(kernel, last, PAGE));
     end_last_page();
 }
@@ -239,7 +349,13 @@ UNIT_MAIN("advise", TEST_ON(test_advice_for_access_refuses, SMALL),
           TEST_ON(test_free_leaves_what_others_see, SMALL),
           TEST_ON(test_free_refuses_files_and_shared_memory, SMALL),
           TEST_ON(test_free_twice, SMALL), TEST_ON(test_free_of_what_is_in_swap, SMALL),
+          TEST_ON(test_free_of_what_was_in_swap, SMALL),
           TEST_ON(test_swapped_pages_of_a_part, SMALL),
           TEST_ON(test_pageout_of_a_hole_and_of_nothing, SMALL),
+          TEST_ON(test_pageout_of_a_page_in_use, SMALL),
+          TEST_ON(test_will_need_of_several_regions, SMALL),
+          TEST_ON(test_will_need_leaves_frames, SMALL),
+          TEST_ON(test_will_need_of_what_cannot_be_read, SMALL),
+          TEST_ON(test_cold_pages_go_first, SMALL),
           TEST_ON(test_pageout_without_swap, .memory = (size_t)1 << 20),
           TEST(test_will_need_of_the_last_page))

@@ -44,6 +44,9 @@ static int map_fault(vm_store *store, vm_region *region, addr_t address, unsigne
 static const struct vm_store_ops read_ops = {
     .destroy = own_destroy, .has_page = read_has_page, .read = read_read};
 static const struct vm_store_ops map_ops = {.destroy = own_destroy, .fault = map_fault};
+/* It says that it has a page to read, too. */
+static const struct vm_store_ops map_read_ops = {
+    .destroy = own_destroy, .has_page = read_has_page, .fault = map_fault};
 static vm_store own;
 static vm_cache_ref *cache;
 
@@ -65,7 +68,7 @@ static void free_all(void)
     OK(vm_unmap_range(program, SIM_USER_BASE, SIM_USER_END - SIM_USER_BASE));
     vm_put_cache(cache);
     assert_int_equal(destroyed, 1);
-    if (own.ops == &map_ops)
+    if (own.ops->fault)
         vm_free_frames(frames, 4);
 }
 
@@ -233,6 +236,18 @@ static void test_vm_cache_unmap(void)
     free_all();
 }
 
+/* What maps frames by itself does so when it is asked: nothing is read of it before. */
+static void test_will_need_of_a_store_that_maps_frames(void)
+{
+    struct sim_translation seen;
+    OK(vm_allocate_frames(4, true, &frames));
+    make_cache(&map_read_ops, (off_t)PAGES(6));
+    assert_true(map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, NULL) > 0);
+    OK(vm_advise_range(program, SPOT, PAGES(4), VM_ADVICE_WILL_NEED));
+    assert_false(sim_look_up(SPOT, &seen));
+    free_all();
+}
+
 static void test_vm_aspace_owner(void)
 {
     int owner;
@@ -281,6 +296,7 @@ UNIT_MAIN("caches of one's own, and owners", TEST(test_vm_map_cache_that_is_read
           TEST(test_vm_map_cache_that_maps_frames), TEST(test_vm_store_map_frames_twice),
           TEST(test_vm_store_map_frames_replaces), TEST(test_vm_store_map_frames_without_tables),
           TEST(test_vm_map_cache_of_a_device), TEST(test_vm_set_region_owner_errors),
-          TEST(test_vm_find_owner), TEST(test_vm_cache_unmap), TEST(test_vm_aspace_owner),
+          TEST(test_vm_find_owner), TEST(test_vm_cache_unmap),
+          TEST(test_will_need_of_a_store_that_maps_frames), TEST(test_vm_aspace_owner),
           TEST(test_pieces_of_different_owners_stay_apart),
           TEST(test_cached_and_uncached_pieces_stay_apart))

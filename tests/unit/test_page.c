@@ -28,6 +28,9 @@ static void test_vm_get_page_mapping_errors(void)
                      ERR_VM_PAGE_NOT_PRESENT);
     assert_int_equal(vm_get_page_mapping(0, SPOT, &physical), ERR_VM_INVALID_ASPACE);
     assert_true(vm_get_page_mapping(program, SIM_USER_END, &physical) < 0);
+    region_at(SIM_USER_END - PAGE, 1, LOCK_RW);
+    OK(sim_write_byte(SIM_USER_END - 1, 1));
+    OK(vm_get_page_mapping(program, SIM_USER_END - 1, &physical));
     assert_true(vm_get_page_mapping(program, (addr_t)1 << 50, &physical) < 0);
 }
 

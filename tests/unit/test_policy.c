@@ -394,6 +394,50 @@ static void test_car_limits_ghosts_of_active(void)
     assert_int_equal(pool.target, 0);
 }
 
+/* The same; of 4 pages and 4 ghosts that may be, 2 have gone from INACTIVE. */
+static void test_car_limits_ghosts_of_active_by_others(void)
+{
+    for (unsigned i = 6; i <= 7; i++) {
+        begin(&vm_policy_car, GHOSTS);
+        make_active(0, 12);
+        insert_many(12, 2);
+        assert_int_equal(evict(), 12);
+        assert_int_equal(evict(), 13);
+        for (unsigned gone = 0; gone < 9; gone++)
+            assert_int_equal(evict(), gone);
+        assert_ghosts(2, 9);
+        assert_int_equal(insert(i), i == 7); /* half of 3, rounded up */
+    }
+}
+
+static void test_car_knows_ghosts_of_lists_of_the_same_length(void)
+{
+    leave_ghosts(140, 1);
+    assert_ghosts(1, 1);
+    assert_true(insert(140));
+}
+
+static void test_car_looks_at_active_with_a_budget_of_one(void)
+{
+    begin(&vm_policy_car, GHOSTS);
+    make_active(0, 1);
+    insert_many(1, 1);
+    pool.target = 4;
+    assert_ptr_equal(victim(1), &pages[0]);
+}
+
+/* Pages that are referenced aren't stuck: the hand comes round to them. */
+static void test_car_goes_round_a_queue_that_is_referenced(void)
+{
+    begin(&vm_policy_car, GHOSTS);
+    make_active(0, 6);
+    insert_many(6, 2);
+    pool.target = 8;
+    for (unsigned i = 0; i < 6; i++)
+        set_referenced(i);
+    assert_ptr_equal(victim(8), &pages[0]);
+}
+
 static void test_car_gives_up_a_queue_that_may_not_go(void)
 {
     begin(&vm_policy_car, GHOSTS);
@@ -439,6 +483,22 @@ static void test_two_lists_keep_a_quarter_inactive(void)
     set_referenced(1);
     assert_int_equal(evict(), 2);
     assert_on(1, VM_PAGE_ACTIVE);
+}
+
+/* What brings a page over from ACTIVE is a look, too: it may be the last. */
+static void test_two_lists_look_no_more_than_they_may(void)
+{
+    unsigned budget = 1;
+    begin(&vm_policy_two_lists, GHOSTS);
+    insert_many(0, 8);
+    for (unsigned i = 0; i < 7; i++)
+        set_referenced(i);
+    assert_int_equal(evict(), 7);
+    assert_int_equal(evict(), 0);
+    assert_counts(1, 5);
+    assert_null(pool.policy->victim(&pool, &budget));
+    assert_int_equal(budget, 0);
+    assert_counts(2, 4);
 }
 
 static void test_two_lists_remember(void)
@@ -654,8 +714,13 @@ UNIT_MAIN("replacement policies", TEST(test_policies_agree),
           TEST(test_car_target_stays_between_0_and_all),
           TEST(test_car_target_falls_by_more_than_one),
           TEST(test_car_remembers_no_more_than_the_paper), TEST(test_car_limits_ghosts_of_active),
+          TEST(test_car_limits_ghosts_of_active_by_others),
+          TEST(test_car_knows_ghosts_of_lists_of_the_same_length),
+          TEST(test_car_looks_at_active_with_a_budget_of_one),
+          TEST(test_car_goes_round_a_queue_that_is_referenced),
           TEST(test_car_gives_up_a_queue_that_may_not_go), TEST(test_car_resists_a_scan),
-          TEST(test_two_lists_keep_a_quarter_inactive), TEST(test_two_lists_remember),
+          TEST(test_two_lists_keep_a_quarter_inactive),
+          TEST(test_two_lists_look_no_more_than_they_may), TEST(test_two_lists_remember),
           TEST(test_two_lists_have_only_active_pages), TEST(test_ghosts_are_taken_once),
           TEST(test_ghosts_of_one_key_are_one), TEST(test_ghosts_make_room_for_new_ones),
           TEST(test_ghosts_of_other_keys_are_others), TEST(test_ghosts_that_are_as_old),

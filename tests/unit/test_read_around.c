@@ -2,6 +2,8 @@
 /* How many pages a fault reads from swap: pagein_window, pagein_note, and what comes of them. */
 #include "support.h"
 
+#include <quire/store.h>
+
 #include "pagein.h"
 
 #define SMALL .memory = (size_t)1 << 20, .swap = 2048
@@ -77,7 +79,105 @@ static void test_advice_random_reads_one(void)
     assert_int_equal(figures().swap_ins, sim_swap_reads(sim_boot_swap()));
 }
 
-UNIT_MAIN("reading around a fault", TEST(test_pagein_window_begins_with_a_cluster),
+/* What is read ahead leaves the last frame: it may be for a copy. */
+static void test_reading_ahead_leaves_a_frame(void)
+{
+    static addr_t frames[512];
+    for (size_t left = 2; left <= 4; left++) {
+        size_t count = 0;
+        region_at(SPOT, 8, LOCK_RW);
+        number_pages(SPOT, 8, 1);
+        OK(vm_wire_range(program, SPOT + PAGES(7), PAGE)); /* the tables stay */
+        OK(vm_advise_range(program, SPOT, PAGES(6), VM_ADVICE_PAGEOUT));
+        uint64_t before = figures().swap_ins;
+        vm_trim();
+        while (figures().available_pages > left)
+            OK(vm_allocate_frames(1, false, &frames[count++]));
+        assert_byte(SPOT, 1);
+        assert_int_equal(figures().swap_ins - before, left - 1);
+        assert_int_equal(figures().available_pages, 1);
+        while (count > 0)
+            vm_free_frames(frames[--count], 1);
+        OK(vm_unmap_range(program, SPOT, PAGES(8)));
+    }
+}
+
+/* Where swap gets short, a page that is back is the only copy; else its slot keeps one. */
+static void test_slots_are_given_back_where_swap_is_short(void)
+{
+    region_at(SPOT, 12, LOCK_RW);
+    number_pages(SPOT, 12, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(8), VM_ADVICE_PAGEOUT));
+    OK(vm_advise_range(program, SPOT, PAGES(12), VM_ADVICE_RANDOM));
+    assert_byte(SPOT, 1);
+    assert_int_equal(figures().free_swap_slots, 8);
+    OK(vm_advise_range(program, SPOT + PAGES(8), PAGES(4), VM_ADVICE_PAGEOUT));
+    OK(vm_advise_range(program, SPOT, PAGE, VM_ADVICE_PAGEOUT)); /* has a copy still */
+    assert_int_equal(figures().free_swap_slots, 4);
+    assert_byte(SPOT, 1);
+    assert_int_equal(figures().free_swap_slots, 5);
+    assert_byte(SPOT + PAGES(9), 10);
+    assert_int_equal(figures().free_swap_slots, 6);
+    OK(vm_advise_range(program, SPOT, PAGES(12), VM_ADVICE_PAGEOUT));
+    assert_int_equal(figures().free_swap_slots, 4);
+    assert_numbered(SPOT, 12, 1);
+}
+
+/* Not even what a short read leaves of the pages behind. */
+static void test_what_a_short_read_leaves_is_cleared(void)
+{
+    addr_t at;
+    sim_file *file = sim_file_create_numbered("/f", 4);
+    sim_file_shorten_reads(file, PAGE + 100);
+    map_pages(&at, file, 4, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    assert_byte(at, 1);
+    assert_int_equal(sim_file_pages_read(file), 4);
+    assert_true(sim_is_filled(at, 1, PAGE));
+    assert_true(sim_is_filled(at + PAGE, 2, 100));
+    assert_true(sim_is_filled(at + PAGE + 100, 0, PAGES(3) - 100));
+}
+
+static void say_nothing_destroy(vm_store *store)
+{
+    (void)store;
+}
+
+static bool say_nothing_has_page(vm_store *store, off_t offset)
+{
+    (void)store, (void)offset;
+    return true;
+}
+
+static int say_nothing_read(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                            size_t *done)
+{
+    (void)store, (void)offset, (void)frames, (void)count, (void)done;
+    return VM_OK;
+}
+
+/* A store that doesn't say how much it has read has read nothing. */
+static void test_what_nothing_was_read_of_is_cleared(void)
+{
+    static const struct vm_store_ops ops = {
+        .destroy = say_nothing_destroy, .has_page = say_nothing_has_page, .read = say_nothing_read};
+    vm_store store = {.ops = &ops};
+    vm_cache_ref *cache;
+    void *at = PTR(SPOT);
+    OK(vm_create_cache(&store, (off_t)PAGES(2), &cache));
+    assert_true(vm_map_cache(program, "store", &at, REGION_ADDR_EXACT_ADDRESS, PAGES(2), LOCK_RO,
+                             REGION_NO_PRIVATE_MAP, cache, 0) > 0);
+    vm_put_cache(cache);
+    assert_byte(SPOT, 0);
+    assert_true(sim_is_filled(SPOT, 0, PAGES(2)));
+    OK(vm_unmap_range(program, SPOT, PAGES(2)));
+}
+
+UNIT_MAIN("reading around a fault", TEST_ON(test_reading_ahead_leaves_a_frame, SMALL),
+          TEST_ON(test_slots_are_given_back_where_swap_is_short, .memory = (size_t)1 << 20,
+                  .swap = 16),
+          TEST(test_what_a_short_read_leaves_is_cleared),
+          TEST(test_what_nothing_was_read_of_is_cleared),
+          TEST(test_pagein_window_begins_with_a_cluster),
           TEST(test_pagein_note_shrinks_to_one_where_nothing_continues),
           TEST(test_pagein_note_grows_along_several_streams),
           TEST_ON(test_pages_in_a_row_are_read_by_the_cluster, SMALL),

@@ -136,8 +136,10 @@ static void test_vm_allocate_reserved_frame_runs_out(void)
 {
     static addr_t frames[2048];
     size_t count = 0;
-    while (vm_allocate_reserved_frame(&frames[count]) == VM_OK)
+    int error;
+    while ((error = vm_allocate_reserved_frame(&frames[count])) == VM_OK)
         count++;
+    assert_int_equal(error, ERR_NO_MEMORY);
     assert_int_equal(sim_free_frames(), 0);
     while (count > 0)
         vm_free_frames(frames[--count], 1);

@@ -335,7 +335,45 @@ static void test_wiring_undone_beside_a_hole(void)
     assert_int_equal(region_info(find_region(SPOT + PAGE)).wiring, REGION_WIRING_LAZY);
 }
 
-UNIT_MAIN("under way", TEST(test_page_stays_for_a_clone_that_comes),
+#define HUGE ((addr_t)1 << 44)
+
+static int wire_huge(void *unused)
+{
+    (void)unused;
+    return vm_wire_range(program, SPOT, PAGE + HUGE);
+}
+
+/* A huge region goes while what is before it is wired: the hole isn't looked at page by page. */
+static void unmap_what_is_to_be_wired(bool page_behind)
+{
+    void *at = PTR(SPOT);
+    sim_file *file = sim_file_create_numbered("/f", 1);
+    assert_true(vm_map_vnode(program, "f", &at, REGION_ADDR_EXACT_ADDRESS, PAGE, LOCK_RO,
+                             REGION_NO_PRIVATE_MAP, file, 0) > 0);
+    at = PTR(SPOT + PAGE);
+    assert_true(vm_create_anonymous_region(program, "huge", &at, REGION_ADDR_EXACT_ADDRESS, HUGE,
+                                           REGION_WIRING_LAZY, LOCK_NO_READ) > 0);
+    sim_file_block_reads(file, true);
+    sim_fiber *wirer = sim_spawn("wirer", wire_huge, NULL);
+    assert_int_equal(sim_run_until_blocked(), 1);
+    OK(vm_unmap_range(program, SPOT + PAGE, HUGE));
+    if (page_behind)
+        region_at(SPOT + HUGE, 1, LOCK_RW);
+    sim_file_block_reads(file, false);
+    sim_run();
+    /* What has come behind the hole isn't wired: it begins again, and finds the hole. */
+    assert_int_equal(sim_fiber_result(wirer), page_behind ? ERR_VM_PAGE_NOT_PRESENT : VM_OK);
+    OK(vm_unmap_range(program, SPOT, PAGE + HUGE));
+}
+
+static void test_wiring_passes_over_huge_holes(void)
+{
+    unmap_what_is_to_be_wired(false);
+    unmap_what_is_to_be_wired(true);
+}
+
+UNIT_MAIN("under way", TEST(test_wiring_passes_over_huge_holes),
+          TEST(test_page_stays_for_a_clone_that_comes),
           TEST(test_private_clone_sees_what_a_clone_that_comes_writes),
           TEST(test_private_clone_of_a_piece_that_goes),
           TEST(test_failed_clone_of_a_piece_that_goes),

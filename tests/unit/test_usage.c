@@ -92,6 +92,56 @@ static void test_usage_of_pages_without_accessed_bits(void)
     assert_int_equal(info_at(SPOT).referenced_pages, 0);
 }
 
+/* What a space uses is what its regions use. */
+static void test_usage_of_a_space(void)
+{
+    vm_aspace_info all;
+    region_at(SPOT, 6, LOCK_RW);
+    number_pages(SPOT, 6, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(5), VM_ADVICE_PAGEOUT));
+    number_pages(SPOT, 2, 1); /* the next three come along, unmapped */
+    OK(vm_advise_range(program, SPOT + PAGES(3), PAGES(2), VM_ADVICE_PAGEOUT));
+    region_at(SPOT * 2, 3, LOCK_RO);
+    assert_byte(SPOT * 2, 0);
+    OK(vm_get_aspace_info(program, &all));
+    vm_region_info a = info_at(SPOT), b = info_at(SPOT * 2);
+    assert_true(a.modified_pages > 0 && a.swapped_pages > 0 && a.unmapped_pages > 0);
+    assert_true(a.refaults > 0);
+    assert_int_equal(all.size, PAGES(9));
+    assert_int_equal(all.regions, 2);
+    assert_int_equal(all.resident_pages, a.resident_pages + b.resident_pages);
+    assert_int_equal(all.modified_pages, a.modified_pages + b.modified_pages);
+    assert_int_equal(all.swapped_pages, a.swapped_pages);
+    assert_int_equal(all.unmapped_pages, a.unmapped_pages);
+    assert_int_equal(all.faults, a.faults + b.faults);
+    assert_int_equal(all.refaults, a.refaults);
+}
+
+static void test_usage_of_a_space_since_the_last_collection(void)
+{
+    vm_aspace_info all;
+    region_at(SPOT, 6, LOCK_RW);
+    number_pages(SPOT, 6, 1);
+    collect();
+    access_anew(SPOT, 2, LOCK_RW);
+    vm_system.reclaim.gone = SIZE_MAX / 2;
+    reclaim_collect();
+    OK(vm_get_aspace_info(program, &all));
+    assert_int_equal(all.working_set, 2);
+}
+
+static void test_usage_of_wired_pages(void)
+{
+    vm_aspace_info info;
+    region_at(SPOT, 5, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    OK(vm_wire_range(program, SPOT + PAGES(2), PAGES(3)));
+    OK(vm_get_aspace_info(program, &info));
+    assert_int_equal(info.resident_pages, 4);
+    assert_int_equal(info.wired_pages, 3);
+    OK(vm_unwire_range(program, SPOT + PAGES(2), PAGES(3)));
+}
+
 static void test_usage_of_discardable_pages(void)
 {
     region_at(SPOT, 4, LOCK_RW);
@@ -309,6 +359,8 @@ static void test_usage_of_very_many_pieces(void)
 UNIT_MAIN("usage", TEST_ON(test_usage_of_very_many_pieces, SWAP), TEST(test_usage_of_memory),
           TEST(test_usage_of_a_file_that_two_map),
           TEST_ON(test_usage_of_pages_without_accessed_bits, SWAP),
+          TEST_ON(test_usage_of_a_space, SWAP),
+          TEST(test_usage_of_a_space_since_the_last_collection), TEST(test_usage_of_wired_pages),
           TEST(test_usage_of_discardable_pages), TEST(test_usage_of_a_device),
           TEST_ON(test_usage_of_swap, SWAP), TEST_ON(test_usage_of_swap_below_a_fork, SWAP),
           TEST(test_usage_of_pages_that_nobody_maps), TEST(test_vm_get_frame_info),

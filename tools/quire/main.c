@@ -161,15 +161,23 @@ static int command_boot(int argc, char **argv)
     return status;
 }
 
-static int command_demo(char **argv)
+/* A program of its own, since it has the core in a Linux process. */
+static int command_apart(const char *name, char **argv)
 {
-    char *program = own_file("quire-demo");
+    char *program = own_file(name);
     if (program == NULL)
         return fail_no_memory();
     execv(program, argv);
     int status = fail(STATUS_ERROR, "%s: %s; ./dev build makes it", program, strerror(errno));
     free(program);
     return status;
+}
+
+static bool is_of_a_process(char **argv)
+{
+    while (*argv != NULL && strcmp(*argv, "--process") != 0)
+        argv++;
+    return *argv != NULL;
 }
 
 /* The text of `quire help WORD`; NULL: there is none. */
@@ -205,12 +213,14 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "boot") == 0)
         return command_boot(argc - 1, argv + 1);
+    if (strcmp(command, "sim") == 0 && is_of_a_process(argv + 2))
+        return command_apart("quire-process", argv);
     if (strcmp(command, "sim") == 0)
         return command_sim(argc - 1, argv + 1);
     if (strcmp(command, "doctor") == 0)
         return command_doctor(argc - 1, argv + 1);
     if (strcmp(command, "demo") == 0)
-        return command_demo(argv + 1);
+        return command_apart("quire-demo", argv + 1);
     if (strcmp(command, "--version") == 0) {
         puts("quire " QUIRE_VERSION);
         return 0;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim_options.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include <linux.h>
 
 #include "error.h"
+#include "numbers.h"
 #include "sim_swap.h"
 
 #define DEFAULT_SECONDS 10
@@ -60,35 +59,6 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
-
-static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *number)
-{
-    char *end;
-    errno = 0;
-    if (!isdigit((unsigned char)text[0]))
-        return false;
-    *number = strtoull(text, &end, 10);
-    return errno == 0 && *end == '\0' && *number >= least && *number <= most;
-}
-
-static int set_number(const char *option, const char *text, uint64_t least, uint64_t most,
-                      uint64_t *number)
-{
-    if (parse_number(text, least, most, number))
-        return 0;
-    return fail(STATUS_ERROR, "--%s %s: not a number from %llu to %llu", option, text,
-                (unsigned long long)least, (unsigned long long)most);
-}
-
-static int set_unsigned(const char *option, const char *text, unsigned least, unsigned most,
-                        unsigned *number)
-{
-    uint64_t value = 0;
-    int status = set_number(option, text, least, most, &value);
-    if (status == 0)
-        *number = (unsigned)value;
-    return status;
-}
 
 /* The classes' names have blanks in them, and are written with dashes here. */
 static bool is_class(const char *text, size_t length, enum sim_failure class)

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* How much of a region is in memory at most. Pages that are pinned don't count, nor do those that can't go by
+ * themselves, since a snapshot has them, too: else enough of them would push out each page that comes before it
+ * is shown, without end. */
+#include "regions.h"
+
+#define CHUNK (64 * VM_PAGE_SIZE)
+
+/* The core's region at or behind *at, up to `end`, that isn't pinned: *at to *last. */
+static bool find_part(addr_t *at, addr_t end, addr_t *last)
+{
+    vm_region_info info;
+    addr_t cookie = *at;
+    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
+           info.base < end) {
+        if (info.wiring != REGION_WIRING_LAZY)
+            continue;
+        *at = info.base > *at ? info.base : *at;
+        *last = info.base + (info.size - 1);
+        return true;
+    }
+    return false;
+}
+
+static size_t count_chunk(addr_t at, addr_t size)
+{
+    uint8_t resident[CHUNK / VM_PAGE_SIZE];
+    size_t count = 0;
+    if (vm_get_residency(process.aid, at, size, resident) == VM_OK)
+        for (size_t i = 0; i < size / VM_PAGE_SIZE; i++)
+            count += resident[i];
+    return count;
+}
+
+/* How many pages have gone. */
+static size_t evict_chunk(addr_t at, addr_t size)
+{
+    size_t before = count_chunk(at, size);
+    if (before == 0)
+        return 0;
+    (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
+    size_t after = count_chunk(at, size);
+    return after < before ? before - after : 0;
+}
+
+/* Pages go, chunk by chunk in the order of addresses, up to `end`. How many have gone. */
+static size_t evict_up_to(struct region *region, addr_t end, size_t pages)
+{
+    addr_t at = region->base + region->hand, last;
+    size_t freed = 0;
+    while (freed < pages && find_part(&at, end, &last)) {
+        addr_t left = (last < end ? last + 1 : end) - at, size = left < CHUNK ? left : CHUNK;
+        freed += evict_chunk(at, size);
+        at += size;
+    }
+    region->hand = freed < pages ? 0 : at - region->base;
+    return freed;
+}
+
+/* Once round at most. False: that wasn't enough. */
+static bool evict(struct region *region, size_t pages)
+{
+    addr_t begun = region->base + region->hand;
+    size_t freed = evict_up_to(region, region->base + region->size, pages);
+    if (freed < pages)
+        freed += evict_up_to(region, begun, pages - freed);
+    return freed >= pages;
+}
+
+/* Of all the core's regions that it was split into, but for those that are pinned. */
+static size_t count_resident(const struct region *region)
+{
+    addr_t cookie = region->base, end = region->base + region->size;
+    size_t pages = 0;
+    vm_region_info info;
+    while (cookie < end && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK &&
+           info.base < end)
+        if (info.wiring == REGION_WIRING_LAZY)
+            pages += info.resident_pages;
+    return pages;
+}
+
+/* What stays although it should go is tried again page by page, since some day it may. */
+static void keep(struct region *region, size_t limit)
+{
+    size_t most = limit - limit / 8 + region->staying, now = count_resident(region);
+    if (now > most && !evict(region, now - most))
+        region->staying = count_resident(region);
+    else if (region->staying > 0)
+        region->staying--;
+    region->resident = now < most ? now : most;
+    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
+}
+
+void limit_count(struct region *region, size_t limit, size_t most)
+{
+    size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
+    if (region->resident + brought + most <= limit + region->staying ||
+        !try_lock(&region->limit_lock))
+        return;
+    keep(region, limit);
+    unlock(&region->limit_lock);
+}
