@@ -235,6 +235,8 @@ vm_store *store_wrap(vm_store *of, const struct quire_policy *policy);
 int store_promise(vm_store *wrapped, off_t size);
 /* Takes it off again: `of` is the caller's. */
 void store_unwrap(vm_store *wrapped);
+/* *ended becomes 1, and is woken, at its end. */
+void store_tell(vm_store *wrapped, uint32_t *ended);
 /* Its end won't be the end of `of`, which is the caller's again. */
 void store_keep(vm_store *wrapped);
 struct store_figures {

@@ -78,6 +78,7 @@ static int prepare(const struct quire_mapping *mapping, struct region *region)
         .limit = mapping->limit / VM_PAGE_SIZE,
         .mode = mapping->mode == QUIRE_MODE_AUTO ? process.mode : mapping->mode,
         .read_only = mapping->flags & QUIRE_READ_ONLY,
+        .is_private = mapping->flags & QUIRE_PRIVATE,
         .writes_store = mapping->store && !(mapping->flags & (QUIRE_PRIVATE | QUIRE_READ_ONLY)),
         .holds_memory = !mapping->store || (mapping->flags & QUIRE_PRIVATE)};
     int error = faults_start(region->mode);

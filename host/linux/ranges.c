@@ -56,15 +56,40 @@ int quire_protect(void *address, size_t size, bool writable)
     return call_end(&call, error);
 }
 
+static bool is_missing(addr_t address)
+{
+    uint8_t resident = 0;
+    return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) == VM_OK && !resident;
+}
+
+/* In later passes only what has gone again. *gone: something had. */
+static int bring_in(const struct range *range, unsigned access, unsigned pass, bool *gone)
+{
+    int error = VM_OK;
+    *gone = false;
+    for (addr_t at = 0; at < range->size && error == VM_OK; at += VM_PAGE_SIZE) {
+        if (pass > 0 && !is_missing(range->first + at))
+            continue;
+        *gone = true;
+        error = fault_resolve(range->first + at, access);
+    }
+    return error;
+}
+
+#define PASSES 4
+
+/* A page that has just come may be the first to go for the next one: the policy learns from that. */
 int quire_populate(void *address, size_t size, bool write)
 {
     struct call call;
     struct range range;
+    bool gone = true;
     int error = begin(&call, address, size, &range);
     if (error != VM_OK)
         return error;
-    for (addr_t at = 0; at < range.size && error == VM_OK; at += VM_PAGE_SIZE)
-        error = fault_resolve(range.first + at, write ? VM_ACCESS_WRITE : VM_ACCESS_READ);
+    unsigned passes = range.size / VM_PAGE_SIZE <= process.frames / 4 ? PASSES : 1;
+    for (unsigned pass = 0; pass < passes && gone && error == VM_OK; pass++)
+        error = bring_in(&range, write ? VM_ACCESS_WRITE : VM_ACCESS_READ, pass, &gone);
     return call_end(&call, error);
 }
 

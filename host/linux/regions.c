@@ -125,6 +125,20 @@ int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode)
     return error;
 }
 
+/* A daemon may be at work on one of its pages still: then the store's end is that one's. Of what is private a
+ * snapshot may need it much longer. */
+static void put_cache(struct region *region)
+{
+    uint32_t ended = 0;
+    bool waits = region->store && !region->is_private;
+    if (waits)
+        store_tell(region->store, &ended);
+    if (region->cache)
+        vm_put_cache(region->cache);
+    while (waits && __atomic_load_n(&ended, __ATOMIC_ACQUIRE) == 0)
+        (void)host_wait(&ended, 0, VM_NO_DEADLINE, false);
+}
+
 int region_delete(struct region *region)
 {
     addr_t base = region->base, size = region->size;
@@ -136,8 +150,7 @@ int region_delete(struct region *region)
     settle(base, base + (size - 1));
     dirty_forget(base, size);
     unshow(base, size);
-    if (region->cache)
-        vm_put_cache(region->cache);
+    put_cache(region);
     reserve_end(region);
     vm_meta_free(region, sizeof *region);
     return error;

@@ -24,7 +24,7 @@ struct region {
     size_t staying; /* pages that don't go, and don't count */
     addr_t hand;    /* where eviction for the limit goes on */
     enum quire_mode mode;
-    bool read_only, writes_store, holds_memory, is_reserved;
+    bool read_only, is_private, writes_store, holds_memory, is_reserved;
 };
 
 int regions_start(void);

@@ -13,6 +13,7 @@ struct wrapper {
     struct quire_policy policy;
     off_t promised_before; /* by `of`, to whoever had it */
     bool keep;             /* `of` is the caller's again */
+    uint32_t *ended;       /* becomes 1 and is woken at its end; NULL: nobody waits */
 };
 
 static struct store_figures figures;
@@ -169,9 +170,19 @@ static void wrapper_destroy(vm_store *store)
 {
     struct wrapper *w = wrapper_of(store);
     end_promise(w);
+    uint32_t *ended = w->ended;
     if (!w->keep)
         w->of->ops->destroy(w->of);
     vm_meta_free(w, sizeof *w);
+    if (ended) {
+        __atomic_store_n(ended, 1, __ATOMIC_RELEASE);
+        host_wake(ended, 1);
+    }
+}
+
+void store_tell(vm_store *wrapped, uint32_t *ended)
+{
+    wrapper_of(wrapped)->ended = ended;
 }
 
 void store_keep(vm_store *wrapped)

@@ -28,8 +28,9 @@ enum quire_mode {
     /* By SIGBUS, in the thread that faults: the fastest. System calls get EFAULT for a page that is not in
      * memory: see quire_populate and quire_pin. Works for any user where userfaultfd is there at all. */
     QUIRE_MODE_SIGNAL = 1,
-    /* By threads that get messages: slower, but system calls may read and write regions. Needs root,
-     * CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd. */
+    /* By threads that get messages: slower, but system calls may read and write regions, and others by
+     * process_vm_readv; ptrace(2) and /proc/PID/mem give EIO for a page that is not in memory, in SIGNAL mode, too.
+     * Needs root, CAP_SYS_PTRACE, vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd. */
     QUIRE_MODE_HANDLER = 2,
     /* By SIGSEGV, in the thread that faults, for a program that pages itself by <quire/vspace.h>, with one vspace,
      * vspace_current_init's; see `upcall`, too. A frame may be shown and written at any number of addresses.
@@ -136,7 +137,8 @@ struct quire_mapping {
  * suffice, or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
- * destroy is called. The error of that write, after which the region has gone all the same.
+ * destroy is called before it returns; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
+ * The error of that write, after which the region has gone all the same.
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
 
@@ -155,12 +157,15 @@ int quire_snapshot(void *address, void **snapshot);
 /* Reading only, or writing again. ERR_PERMISSION_DENIED: it was mapped QUIRE_READ_ONLY. */
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
- * written. For system calls, in SIGNAL mode. The error of the first that can't be. */
+ * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
+ * a flush, quire_changed, a snapshot or an eviction. The error of the first that can't be. */
 int quire_populate(void *address, size_t size, bool write);
 /* Pages are read as far as there is room, so that a fault finds them. */
 int quire_prefetch(void *address, size_t size);
-/* Pages are in memory, shown, and stay until they are unpinned. ERR_NO_MEMORY: also if more than three
- * quarters of the budget would be. After any error those are pinned that were before. */
+/* Pages are in memory, shown, and stay until they are unpinned. Needed in each mode for what Linux goes on
+ * using past its page tables: buffers registered with io_uring, O_DIRECT, vmsplice. What it then writes is a change
+ * only if the page may be written: after a flush, populate it first. ERR_NO_MEMORY: also if more than three quarters
+ * of the budget would be. After any error those are pinned that were before. */
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:

@@ -449,25 +449,39 @@ static void test_errors_where_linux_cannot_poison(void)
     assert_int_equal(caught_write(at + 6 * PAGE), SIGSEGV);
 }
 
-LINUX_MAIN(TEST_MODES(test_page_that_can_be_read_again_is_read_again, .budget = 8 * MIB),
-           TEST_MODES(test_many_pages_that_can_be_read_again, .budget = 8 * MIB),
-           TEST_MODES(test_bad_page_that_was_populated_or_unmapped, .budget = 8 * MIB),
-           TEST_WITH(test_errors_where_linux_cannot_poison, .budget = 8 * MIB,
-                     .mode = QUIRE_MODE_HANDLER),
-           TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
-           TEST_MODES(test_store_is_read, .budget = 4 * MIB),
-           TEST_MODES(test_store_gets_what_evicted_pages_held, .budget = 4 * MIB),
-           TEST(test_flush_writes_what_is_modified_and_no_more),
-           TEST_WITH(test_private_region_leaves_the_store, .budget = 4 * MIB),
-           TEST_MODES(test_read_only_region_refuses_writes, .budget = 4 * MIB),
-           TEST_MODES(test_store_that_is_shorter_than_its_region, .budget = 4 * MIB),
-           TEST_MODES(test_error_of_a_read_is_sigbus_there, .budget = 4 * MIB),
-           TEST_MODES(test_error_of_a_read_ends_with_the_error, .budget = 4 * MIB),
-           TEST(test_error_of_a_page_that_is_read_ahead_is_its_own), TEST(test_policy_retry),
-           TEST(test_policy_poison), TEST(test_policy_ask),
-           TEST(test_error_of_a_write_loses_nothing), TEST_WITH(test_granules, .budget = 32 * MIB),
-           TEST(test_store_promises_what_a_region_may_write),
-           TEST(test_store_keeps_what_it_has_promised_before),
-           TEST(test_store_promises_no_more_than_it_has), TEST(test_swap_promises_its_pages),
-           TEST_WITH(test_overcommit_asks_for_no_promise, .budget = 2 * MIB, .overcommit = true),
-           TEST(test_store_hears_of_references), TEST(test_map_arguments))
+/* Whoever frees what his store needs, once quire_unmap has returned, may do so. */
+static void test_unmap_destroys_a_store_that_a_daemon_is_using(void)
+{
+    for (int round = 0; round < 100; round++) {
+        struct test_store *store = store_create(500);
+        volatile unsigned char *at = map_store(store, 0);
+        for (size_t i = 0; i < 500 - (size_t)round % 100; i++)
+            (void)at[i * PAGE];
+        OK(quire_unmap((void *)at));
+        assert_int_equal(__atomic_load_n(&store->destroyed, __ATOMIC_ACQUIRE), 1);
+        store_free(store);
+    }
+}
+
+LINUX_MAIN(
+    TEST_MODES(test_unmap_destroys_a_store_that_a_daemon_is_using, .budget = 2 * MIB, .daemons = 2),
+    TEST_MODES(test_page_that_can_be_read_again_is_read_again, .budget = 8 * MIB),
+    TEST_MODES(test_many_pages_that_can_be_read_again, .budget = 8 * MIB),
+    TEST_MODES(test_bad_page_that_was_populated_or_unmapped, .budget = 8 * MIB),
+    TEST_WITH(test_errors_where_linux_cannot_poison, .budget = 8 * MIB, .mode = QUIRE_MODE_HANDLER),
+    TEST_MODES(test_write_of_an_evicted_page_that_cannot_be_read_again, .budget = 8 * MIB),
+    TEST_MODES(test_store_is_read, .budget = 4 * MIB),
+    TEST_MODES(test_store_gets_what_evicted_pages_held, .budget = 4 * MIB),
+    TEST(test_flush_writes_what_is_modified_and_no_more),
+    TEST_WITH(test_private_region_leaves_the_store, .budget = 4 * MIB),
+    TEST_MODES(test_read_only_region_refuses_writes, .budget = 4 * MIB),
+    TEST_MODES(test_store_that_is_shorter_than_its_region, .budget = 4 * MIB),
+    TEST_MODES(test_error_of_a_read_is_sigbus_there, .budget = 4 * MIB),
+    TEST_MODES(test_error_of_a_read_ends_with_the_error, .budget = 4 * MIB),
+    TEST(test_error_of_a_page_that_is_read_ahead_is_its_own), TEST(test_policy_retry),
+    TEST(test_policy_poison), TEST(test_policy_ask), TEST(test_error_of_a_write_loses_nothing),
+    TEST_WITH(test_granules, .budget = 32 * MIB), TEST(test_store_promises_what_a_region_may_write),
+    TEST(test_store_keeps_what_it_has_promised_before),
+    TEST(test_store_promises_no_more_than_it_has), TEST(test_swap_promises_its_pages),
+    TEST_WITH(test_overcommit_asks_for_no_promise, .budget = 2 * MIB, .overcommit = true),
+    TEST(test_store_hears_of_references), TEST(test_map_arguments))

@@ -9,6 +9,7 @@ import tempfile
 
 from parts import unit
 
+WITHOUT_RIGHTS = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
 SKIPPED = re.compile(r"^skipped: (.*)$", re.M)
 
 
@@ -33,9 +34,10 @@ def as_nobody(report, programs):
         os.chmod(directory, 0o755)
         for program in programs:
             copy = shutil.copy(program, directory)
-            run_program(report, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                                 "--bounding-set=-all", "--inh-caps=-all", copy],
-                        f"{os.path.basename(program)} without rights")
+            run_program(report, [*WITHOUT_RIGHTS, copy], f"{os.path.basename(program)} without rights")
+        torture = shutil.copy("build/quire-process", directory)
+        run_program(report, [*WITHOUT_RIGHTS, torture, "sim", "--process", "--seconds", "5"],
+                    "traces of a process without rights")
 
 
 def check_installed(report):

@@ -131,6 +131,36 @@ def check_list(report):
     sim(report, "one class", "--ops", "5000", "--fail", "frame:1:forever")
 
 
+def check_process_usage(report):
+    """What `quire sim --process` refuses."""
+    for option, value, word in [("--seed", "x", "not a number"), ("--seconds", "0", "not a number"),
+                                ("--traces", "0", "not a number"), ("--jobs", "65", "not a number"),
+                                ("--mode", "poll", "signal or handler"), ("--replay", "/is/not/there", "No such")]:
+        refuses(report, f"--process {option} {value}", [option, value, word], "--process", option, value)
+    refuses(report, "--process --ops 5", ["no option of --process"], "--process", "--ops", "5")
+    refuses(report, "--process --seed", ["needs a value"], "--process", "--seed")
+    refuses(report, "--process with a word", ["options only"], "--process", "word")
+    path = "build/replay-process.trace"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("process seed=1 mode=1 mixed=0 quarters=4 daemons=0 handlers=1 policy=0 overcommit=0 touchers=0\n"
+                   "read 1 2 3 4\nread 1 2 3\n")
+    refuses(report, "--process --replay says the line", ["line 3"], "--process", "--replay", path)
+
+
+def of_a_process(report, seconds, *options):
+    """Processes that page themselves, against arrays of bytes; and what that once found."""
+    for path in sorted(glob.glob("tests/torture/process/*.trace")):
+        report.command(f"replay {os.path.basename(path)} of a process", [QUIRE, "sim", "--process", "--replay", path],
+                       timeout=300)
+    figures = sim(report, "of a process", "--process", "--seconds", str(seconds), *options, timeout=seconds + 600)
+    if figures:
+        print(f"   {figures['operations']:,} operations of processes that page themselves, {figures['faults']:,} "
+              f"faults, {figures['verified']:,} bytes looked at, {figures['system_calls']:,} system calls"
+              f"{'' if figures['handler'] else '; not by messages, which this user may not have'}")
+        report.check("traces of a process run, and find memory", figures["evicted"] > figures["operations"] > 100
+                     and figures["refused"] * 50 < figures["operations"], str(figures))
+
+
 def beyond_memory(report, seconds, *options):
     """Machines that stop at a write, and processes that want three times the memory there is."""
     figures = sim(report, "stops", "--crash", "--seconds", str(seconds), *options,
@@ -172,6 +202,8 @@ def run(report):
     for store in ("lz4", "zstd", "lz4-device", "checksum"):
         sim(report, f"swap on {store}", "--swap-store", store, "--ops", "40000")
     sim(report, "against Linux", "--linux", "--seconds", str(SECONDS // 2))
+    check_process_usage(report)
+    of_a_process(report, SECONDS)
     beyond_memory(report, SECONDS // 2)
 
 
@@ -185,5 +217,6 @@ def run_long(report, seconds):
         print(f"   seed {figures['seed']}")
         show(figures)
     beyond_memory(report, seconds, "--seed", str(int.from_bytes(os.urandom(4), "little")))
+    of_a_process(report, seconds, "--seed", str(int.from_bytes(os.urandom(4), "little")))
     sim(report, "against Linux for long", "--linux", "--seconds", str(seconds),
         timeout=seconds + 600)

@@ -94,6 +94,11 @@ const char help_sim[] =
     "             bytes of each page it reads\n"
     "\n"
     "  --crash, --pressure    that, and neither traces nor schedules\n"
+    "  --process              instead, traces of processes of this host that page\n"
+    "                         themselves with libquire, each compared with an array of\n"
+    "                         bytes; with --seed, --seconds, --jobs, --replay, --save,\n"
+    "                         --json, --quiet, --traces N (at most) and\n"
+    "                         --mode signal|handler (both, as far as this user may)\n"
     "  --seconds T            how long (10)\n"
     "  --seed S               where the random numbers begin (1)\n"
     "  --jobs N               processes, at most 64 (one for each processor)\n"
@@ -127,7 +132,8 @@ const char help_sim[] =
     "  quire sim\n"
     "  quire sim --seconds 3600 --seed 42\n"
     "  quire sim --schedule exhaustive --scenario fault-against-fault\n"
-    "  quire sim --ops 1000000 --fail frame\n";
+    "  quire sim --ops 1000000 --fail frame\n"
+    "  quire sim --process --seconds 60\n";
 
 const char help_doctor[] =
     "usage: quire doctor [--json]\n"

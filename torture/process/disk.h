@@ -11,6 +11,7 @@ struct disk {
     bool *written; /* pages of swap: what was never written must not be read */
     size_t pages;
     bool is_swap;
+    bool lingers;                     /* it may be destroyed a little later than its region */
     bool slow;                        /* other threads may go on in the middle */
     uint32_t fail_reads, fail_writes; /* so many calls fail from now on; atomic */
     uint32_t destroyed;               /* times */

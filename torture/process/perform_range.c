@@ -98,11 +98,6 @@ static void pin_has_failed(const struct range *range, int error, bool was_failin
     if (must && (error != ERR_NO_MEMORY || world.pinned + more < world.frames / 4))
         violation("quire_pin of %zu pages, %zu pinned: %s", range->count, world.pinned,
                   vm_error_text(error));
-    for (size_t i = range->first; i < range->first + range->count; i++)
-        if (range->region->page[i] & PAGE_PINNED)
-            range->region->page[i] |= PAGE_MAY_BE_PINNED;
-    world.pinned -= range->count - more;
-    perform_mark(range, 0, PAGE_PINNED);
 }
 
 static void pin(const struct range *range)
@@ -123,7 +118,7 @@ static void pin(const struct range *range)
         world.pinned + count_not_pinned(range) > world.frames / 4 * 3)
         violation("quire_pin of what can't be pinned is no error");
     world.pinned += count_not_pinned(range);
-    perform_mark(range, PAGE_PINNED, PAGE_MAY_BE_PINNED);
+    perform_mark(range, PAGE_PINNED, 0);
 }
 
 static void unpin(const struct range *range)
@@ -132,7 +127,7 @@ static void unpin(const struct range *range)
     if (!expect("quire_unpin", error, range->error))
         return;
     world.pinned -= range->count - count_not_pinned(range);
-    perform_mark(range, 0, PAGE_PINNED | PAGE_MAY_BE_PINNED);
+    perform_mark(range, 0, PAGE_PINNED);
 }
 
 /* ---- leaving ------------------------------------------------------------------------------------ */
@@ -149,13 +144,11 @@ static void flush(const struct range *range)
         world_compare_disk(range->region, range->first, range->count);
 }
 
-/* What is pinned can't go; whether it is, isn't always known. */
+/* What is pinned can't go. */
 static bool expect_unpinned(const char *what, const struct range *range, int error)
 {
     if (range->error != VM_OK)
         return expect(what, error, range->error);
-    if (error == ERR_INVALID_ARGS && perform_any(range, PAGE_MAY_BE_PINNED))
-        return false;
     return expect(what, error, perform_any(range, PAGE_PINNED) ? ERR_INVALID_ARGS : VM_OK);
 }
 
@@ -230,7 +223,8 @@ static void set_limit(const struct call *call, const struct range *range)
     int expected = range->error == VM_OK || has_size ? VM_OK : range->error;
     if (expected == VM_OK && limit != 0 && limit < 64 * PAGE)
         expected = ERR_INVALID_ARGS;
-    expect("quire_set_limit", error, expected);
+    if (expect("quire_set_limit", error, expected))
+        range->region->limited |= limit != 0;
 }
 
 void perform_on_range(const struct call *call)

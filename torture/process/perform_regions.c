@@ -34,6 +34,26 @@ static void insert(struct region *slot, const struct region *region)
         violation("a region at %p", (void *)region->at);
 }
 
+/* The mode that the mapping asks for; AUTO: the usual one, which the region gets then. */
+static enum quire_mode choose_mode(uint32_t number, struct region *region)
+{
+    enum quire_mode usual = (enum quire_mode)world.way.mode;
+    enum quire_mode other = usual == QUIRE_MODE_SIGNAL ? QUIRE_MODE_HANDLER : QUIRE_MODE_SIGNAL;
+    bool is_other = world.way.mixed && number % 3 == 0;
+    region->mode = is_other ? other : usual;
+    return is_other || number % 3 == 1 ? region->mode : QUIRE_MODE_AUTO;
+}
+
+/* Tables for much memory may be more than the budget has room for. */
+static bool expect_mapped(const char *what, int error)
+{
+    if (error == ERR_VM_WOULD_OVERCOMMIT && !world.way.overcommit) {
+        outcome->refused++;
+        return false;
+    }
+    return expect(what, error, VM_OK);
+}
+
 static void map_memory(const struct call *call)
 {
     struct region *slot = world_free_slot();
@@ -44,10 +64,12 @@ static void map_memory(const struct call *call)
     struct quire_mapping mapping = {.name = call->argument[3] % 2 ? "a" : NULL,
                                     .size = region.pages * PAGE - call->argument[2] % 100,
                                     .granule = granule_of(call->argument[3]),
-                                    .limit = limit_of(call->argument[3] >> 8)};
-    if (!expect("quire_map of memory", quire_map(&mapping, &at), VM_OK))
+                                    .limit = limit_of(call->argument[3] >> 8),
+                                    .mode = choose_mode(call->argument[0], &region)};
+    if (!expect_mapped("quire_map of memory", quire_map(&mapping, &at)))
         return;
     region.at = at;
+    region.limited = mapping.limit != 0;
     region.end = region.pages;
     insert(slot, &region);
 }
@@ -60,7 +82,7 @@ static enum quire_on_error ask(void *argument, off_t offset, int error)
     return QUIRE_ON_ERROR_RETRY;
 }
 
-static struct quire_mapping store_mapping(const struct call *call, const struct region *region)
+static struct quire_mapping store_mapping(const struct call *call, struct region *region)
 {
     uint32_t kind = call->argument[3];
     struct quire_policy policy = {.on_error = (enum quire_on_error)(kind / 16 % 4),
@@ -73,6 +95,7 @@ static struct quire_mapping store_mapping(const struct call *call, const struct 
                                   .flags = kind % 8 >= 4 ? kind % 4 : 0,
                                   .granule = granule_of(kind >> 8),
                                   .limit = limit_of(kind >> 16),
+                                  .mode = choose_mode(call->argument[0], region),
                                   .policy = policy};
 }
 
@@ -102,8 +125,9 @@ static void map_store(const struct call *call)
     struct quire_mapping mapping = store_mapping(call, &region);
     region.read_only = mapping.flags & QUIRE_READ_ONLY;
     region.writes = mapping.flags == 0;
+    region.disk->lingers = (mapping.flags & QUIRE_PRIVATE) && world.way.daemons > 0;
     region.poisons = mapping.policy.on_error == QUIRE_ON_ERROR_POISON;
-    if (!expect("quire_map of a store", quire_map(&mapping, &at), VM_OK)) {
+    if (!expect_mapped("quire_map of a store", quire_map(&mapping, &at))) {
         region.disk->destroyed++; /* it is the caller's again */
         world_look_at_disks();
         return;
@@ -202,6 +226,8 @@ static void take_over(struct region *slot, struct region *of, void *at)
                           .from = of->from,
                           .offset = of->offset,
                           .poisons = of->poisons,
+                          .mode = of->mode,
+                          .limited = of->limited,
                           .shares = true};
     for (size_t i = 0; i < of->pages; i++)
         copy.page[i] = of->page[i] & (PAGE_MAY_BE_ZERO | PAGE_MAY_COME_BACK);
@@ -209,7 +235,6 @@ static void take_over(struct region *slot, struct region *of, void *at)
     memcpy(slot->bytes, of->bytes, of->end * PAGE);
 }
 
-/* A region that was protected as a whole is left to tests/linux. */
 static void snapshot(const struct call *call)
 {
     struct range range = perform_range(call);
@@ -218,15 +243,13 @@ static void snapshot(const struct call *call)
     if (of == NULL || slot == NULL)
         return;
     size_t are_protected = count_protected(of);
-    if (are_protected == of->pages)
-        return;
     bool whole = call->twist < TWIST_BEHIND;
     int error = quire_snapshot(whole ? of->at : range.at, &at);
     if (!whole)
         expect("quire_snapshot where no region begins", error, ERR_VM_INVALID_REGION);
-    else if (of->writes || of->read_only || are_protected > 0)
+    else if (of->writes || of->read_only || (are_protected > 0 && are_protected < of->pages))
         expect("quire_snapshot of what has none", error, ERR_UNSUPPORTED);
-    else if ((error != ERR_UNSUPPORTED || !of->cut) && expect("quire_snapshot", error, VM_OK))
+    else if ((error != ERR_UNSUPPORTED || !of->cut) && expect_mapped("quire_snapshot", error))
         take_over(slot, of, at);
     if (quire_snapshot(of->at, NULL) != ERR_INVALID_ARGS)
         violation("quire_snapshot to nowhere is no error");

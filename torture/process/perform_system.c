@@ -67,7 +67,7 @@ static bool is_pinned(const struct region *region, size_t page)
 /* Linux has done as much as it must have, and no more than it may. */
 static void look_at_count(const char *what, const struct part *part, ssize_t done, bool writes)
 {
-    bool always = world.way.mode == QUIRE_MODE_HANDLER && !world.ever_failing;
+    bool always = part->region->mode == QUIRE_MODE_HANDLER && !world.ever_failing;
     size_t most = bytes_before(part, writes ? page_is_writable : page_is_readable);
     size_t least = always ? most : writes ? 0 : bytes_before(part, is_pinned);
     outcome->system_calls++;

@@ -38,6 +38,7 @@ static void choose_way(struct way *way, uint64_t *seed, unsigned mode)
     way->policy = (unsigned)(call_random(seed) % POLICIES);
     way->overcommit = call_random(seed) % 4 == 0;
     way->mode = choose(seed, modes, 2);
+    way->mixed = mode == 0 && call_random(seed) % 2 == 0;
     if (mode != 0)
         way->mode = mode;
 }
@@ -193,14 +194,15 @@ void trace_shorten(struct trace *trace, struct outcome *result)
 /* ---- text --------------------------------------------------------------------------------------- */
 
 #define HEAD                                                                                       \
-    "process seed=%lu mode=%u quarters=%u daemons=%u handlers=%u policy=%u overcommit=%u "         \
+    "process seed=%lu mode=%u mixed=%u quarters=%u daemons=%u handlers=%u policy=%u "              \
+    "overcommit=%u "                                                                               \
     "touchers=%u"
 
 void trace_print(const struct trace *trace, FILE *file)
 {
     const struct way *way = &trace->way;
-    fprintf(file, HEAD "\n", (unsigned long)way->seed, way->mode, way->quarters, way->daemons,
-            way->handlers, way->policy, way->overcommit, way->touchers);
+    fprintf(file, HEAD "\n", (unsigned long)way->seed, way->mode, way->mixed, way->quarters,
+            way->daemons, way->handlers, way->policy, way->overcommit, way->touchers);
     for (size_t i = 0; i < trace->count; i++)
         call_print(&trace->call[i], file);
 }
@@ -208,10 +210,10 @@ void trace_print(const struct trace *trace, FILE *file)
 static bool parse_head(const char *line, struct way *way)
 {
     unsigned long seed;
-    int words = sscanf(line, HEAD, &seed, &way->mode, &way->quarters, &way->daemons, &way->handlers,
-                       &way->policy, &way->overcommit, &way->touchers);
+    int words = sscanf(line, HEAD, &seed, &way->mode, &way->mixed, &way->quarters, &way->daemons,
+                       &way->handlers, &way->policy, &way->overcommit, &way->touchers);
     way->seed = seed;
-    return words == 8 && way->mode >= QUIRE_MODE_SIGNAL && way->mode <= QUIRE_MODE_HANDLER &&
+    return words == 9 && way->mode >= QUIRE_MODE_SIGNAL && way->mode <= QUIRE_MODE_HANDLER &&
            way->quarters >= 4 && way->quarters < 4096 && way->daemons <= 8 && way->handlers <= 16 &&
            way->policy < POLICIES && way->touchers <= 1;
 }

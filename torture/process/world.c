@@ -91,6 +91,7 @@ static bool is_used(const struct disk *disk)
     return false;
 }
 
+/* A daemon may be just at work on it. */
 static void look_at(struct disk **place)
 {
     struct disk *disk = *place;
@@ -98,6 +99,9 @@ static void look_at(struct disk **place)
         violation("%s", disk->wrong);
     if (is_used(disk))
         return;
+    for (unsigned i = 0; disk->lingers && i < 1000; i++)
+        if (__atomic_load_n(&disk->destroyed, __ATOMIC_ACQUIRE) == 0)
+            usleep(2000);
     if (disk->destroyed != 1)
         violation("the store of a region that has gone was destroyed %u times", disk->destroyed);
     disk_free(disk);

@@ -16,7 +16,8 @@
 /* How Quire is started; written at the head of a saved trace. */
 struct way {
     uint64_t seed;     /* what the trace was made of */
-    unsigned mode;     /* QUIRE_MODE_SIGNAL or HANDLER */
+    unsigned mode;     /* of regions that don't say: QUIRE_MODE_SIGNAL or HANDLER */
+    unsigned mixed;    /* some say, and are of the other */
     unsigned quarters; /* of a MiB: the budget */
     unsigned daemons, handlers;
     unsigned policy; /* of policies[] */
@@ -34,7 +35,6 @@ enum {
     PAGE_TOUCHED = 8,        /* may say so */
     PAGE_MAY_BE_ZERO = 16,   /* what was in it may be forgotten at any time, until it is written */
     PAGE_MAY_COME_BACK = 32, /* and if it is zeros, that needn't stay so */
-    PAGE_MAY_BE_PINNED = 64, /* a pin over what was pinned has failed */
 };
 
 struct region {
@@ -46,9 +46,11 @@ struct region {
     struct disk *disk; /* its own; NULL: memory, or a snapshot */
     struct disk *from; /* where reads may come from: also of a snapshot */
     size_t offset;     /* in the disk, in pages */
+    enum quire_mode mode;
     bool read_only, writes;
     bool poisons; /* reads that fail are zeros */
     bool shares;  /* it is a snapshot, or has had one: pages may be shown elsewhere */
+    bool limited; /* it has had a limit: what comes may push out what came before */
     bool cut;     /* the core may have pieces of it: a snapshot may be refused */
 };
 
