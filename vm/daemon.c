@@ -105,15 +105,11 @@ static bool refill(void)
  * waking it doesn't help: only time may. */
 static void rest(uint32_t seen, bool hopeless)
 {
-    uint64_t deadline = VM_NO_DEADLINE;
-    if (hopeless)
-        deadline = host_time_ns() + WAIT_FOR_OTHERS;
-    else if (writeback_is_pending())
-        deadline = host_time_ns() + SECOND;
     if (hopeless) {
-        (void)host_wait(&RECLAIM->stop, 0, deadline, false);
+        (void)host_wait(&RECLAIM->stop, 0, host_time_ns() + WAIT_FOR_OTHERS, false);
         return;
     }
+    uint64_t deadline = writeback_is_pending() ? host_time_ns() + SECOND : VM_NO_DEADLINE;
     vm_atomic_fetch_add(&RECLAIM->asleep, 1, __ATOMIC_SEQ_CST);
     if (free_frames() >= POOL->reserve.low) /* else nobody saw a daemon asleep */
         (void)host_wait(&RECLAIM->wake, seen, deadline, false);
