@@ -205,7 +205,7 @@ void show_flush(addr_t first, addr_t end)
 
 void show_forget(void)
 {
-    hide(process.base, process.size);
+    munmap((void *)process.base, process.size);
     close(pool);
     pool = -1;
 }

@@ -366,7 +366,7 @@ static void touch_and_start_anew(void)
     assert_int_equal(caught_read(shared), SIGSEGV);
     assert_int_equal(caught_write(shared), SIGSEGV);
     assert_int_equal(quire_get_info(&info), ERR_UNSUPPORTED);
-    assert_int_equal(start_in(NULL, 0), VM_OK);
+    assert_int_equal(start_in((void *)BASE, GIB), VM_OK);
     volatile unsigned char *own = begin(1, 1);
     own[0] = 9;
     assert_int_equal(own[0], 9);
@@ -377,6 +377,7 @@ static void touch_and_start_anew(void)
 static void test_fork_shows_the_child_nothing(void)
 {
     int status;
+    OK(start_in((void *)BASE, GIB));
     shared = begin(1, 1);
     shared[0] = 5;
     pid_t pid = fork();
@@ -404,4 +405,4 @@ LINUX_MAIN(TEST_WITH(test_quire_start_range_errors, .budget = 0),
            TEST_MODES(test_quire_open_file_in_other_modes, .budget = 2 * MIB),
            VSPACE(test_memobj_flush_vfs_reaches_the_file),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_may_be_read_only),
-           VSPACE(test_fork_shows_the_child_nothing))
+           TEST_WITH(test_fork_shows_the_child_nothing, .budget = 0))

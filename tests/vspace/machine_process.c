@@ -29,8 +29,22 @@ static uint64_t faults;
 static _Thread_local sigjmp_buf given_up;
 static _Thread_local int failure;
 
+/* The first thread has a stack for faults. */
+static char signal_stack[1 << 16];
+static _Thread_local bool has_stack;
+
+static void use_stack(void)
+{
+    stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof signal_stack};
+    assert_int_equal(sigaltstack(&stack, NULL), 0);
+    has_stack = true;
+}
+
 static bool on_upcall(void *argument, void *address, unsigned access, int error)
 {
+    const char here = 0;
+    if (has_stack)
+        assert_in_range(&here, signal_stack, signal_stack + sizeof signal_stack);
     (void)argument;
     failure = error;
     return handler && handler((addr_t)address, access);
@@ -199,6 +213,7 @@ void machine_start(void)
                                     .range = SIZE,
                                     .upcall = on_upcall};
     assert_int_equal(sigaction(SIGSEGV, &mine, NULL), 0);
+    use_stack();
     assert_int_equal(quire_start(&options), VM_OK);
     first_program = process.aid;
     handler = NULL;
