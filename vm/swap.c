@@ -67,7 +67,7 @@ static uint32_t take_run(unsigned number, size_t wanted, size_t *got)
         size_t at = first + count++;
         area->used[at / WORD_BITS] |= (uint64_t)1 << (at % WORD_BITS);
     }
-    area->next = first + count < area->slots ? first + count : 0;
+    area->next = first + count;
     area->free -= count;
     SWAP->free -= count;
     *got = count;
@@ -91,7 +91,6 @@ static void note_free(void)
 uint32_t swap_allocate(size_t wanted, size_t *got)
 {
     uint32_t slot = 0;
-    *got = 0;
     if (VM_INJECT(VM_INJECT_SLOT))
         return 0;
     vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
