@@ -242,6 +242,5 @@ size_t swap_shutdown(void)
         area->store->ops->destroy(area->store);
         vm_meta_free(area->used, map_bytes(area->slots));
     }
-    SWAP->areas = 0;
     return used;
 }

@@ -58,6 +58,8 @@ static void test_quire_start_range_errors(void)
     assert_int_equal(start_in((void *)(BASE + PAGE), GIB), ERR_INVALID_ARGS);
     assert_int_equal(start_in((void *)BASE, GIB + PAGE), ERR_INVALID_ARGS);
     assert_int_equal(start_in((void *)(UINTPTR_MAX - 2 * MIB + 1), 2 * MIB), ERR_INVALID_ARGS);
+    assert_int_equal(start_in((void *)((addr_t)1 << 47), GIB), ERR_INVALID_ARGS);
+    assert_int_equal(start_in((void *)(((addr_t)1 << 47) - GIB / 2), GIB), ERR_INVALID_ARGS);
     void *taken = mmap((void *)(BASE + GIB / 2), PAGE, PROT_READ,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     assert_int_equal(taken, BASE + GIB / 2);

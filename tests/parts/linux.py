@@ -61,6 +61,10 @@ def check_installed(report):
         report.command("the example", [program, data, "--upper"], env=environment, timeout=120)
         with open(data, "rb") as file:
             report.check("the example's file", file.read() == b"QUIRE GATHERS PAGES\n" * 2_000_000)
+        own = f"{root}/self_paging"
+        if report.command("the one that pages itself finds it", ["cc", "-Wall", "-Wextra", "-Werror", "examples/self_paging.c",
+                                                                 *flags, "-o", own]):
+            report.command("and does", [own], env=environment, timeout=120)
         check_static(report, root, environment)
         check_installed_command(report, root)
         check_names(report, "the library", ["nm", "-D", "--defined-only", "build/host/linux/libquire.so"])

@@ -122,6 +122,7 @@ static void test_pageout_of_what_consumers_map(void)
         uint64_t before = figures().evictions;
         OK(page_out(shared, 2));
         assert_int_equal(figures().evictions - before, 2);
+        assert_int_equal(figures().kept, 0); /* both at once */
         assert_byte(private + PAGES(mapped), (int)mapped + 1);
     }
 }
@@ -209,6 +210,7 @@ static void test_a_batch_takes_slots_here_and_there(void)
     number_pages(2 * SPOT, 2, 5);
     OK(page_out(2 * SPOT, 2));
     assert_int_equal(info_at(2 * SPOT).swapped_pages, 2);
+    assert_int_equal(figures().kept, 0);
     assert_int_equal(figures().free_swap_slots, 0);
     assert_numbered(2 * SPOT, 2, 5);
     assert_byte(SPOT + PAGE, 2);

@@ -85,6 +85,8 @@ static void test_vm_swap_add_refuses_more(void)
     assert_int_equal(vm_swap_add(store, 4, "x"), ERR_INVALID_ARGS);
     store->ops = whole;
     assert_int_equal(vm_swap_add(store, (size_t)1 << 29, "x"), ERR_INVALID_ARGS);
+    assert_int_equal(vm_swap_add(store, ((size_t)1 << 29) - 1, "x"),
+                     ERR_NO_MEMORY); /* for the map */
     sim_fail_at(SIM_FAIL_METADATA, 1, true);
     assert_int_equal(vm_swap_add(store, 4, "x"), ERR_NO_MEMORY);
     sim_fail_at(SIM_FAIL_METADATA, 0, false);
