@@ -140,7 +140,7 @@ def run_sanitized(report):
         run_checked(report, directory, programs,
                     {"ASAN_OPTIONS": "detect_leaks=0:use_sigaltstack=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
     directory = "build/threads"
-    programs = [f"tests/linux/linux_{name}" for name in RACES]
+    programs = [f"tests/linux/linux_{name}" for name in RACES] + ["tests/vspace/linux_vspace_race"]
     if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=("quire-process", *programs)):
         run_checked(report, directory, [f"{directory}/{program}" for program in programs],
                     {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:suppressions="
