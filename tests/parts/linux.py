@@ -114,7 +114,7 @@ def check_installed_command(report, root):
 
 CHECKED = ("-Dkernel=false", "-Dwerror=false", "-Db_lundef=false")
 # Of the tests of the Linux process, those in which threads meet.
-RACES = ["fork", "storm", "threads"]
+RACES = ["fork", "storm"]
 
 
 def run_checked(report, directory, programs, environment):
@@ -143,7 +143,7 @@ def run_sanitized(report):
     programs = [f"tests/linux/linux_{name}" for name in RACES] + ["tests/vspace/linux_vspace_race"]
     if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=("quire-process", *programs)):
         run_checked(report, directory, [f"{directory}/{program}" for program in programs],
-                    {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:history_size=7:suppressions="
+                    {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:suppressions="
                      + os.path.abspath("tests/linux/races.txt")})
 
 
