@@ -128,8 +128,8 @@ static int page_out(aspace_id aid, addr_t address, addr_t size)
     struct contents_part part = {.at = address};
     int result;
     while ((result = visit_range(aid, address, size, find_pageout, &part)) == CONTENTS_FOUND) {
-        (void)reclaim_pages(part.ref, (uint64_t)part.first >> VM_PAGE_SHIFT,
-                            (uint64_t)part.last >> VM_PAGE_SHIFT);
+        reclaim_pages(part.ref, (uint64_t)part.first >> VM_PAGE_SHIFT,
+                      (uint64_t)part.last >> VM_PAGE_SHIFT);
         vm_cache_release_ref(part.ref);
     }
     return result;

@@ -24,12 +24,23 @@ void reclaim_note_shortage(struct reclaim_attempt *attempt)
     attempt->shortage = vm_atomic_load(&POOL->shortage, __ATOMIC_RELAXED);
 }
 
-/* Somebody else may be about to free frames: pages are being written. Or he has by now: a page's frame is free
- * before it no longer counts as busy. */
-static int wait_for_frames(struct reclaim_attempt *attempt, int again)
+/* Pages that have come or gone, by whoever. Where that changes while this thread finds nothing to free, others
+ * get on: it may be faster next time. */
+static uint64_t progress(void)
+{
+    const struct vm_counters *counters = &vm_system.counters;
+    return vm_atomic_load(&counters->evictions, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->page_ins, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->zero_fills, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->copies, __ATOMIC_RELAXED);
+}
+
+/* Somebody else may be about to free frames: pages are being written. Or he has by now, and a third one has taken
+ * them: a page counts as gone, and its frame is free, before it no longer counts as busy. */
+static int wait_for_frames(struct reclaim_attempt *attempt, int again, uint64_t before)
 {
     uint32_t busy = vm_atomic_load(&vm_system.busy_pages, __ATOMIC_ACQUIRE);
-    if (page_available() > 0)
+    if (page_available() > 0 || progress() != before)
         return again;
     if (busy == 0 || attempt->waits++ >= MOST_WAITS)
         return ERR_NO_MEMORY;
@@ -43,17 +54,6 @@ static int wait_for_frames(struct reclaim_attempt *attempt, int again)
     return error == ERR_INTERRUPTED ? error : again;
 }
 
-/* Pages that have come or gone, by whoever. Where that changes while this thread finds nothing to free, others
- * get on: it may be faster next time. */
-static uint64_t others_progress(void)
-{
-    const struct vm_counters *counters = &vm_system.counters;
-    return vm_atomic_load(&counters->evictions, __ATOMIC_RELAXED) +
-           vm_atomic_load(&counters->page_ins, __ATOMIC_RELAXED) +
-           vm_atomic_load(&counters->zero_fills, __ATOMIC_RELAXED) +
-           vm_atomic_load(&counters->copies, __ATOMIC_RELAXED);
-}
-
 int reclaim_for(struct reclaim_attempt *attempt, int again)
 {
     vm_assert_no_locks();
@@ -63,10 +63,11 @@ int reclaim_for(struct reclaim_attempt *attempt, int again)
         reclaim_tell(true);
         return ERR_NO_MEMORY;
     }
-    uint64_t before = others_progress();
-    if (page_available() > 0 || vm_reclaim(WANTED) > 0 || others_progress() != before)
+    if (page_available() > 0)
         return again;
-    return wait_for_frames(attempt, again);
+    uint64_t before = progress();
+    (void)vm_reclaim(WANTED);
+    return wait_for_frames(attempt, again, before);
 }
 
 void reclaim_ensure(void)
@@ -104,15 +105,11 @@ static bool refill(void)
  * waking it doesn't help: only time may. */
 static void rest(uint32_t seen, bool hopeless)
 {
-    uint64_t deadline = VM_NO_DEADLINE;
-    if (hopeless)
-        deadline = host_time_ns() + WAIT_FOR_OTHERS;
-    else if (writeback_is_pending())
-        deadline = host_time_ns() + SECOND;
     if (hopeless) {
-        (void)host_wait(&RECLAIM->stop, 0, deadline, false);
+        (void)host_wait(&RECLAIM->stop, 0, host_time_ns() + WAIT_FOR_OTHERS, false);
         return;
     }
+    uint64_t deadline = writeback_is_pending() ? host_time_ns() + SECOND : VM_NO_DEADLINE;
     vm_atomic_fetch_add(&RECLAIM->asleep, 1, __ATOMIC_SEQ_CST);
     if (free_frames() >= POOL->reserve.low) /* else nobody saw a daemon asleep */
         (void)host_wait(&RECLAIM->wake, seen, deadline, false);

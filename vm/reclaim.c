@@ -151,12 +151,12 @@ static uint64_t ghost_key(const vm_cache *cache, const struct vm_page *page)
 }
 
 /* => cache: locked. Whether nothing is lost with the frame. A page of memory that was never written is
- * zeros, as is what would come in its place, unless something shows through there. */
+ * zeros, as is what would come in its place, unless something shows through there: through a file nothing does. */
 static bool has_home(const vm_cache *cache, const struct vm_page *page)
 {
     if (page->modified)
         return false;
-    return page->is_file || page->swap != 0 || page->discardable || !cache->source;
+    return page->swap != 0 || page->discardable || !cache->source;
 }
 
 /* => cache: locked. What stands in the tree when it has gone; a slot goes with it. */
@@ -186,8 +186,8 @@ static void evict(struct batch *b, struct vm_page *page)
     if (page->discardable)
         VM_COUNT(discarded);
     page_remember(page, ghost_key(b->cache, page));
-    cache_end_busy_gone(b->cache, page, left_behind(page));
     VM_COUNT(evictions);
+    cache_end_busy_gone(b->cache, page, left_behind(page));
     b->freed++;
 }
 
@@ -241,7 +241,7 @@ static void write_to_swap(struct batch *b, const addr_t *frames, size_t *written
             if (ok)
                 b->page[i + at]->swap = slot + (uint32_t)at;
             else
-                swap_free(slot + (uint32_t)at);
+                swap_give_back(slot + (uint32_t)at);
         }
         if (!ok)
             return;
@@ -345,9 +345,8 @@ static size_t reclaim_batch(bool desperate, unsigned *budget)
     return find_victim(&b, budget) ? evict_batch(&b) : 0;
 }
 
-size_t reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last)
+void reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last)
 {
-    size_t freed = 0;
     for (uint64_t key = first; key <= last; key++) {
         cache_lock(ref);
         struct vm_page *page = radix_next(&ref->cache->pages, &key);
@@ -359,9 +358,8 @@ size_t reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last)
         struct batch b = {
             .victim = page, .ref = ref, .desperate = true, .first = first, .last = last};
         vm_cache_acquire_ref(ref);
-        freed += evict_batch(&b);
+        (void)evict_batch(&b);
     }
-    return freed;
 }
 
 /* The hands go round twice for those that nobody has accessed, then twice for all. */

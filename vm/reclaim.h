@@ -36,7 +36,7 @@ void reclaim_ensure(void);
 
 /* Frees what it can of the pages that `ref` has at keys [first, last], whatever the policy thinks of them.
  * => nothing locked, with a reference */
-size_t reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last);
+void reclaim_pages(vm_cache_ref *ref, uint64_t first, uint64_t last);
 
 /* The daemons are wanted. Any locks. */
 void reclaim_wake(void);

@@ -154,6 +154,16 @@ bool vregion_shows(const struct vregion *vregion, genvaddr_t offset, size_t rang
 
 /* ---- vspaces ---- */
 
+/* Whether it is in a vspace: changes with the pmap locked, but is looked at without, too. */
+static inline bool vregion_is_added(const struct vregion *vregion)
+{
+    return __atomic_load_n(&vregion->added, __ATOMIC_ACQUIRE);
+}
+static inline void vregion_set_added(struct vregion *vregion, bool added)
+{
+    __atomic_store_n(&vregion->added, added, __ATOMIC_RELEASE);
+}
+
 /* The vregion at an address, which then isn't destroyed before it is let go; or NULL. */
 struct vregion *vspace_hold_region(struct vspace *vspace, genvaddr_t address);
 void vspace_release_region(struct vregion *vregion);

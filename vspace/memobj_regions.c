@@ -52,7 +52,7 @@ static errval_t map_present(struct memobj *memobj, const struct vregion *vregion
 
 errval_t memobj_map_region(struct memobj *memobj, struct vregion *vregion)
 {
-    if (!memobj || !vregion || vregion->memobj != memobj || !vregion->added)
+    if (!memobj || !vregion || vregion->memobj != memobj || !vregion_is_added(vregion))
         return LIB_ERR_INVALID_ARGS;
     lock_take(&memobj->lock);
     errval_t error = check_map(memobj, vregion);
@@ -138,7 +138,7 @@ errval_t memobj_pagefault(struct memobj *memobj, struct vregion *vregion, genvad
 {
     if (!memobj || !vregion || vregion->memobj != memobj || type > PAGEFLT_EXEC)
         return LIB_ERR_INVALID_ARGS;
-    if (!vregion->added) /* any more */
+    if (!vregion_is_added(vregion)) /* any more */
         return LIB_ERR_VSPACE_VREGION_NOT_FOUND;
     if (!vregion_shows(vregion, offset, 1))
         return LIB_ERR_MEMOBJ_WRONG_OFFSET;

@@ -93,7 +93,7 @@ errval_t vregion_destroy(struct vregion *vregion)
     if (!vregion)
         return SYS_ERR_OK;
     struct memobj *memobj = vregion->memobj;
-    if (!vregion->added)
+    if (!vregion_is_added(vregion))
         return LIB_ERR_VREGION_NOT_FOUND;
     if (memobj && err_is_fail(memobj->f.unmap_region(memobj, vregion)))
         return LIB_ERR_VREGION_NOT_FOUND;

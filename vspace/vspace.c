@@ -113,7 +113,7 @@ errval_t vspace_add_vregion(struct vspace *vspace, struct vregion *vregion)
     int failure = map_region(vspace, vregion);
     if (failure == VM_OK) {
         link_region(vspace, vregion);
-        vregion->added = true;
+        vregion_set_added(vregion, true);
     }
     lock_give(&vspace->pmap->lock);
     if (failure == ERR_VM_NO_REGION_SLOT)
@@ -129,11 +129,11 @@ errval_t vspace_remove_vregion(struct vspace *vspace, struct vregion *vregion)
     if (!vspace->pmap)
         return error;
     lock_take(&vspace->pmap->lock);
-    if (vregion->added && vregion->vspace == vspace) {
+    if (vregion_is_added(vregion) && vregion->vspace == vspace) {
         /* No region is cut, so that can only fail where the whole address space has gone. */
         (void)vm_unmap_range(vspace->pmap->aid, vregion->base, vregion->size);
         unlink_region(vspace, vregion);
-        vregion->added = false;
+        vregion_set_added(vregion, false);
         error = SYS_ERR_OK;
     }
     lock_give(&vspace->pmap->lock);

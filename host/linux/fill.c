@@ -17,9 +17,9 @@ int displace(uint32_t node)
     if (!frame_try_move(node))
         return FILL_AGAIN;
     addr_t at = nodes[node].at, place = frame_hidden_place(node);
-    if (nodes[node].writable)
+    if (place_allows(node))
         uffd_protect(at, VM_PAGE_SIZE);
-    memcpy((void *)place, (const void *)at, VM_PAGE_SIZE);
+    copy_page((void *)place, (const void *)at);
     zap_page(at);
     place_remove(node);
     __atomic_store_n(&nodes[node].at, place, __ATOMIC_RELEASE);
@@ -50,7 +50,7 @@ static int copy_to(addr_t address, addr_t from, bool writable)
 static void now_at(uint32_t frame, addr_t address, bool writable)
 {
     place_insert(frame, address);
-    nodes[frame].writable = writable;
+    place_allow(frame, writable);
     if (writable)
         dirty_note(address);
 }
@@ -74,7 +74,7 @@ static int move(addr_t from, addr_t to, uint32_t frame, bool writable)
 {
     if (nodes[frame].at != from || !frame_try_move(frame))
         return FILL_AGAIN;
-    if (nodes[frame].writable)
+    if (place_allows(frame))
         uffd_protect(from, VM_PAGE_SIZE);
     int error = copy_to(to, from, writable);
     if (error == VM_OK) {
@@ -88,7 +88,7 @@ static int move(addr_t from, addr_t to, uint32_t frame, bool writable)
 
 static int share(addr_t from, addr_t to, uint32_t frame, bool writable)
 {
-    if (!writable && !nodes[frame].writable)
+    if (!writable && !place_allows(frame))
         return replica_show(frame, to);
     uint32_t *word = place_lock_of(from), *held = place_lock_of(to);
     if (word != held && !try_lock(word))
@@ -101,7 +101,7 @@ static int share(addr_t from, addr_t to, uint32_t frame, bool writable)
 
 static void allow_writes(uint32_t frame, addr_t address)
 {
-    nodes[frame].writable = 1;
+    place_allow(frame, true);
     dirty_note(address);
     uffd_unprotect(address);
 }

@@ -8,14 +8,13 @@
 static bool allows(addr_t address)
 {
     uint32_t node = place_find(address);
-    return node != NO_NODE && node_is_frame(node) &&
-           __atomic_load_n(&nodes[node].writable, __ATOMIC_ACQUIRE);
+    return node != NO_NODE && node_is_frame(node) && place_allows(node);
 }
 
 /* => window locked. After Linux was told: who reads `writable` without the lock relies on it. */
 static void now_forbidden(addr_t address)
 {
-    __atomic_store_n(&nodes[place_find(address)].writable, 0, __ATOMIC_RELEASE);
+    place_allow(place_find(address), false);
 }
 
 /* => window locked. All of these the program can write. */
@@ -55,7 +54,7 @@ static void flush_few(addr_t first, addr_t end)
 static bool is_writable_in(uint32_t frame, addr_t first, addr_t end)
 {
     addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
-    return at >= first && at < end && __atomic_load_n(&nodes[frame].writable, __ATOMIC_ACQUIRE);
+    return at >= first && at < end && place_allows(frame);
 }
 
 /* Linux writes each entry of a range that it protects, whatever it was: so many cost as much as one call. */

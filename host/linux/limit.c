@@ -80,23 +80,32 @@ static size_t count_resident(const struct region *region)
     return pages;
 }
 
-/* What stays although it should go is tried again page by page, since some day it may. */
+/* What counts before the next look: what was there at the last, and may be. Both are read without the lock. */
+static void set_counts(struct region *region, size_t resident, size_t staying)
+{
+    __atomic_store_n(&region->resident, resident, __ATOMIC_RELAXED);
+    __atomic_store_n(&region->staying, staying, __ATOMIC_RELAXED);
+    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
+}
+
+/* => limit_lock. What stays although it should go is tried again page by page, since some day it may. */
 static void keep(struct region *region, size_t limit)
 {
-    size_t most = limit - limit / 8 + region->staying, now = count_resident(region);
+    size_t staying = region->staying, most = limit - limit / 8 + staying;
+    size_t now = count_resident(region);
     if (now > most && !evict(region, now - most))
-        region->staying = count_resident(region);
-    else if (region->staying > 0)
-        region->staying--;
-    region->resident = now < most ? now : most;
-    __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
+        staying = count_resident(region);
+    else if (staying > 0)
+        staying--;
+    set_counts(region, now < most ? now : most, staying);
 }
 
 void limit_count(struct region *region, size_t limit, size_t most)
 {
     size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
-    if (region->resident + brought + most <= limit + region->staying ||
-        !try_lock(&region->limit_lock))
+    size_t resident = __atomic_load_n(&region->resident, __ATOMIC_RELAXED);
+    size_t staying = __atomic_load_n(&region->staying, __ATOMIC_RELAXED);
+    if (resident + brought + most <= limit + staying || !try_lock(&region->limit_lock))
         return;
     keep(region, limit);
     unlock(&region->limit_lock);

@@ -113,6 +113,16 @@ static inline addr_t physical_of(uint32_t frame)
     return ((addr_t)frame + 1) << VM_PAGE_SHIFT;
 }
 
+/* Whether Linux may let the program write; the order of flushes relies on it. */
+static inline bool place_allows(uint32_t node)
+{
+    return __atomic_load_n(&nodes[node].writable, __ATOMIC_ACQUIRE);
+}
+static inline void place_allow(uint32_t node, bool writable)
+{
+    __atomic_store_n(&nodes[node].writable, writable, __ATOMIC_RELEASE);
+}
+
 size_t place_bytes(size_t frames);
 void place_start(void *memory);
 uint32_t *place_lock_of(addr_t address);
@@ -134,6 +144,7 @@ void frames_stop(void);
 /* The frame's place doesn't change until unpin. Waits while it does. */
 void *frame_pin(uint32_t frame);
 void frame_unpin(uint32_t frame);
+void copy_page(void *to, const void *from);
 /* False: somebody uses it. Until frame_moved nobody may pin it. */
 bool frame_try_move(uint32_t frame);
 void frame_moved(uint32_t frame);
@@ -203,7 +214,7 @@ void show_stop(void);
 int show_page(addr_t address, uint32_t frame, int protection);
 /* No page of the program's space at [first, end) is shown any more. */
 void show_flush(addr_t first, addr_t end);
-/* In a child: nothing is shown. */
+/* In a child: nothing is shown, and the range is free, as in other modes. */
 void show_forget(void);
 
 /* ---- dirty (dirty.c) ---- */

@@ -88,7 +88,7 @@ void place_remove(uint32_t node)
     while (*link != node + 1)
         link = &nodes[*link - 1].next;
     *link = nodes[node].next;
-    nodes[node].writable = 0;
+    place_allow(node, false);
 }
 
 bool place_lock_frame(uint32_t frame)

@@ -205,10 +205,12 @@ int faults_start(enum quire_mode mode)
     return error;
 }
 
+#define END_OF_PROGRAMS ((addr_t)1 << 47) /* where tables have four levels, as the core's */
+
 static bool is_range(addr_t base, addr_t size)
 {
-    return (base == 0) == (size == 0) && (base | size) % UNIT_SIZE == 0 &&
-           size <= UINTPTR_MAX - base;
+    return (base == 0) == (size == 0) && (base | size) % UNIT_SIZE == 0 && base < END_OF_PROGRAMS &&
+           size <= END_OF_PROGRAMS - base;
 }
 
 static int check(const struct quire_options *options)

@@ -193,12 +193,14 @@ static void read_granule(const struct region *region, addr_t address, addr_t siz
 /* Whether somebody was just before this page; where he would be next is noted. No lock: it is a guess. */
 static bool is_expected(struct region *region, addr_t address)
 {
+    addr_t *expected = region->expected;
     for (unsigned i = 0; i < 4; i++)
-        if (region->expected[i] == address) {
-            region->expected[i] = (address & ~(CLUSTER - 1)) + CLUSTER;
+        if (__atomic_load_n(&expected[i], __ATOMIC_RELAXED) == address) {
+            __atomic_store_n(&expected[i], (address & ~(CLUSTER - 1)) + CLUSTER, __ATOMIC_RELAXED);
             return true;
         }
-    region->expected[region->next_expected++ % 4] = address + VM_PAGE_SIZE;
+    uint32_t next = __atomic_fetch_add(&region->next_expected, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&expected[next % 4], address + VM_PAGE_SIZE, __ATOMIC_RELAXED);
     return false;
 }
 

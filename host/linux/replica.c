@@ -48,7 +48,7 @@ bool replica_drop_all(uint32_t frame, const uint32_t *held)
     if (__builtin_expect(__atomic_load_n(&in_use, __ATOMIC_ACQUIRE) == 0, 1))
         return true;
     for (size_t i = 0; i < process.replicas; i++)
-        if (nodes[node_of(i)].pins == frame)
+        if (__atomic_load_n(&nodes[node_of(i)].pins, __ATOMIC_RELAXED) == frame)
             all &= try_drop(node_of(i), held);
     return all;
 }
@@ -77,7 +77,7 @@ int replica_show(uint32_t frame, addr_t address)
     int error = uffd_copy(address, (addr_t)frame_pin(frame), false);
     frame_unpin(frame);
     if (error == VM_OK) {
-        nodes[node].pins = frame;
+        __atomic_store_n(&nodes[node].pins, frame, __ATOMIC_RELAXED);
         place_insert(node, address);
         __atomic_fetch_add(&in_use, 1, __ATOMIC_RELEASE);
     }

@@ -147,7 +147,7 @@ int show_page(addr_t address, uint32_t frame, int protection)
     if (!is_shown(address) && !enter(address, place_lock_of(address)))
         return FILL_AGAIN;
     void *at = mmap((void *)address, VM_PAGE_SIZE, protection,
-                    MAP_SHARED | MAP_FIXED | MAP_POPULATE, pool, (off_t)frame * VM_PAGE_SIZE);
+                    MAP_SHARED | MAP_FIXED | MAP_POPULATE, pool, (off_t)(frame * VM_PAGE_SIZE));
     int error = at != MAP_FAILED                    ? FILL_DONE
                 : errno == EPERM || errno == EACCES ? ERR_PERMISSION_DENIED
                                                     : ERR_NO_MEMORY;
@@ -205,7 +205,7 @@ void show_flush(addr_t first, addr_t end)
 
 void show_forget(void)
 {
-    hide(process.base, process.size);
+    munmap((void *)process.base, process.size);
     close(pool);
     pool = -1;
 }

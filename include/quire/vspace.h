@@ -4,11 +4,10 @@
  *
  * A memory object (memobj) holds frames that its user has filled in; a vregion shows a part of it; a vspace
  * is the ordered set of vregions of an address space; a pmap is that space's translation map. A fault on what
- * was not filled is an error for its user, who fills it and lets the thread go on: nothing is ever made up.
+ * was not filled is an error for its user, who fills it and lets the thread go on: nothing is ever made up. In a Linux process that is libquire's QUIRE_MODE_VSPACE, with its upcall
+ * (<quire/quire.h>).
  *
  * All structures are the caller's, zeroed or not, and must stay where they are until they are destroyed.
- * In a Linux process it is libquire's QUIRE_MODE_VSPACE (<quire/quire.h>), whose upcall is that user.
- *
  * Unless a function says otherwise it may sleep, may be called from any thread, and on any error has changed
  * nothing. A NULL where none is allowed is LIB_ERR_INVALID_ARGS. Addresses, offsets and alignments are of
  * whole pages; sizes are rounded up to them. */

@@ -85,6 +85,8 @@ static void test_vm_swap_add_refuses_more(void)
     assert_int_equal(vm_swap_add(store, 4, "x"), ERR_INVALID_ARGS);
     store->ops = whole;
     assert_int_equal(vm_swap_add(store, (size_t)1 << 29, "x"), ERR_INVALID_ARGS);
+    assert_int_equal(vm_swap_add(store, ((size_t)1 << 29) - 1, "x"),
+                     ERR_NO_MEMORY); /* for the map */
     sim_fail_at(SIM_FAIL_METADATA, 1, true);
     assert_int_equal(vm_swap_add(store, 4, "x"), ERR_NO_MEMORY);
     sim_fail_at(SIM_FAIL_METADATA, 0, false);
@@ -192,6 +194,7 @@ static void test_a_file_that_cannot_be_written_stays(void)
     sim_file_forbid_writing(file);
     (void)vm_reclaim(4);
     assert_int_equal(figures().file_pages, 4);
+    assert_int_equal(figures().modified_file_pages, 0); /* nobody need look after them */
     (void)vm_reclaim(4);
     assert_int_equal(figures().file_pages, 4);
     OK(vm_cache_take_error(cache, &seen));
@@ -208,6 +211,8 @@ static void test_pages_behind_the_end_stay(void)
     sim_file_set_size(file, PAGES(2)); /* and the core hears of it only later */
     (void)vm_reclaim(8);
     assert_int_equal(figures().file_pages, 2);
+    assert_int_equal(figures().page_outs, 2);
+    assert_true(figures().kept > 0);
     OK(vm_cache_truncate(cache, (off_t)PAGES(2)));
     assert_int_equal(figures().file_pages, 0);
     vm_put_cache(cache);

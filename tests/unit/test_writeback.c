@@ -155,19 +155,26 @@ static void test_a_sync_that_waits_for_another_is_killed(void)
 /* Whoever waited for a page looks again: its frame is somebody else's by now. */
 static void test_a_sync_looks_again_after_its_wait(void)
 {
+    static addr_t frames[16];
+    size_t count = 0;
     map_own((off_t)PAGES(2));
-    region_at(2 * SPOT, 1, LOCK_RW);
+    region_at(2 * SPOT, 2, LOCK_RW);
+    OK(sim_write_byte(2 * SPOT + PAGE, 1)); /* so that there are tables */
     sim_fiber *syncer = begin_second_page();
     vm_cache_discard(cache); /* it goes with the end of its write */
     open_gate();
     while (figures().file_pages > 0)
         sim_yield();
     assert_false(sim_fiber_ended(syncer));
+    while (vm_system.pages.count[VM_PAGE_CLEAR] > 0) /* the next is the page's */
+        OK(vm_allocate_frames(1, true, &frames[count++]));
     OK(sim_write_byte(2 * SPOT, 99));
     sim_run();
     OK(sim_fiber_result(syncer));
     assert_int_equal(bytes[PAGE], 2);
     assert_byte(2 * SPOT, 99);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
     unmap_own();
 }
 

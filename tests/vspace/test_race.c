@@ -79,10 +79,19 @@ static void fills_at_once(void)
 }
 
 static bool stop;
+static bool is_stopped(void)
+{
+    return __atomic_load_n(&stop, __ATOMIC_ACQUIRE);
+}
+
+static void set_stopped(bool is)
+{
+    __atomic_store_n(&stop, is, __ATOMIC_RELEASE);
+}
 
 static int touch(void *address)
 {
-    while (!stop) {
+    while (!is_stopped()) {
         int seen = machine_read((addr_t)address);
         assert_true(seen == 9 || seen == ERR_NOT_FOUND);
         machine_yield();
@@ -104,7 +113,7 @@ static int fill_and_take(void *unused)
         *(uint8_t *)window = 66;
         OK(cap_destroy(got));
     }
-    stop = true;
+    set_stopped(true);
     return 0;
 }
 
@@ -112,7 +121,7 @@ static int fill_and_take(void *unused)
 static void faults_against_unfill(void)
 {
     begin();
-    stop = false;
+    set_stopped(false);
     OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGE, SPOT, RW));
     OK(vregion_map_fixed(&regions[1], CURRENT, &anon.m, 0, PAGE, 2 * SPOT, RO));
     machine_spawn(touch, (void *)SPOT);
@@ -123,7 +132,7 @@ static void faults_against_unfill(void)
 
 static int handle_faults(void *address)
 {
-    while (!stop) {
+    while (!is_stopped()) {
         errval_t error = vspace_pagefault_handler(CURRENT, (lvaddr_t)address, PAGEFLT_WRITE);
         assert_true(err_is_ok(error) || err_no(error) == LIB_ERR_VSPACE_PAGEFAULT_ADDR_NOT_FOUND ||
                     err_has(error, LIB_ERR_VSPACE_VREGION_NOT_FOUND) ||
@@ -144,7 +153,7 @@ static int map_and_forget(void *unused)
         OK(vregion_destroy(vregion));
         vm_meta_free(vregion, sizeof *vregion); /* poisoned: who still uses it notices */
     }
-    stop = true;
+    set_stopped(true);
     return 0;
 }
 
@@ -152,7 +161,7 @@ static int map_and_forget(void *unused)
 static void handlers_against_destroy(void)
 {
     begin();
-    stop = false;
+    set_stopped(false);
     frames[0] = new_frame(1, 1);
     OK(anon.m.f.fill(&anon.m, 0, frames[0], 0));
     machine_spawn(handle_faults, (void *)SPOT);
@@ -173,7 +182,7 @@ static int pin_and_unpin(void *unused)
         assert_int_equal(machine_read(SPOT), 9);
         OK(anon.m.f.unpin(&anon.m, &regions[0], 0, PAGE));
     }
-    stop = true;
+    set_stopped(true);
     return 0;
 }
 
@@ -181,7 +190,7 @@ static int page_out_and_in(void *unused)
 {
     struct capref got;
     (void)unused;
-    while (!stop) {
+    while (!is_stopped()) {
         if (err_is_ok(anon.m.f.pager_free(&anon.m, PAGE, &got, 1)))
             OK(anon.m.f.fill(&anon.m, 0, got, 0));
         machine_yield();
@@ -193,7 +202,7 @@ static int page_out_and_in(void *unused)
 static void pins_against_pager_free(void)
 {
     begin();
-    stop = false;
+    set_stopped(false);
     frames[0] = new_frame(1, 9);
     OK(anon.m.f.fill(&anon.m, 0, frames[0], 0));
     OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGE, SPOT, RW));
@@ -314,7 +323,7 @@ static int look_up(void *unused)
     struct pmap_mapping_info info;
     struct pmap *pmap = get_current_pmap();
     (void)unused;
-    while (!stop) {
+    while (!is_stopped()) {
         errval_t error = pmap->f.lookup(pmap, SPOT, &info);
         assert_true(error == LIB_ERR_PMAP_FIND_VNODE || info.cap.base == frames[0].base);
         machine_yield();
@@ -331,7 +340,7 @@ static int map_and_unmap(void *unused)
         machine_yield();
         OK(pmap->f.unmap(pmap, SPOT, PAGE, NULL));
     }
-    stop = true;
+    set_stopped(true);
     return 0;
 }
 
@@ -339,7 +348,7 @@ static int map_and_unmap(void *unused)
 static void lookups_against_unmap(void)
 {
     begin();
-    stop = false;
+    set_stopped(false);
     frames[0] = new_frame(1, 1);
     machine_spawn(look_up, NULL);
     machine_spawn(map_and_unmap, NULL);

@@ -50,7 +50,7 @@ struct vm_translation_map {
     uint64_t *leaf;
     struct vm_page *leaf_page; /* NULL: the host's */
     size_t mapped, tables;
-    size_t kept; /* tables that stay without entries */
+    size_t kept;      /* tables that stay without entries */
     vm_page *retired; /* tables taken out of use that CPUs may still walk */
 };
 
