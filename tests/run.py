@@ -22,6 +22,8 @@ PARTS = {
     "sanitized": ("the unit tests with address and undefined-behaviour checks",
                   "unit.run_sanitized"),
     "linux": ("processes of this host that page themselves", "linux.run"),
+    "checked": ("the same, checked for addresses, undefined behaviour and races",
+                "linux.run_sanitized"),
     "demo": ("quire demo sort: on each store, on a terminal, where it can't be", "demo.run"),
     "stores": ("the stores for Linux programs, under a checker of races; the manual's examples",
                "stores.run"),

@@ -219,9 +219,12 @@ static void run_actors(struct schedule *schedule, const struct scenario_failure 
         results[i] = sim_fiber_result(fibers[i]);
 }
 
+#define SWAP_RESTS ((uint64_t)1100000000) /* then an area that failed is tried again */
+
 /* What has failed on request succeeds when it is tried again. */
 static void try_again(void)
 {
+    sim_sleep(SWAP_RESTS);
     for (unsigned i = 0; i < count_actors(); i++) {
         if (!scenario_excuses(results[i]))
             continue;

@@ -45,6 +45,7 @@
     X(fault_against_resize) \
     X(fault_against_shared_clone) \
     X(fault_against_sync) \
+    X(fault_against_thief) \
     X(fault_against_truncate) \
     X(fault_against_unmap) \
     X(fault_against_wire) \

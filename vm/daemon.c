@@ -24,12 +24,23 @@ void reclaim_note_shortage(struct reclaim_attempt *attempt)
     attempt->shortage = vm_atomic_load(&POOL->shortage, __ATOMIC_RELAXED);
 }
 
-/* Somebody else may be about to free frames: pages are being written. Or he has by now: a page's frame is free
- * before it no longer counts as busy. */
-static int wait_for_frames(struct reclaim_attempt *attempt, int again)
+/* Pages that have come or gone, by whoever. Where that changes while this thread finds nothing to free, others
+ * get on: it may be faster next time. */
+static uint64_t progress(void)
+{
+    const struct vm_counters *counters = &vm_system.counters;
+    return vm_atomic_load(&counters->evictions, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->page_ins, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->zero_fills, __ATOMIC_RELAXED) +
+           vm_atomic_load(&counters->copies, __ATOMIC_RELAXED);
+}
+
+/* Somebody else may be about to free frames: pages are being written. Or he has by now, and a third one has taken
+ * them: a page counts as gone, and its frame is free, before it no longer counts as busy. */
+static int wait_for_frames(struct reclaim_attempt *attempt, int again, uint64_t before)
 {
     uint32_t busy = vm_atomic_load(&vm_system.busy_pages, __ATOMIC_ACQUIRE);
-    if (page_available() > 0)
+    if (page_available() > 0 || progress() != before)
         return again;
     if (busy == 0 || attempt->waits++ >= MOST_WAITS)
         return ERR_NO_MEMORY;
@@ -41,17 +52,6 @@ static int wait_for_frames(struct reclaim_attempt *attempt, int again)
         error = host_wait(&POOL->freed, seen, host_time_ns() + WAIT_FOR_OTHERS, true);
     vm_atomic_fetch_sub(&POOL->waiting, 1, __ATOMIC_RELAXED);
     return error == ERR_INTERRUPTED ? error : again;
-}
-
-/* Pages that have come or gone, by whoever. Where that changes while this thread finds nothing to free, others
- * get on: it may be faster next time. */
-static uint64_t progress(void)
-{
-    const struct vm_counters *counters = &vm_system.counters;
-    return vm_atomic_load(&counters->evictions, __ATOMIC_RELAXED) +
-           vm_atomic_load(&counters->page_ins, __ATOMIC_RELAXED) +
-           vm_atomic_load(&counters->zero_fills, __ATOMIC_RELAXED) +
-           vm_atomic_load(&counters->copies, __ATOMIC_RELAXED);
 }
 
 int reclaim_for(struct reclaim_attempt *attempt, int again)
@@ -67,7 +67,7 @@ int reclaim_for(struct reclaim_attempt *attempt, int again)
         return again;
     uint64_t before = progress();
     (void)vm_reclaim(WANTED);
-    return progress() != before ? again : wait_for_frames(attempt, again);
+    return wait_for_frames(attempt, again, before);
 }
 
 void reclaim_ensure(void)

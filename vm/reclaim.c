@@ -186,8 +186,8 @@ static void evict(struct batch *b, struct vm_page *page)
     if (page->discardable)
         VM_COUNT(discarded);
     page_remember(page, ghost_key(b->cache, page));
-    cache_end_busy_gone(b->cache, page, left_behind(page));
     VM_COUNT(evictions);
+    cache_end_busy_gone(b->cache, page, left_behind(page));
     b->freed++;
 }
 
@@ -241,7 +241,7 @@ static void write_to_swap(struct batch *b, const addr_t *frames, size_t *written
             if (ok)
                 b->page[i + at]->swap = slot + (uint32_t)at;
             else
-                swap_free(slot + (uint32_t)at);
+                swap_give_back(slot + (uint32_t)at);
         }
         if (!ok)
             return;

@@ -16,7 +16,7 @@
 #define PAGEOUT_RESERVE 512
 /* An area that fails so many writes in a row is left alone for so long: else whoever needs a frame would try it
  * with each page that there is. */
-#define MOST_FAILURES 8
+#define MOST_FAILURES 32
 #define REST ((uint64_t)1000000000)
 
 static size_t map_bytes(size_t slots)
@@ -88,11 +88,59 @@ static void note_free(void)
     vm_atomic_store(&vm_system.pages.can_swap, room, __ATOMIC_RELAXED);
 }
 
+/* ---- areas that fail ------------------------------------------------------------------------------ */
+
+/* => swap lock */
+static void rest(struct vm_swap_area *area, uint64_t until)
+{
+    uint32_t change = (uint32_t)(until != 0) - (uint32_t)(area->rests_until != 0);
+    vm_atomic_fetch_add(&SWAP->resting, change, __ATOMIC_RELAXED);
+    area->rests_until = until;
+    if (until == 0)
+        area->failures = 0;
+    note_free();
+}
+
+/* A store that is full says ERR_NO_MEMORY: it fails, too, until a slot of it is free again. */
+static void note_written(struct vm_swap_area *area, int error)
+{
+    if (error == VM_OK && vm_atomic_load(&area->failures, __ATOMIC_RELAXED) == 0)
+        return;
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    area->is_full = error == ERR_NO_MEMORY;
+    if (error == VM_OK)
+        rest(area, 0);
+    else if (++area->failures >= MOST_FAILURES)
+        rest(area, host_time_ns() + REST);
+    vm_mutex_unlock(&SWAP->lock);
+}
+
+static void end_rests(void)
+{
+    uint64_t now = host_time_ns();
+    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
+    for (unsigned i = 0; i < SWAP->areas; i++) {
+        struct vm_swap_area *area = &SWAP->area[i];
+        if (area->rests_until != 0 && area->rests_until <= now)
+            rest(area, 0);
+    }
+    vm_mutex_unlock(&SWAP->lock);
+}
+
+void swap_end_rests(void)
+{
+    if (__builtin_expect(vm_atomic_load(&SWAP->resting, __ATOMIC_RELAXED) != 0, 0))
+        end_rests();
+}
+
+/* ---- taking and giving back ----------------------------------------------------------------------- */
+
 uint32_t swap_allocate(size_t wanted, size_t *got)
 {
     uint32_t slot = 0;
     if (VM_INJECT(VM_INJECT_SLOT))
         return 0;
+    swap_end_rests();
     vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
     for (unsigned i = 0; i < SWAP->areas && slot == 0; i++)
         if (has_room(&SWAP->area[i]))
@@ -102,7 +150,7 @@ uint32_t swap_allocate(size_t wanted, size_t *got)
     return slot;
 }
 
-void swap_free(uint32_t slot)
+static void free_slot(uint32_t slot, bool was_written)
 {
     struct vm_swap_area *area = area_of(slot);
     size_t index = index_of(slot);
@@ -113,46 +161,25 @@ void swap_free(uint32_t slot)
     area->used[index / WORD_BITS] &= ~((uint64_t)1 << (index % WORD_BITS));
     area->free++;
     SWAP->free++;
+    if (was_written && area->is_full)
+        rest(area, 0);
     note_free();
     vm_mutex_unlock(&SWAP->lock);
+}
+
+void swap_free(uint32_t slot)
+{
+    free_slot(slot, true);
+}
+
+void swap_give_back(uint32_t slot)
+{
+    free_slot(slot, false);
 }
 
 bool swap_is_short(void)
 {
     return vm_atomic_load(&SWAP->free, __ATOMIC_RELAXED) < SWAP->slots / 2;
-}
-
-/* ---- areas that fail ------------------------------------------------------------------------------ */
-
-static void note_written(struct vm_swap_area *area, bool ok)
-{
-    if (ok && vm_atomic_load(&area->failures, __ATOMIC_RELAXED) == 0)
-        return;
-    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
-    area->failures = ok ? 0 : area->failures + 1;
-    bool rests = area->failures >= MOST_FAILURES;
-    uint32_t change = (uint32_t)rests - (uint32_t)(area->rests_until != 0);
-    vm_atomic_fetch_add(&SWAP->resting, change, __ATOMIC_RELAXED);
-    area->rests_until = rests ? host_time_ns() + REST : 0;
-    note_free();
-    vm_mutex_unlock(&SWAP->lock);
-}
-
-void swap_end_rests(void)
-{
-    if (__builtin_expect(vm_atomic_load(&SWAP->resting, __ATOMIC_RELAXED) == 0, 1))
-        return;
-    uint64_t now = host_time_ns();
-    vm_mutex_lock(&SWAP->lock, VM_RANK_SWAP);
-    for (unsigned i = 0; i < SWAP->areas; i++) {
-        struct vm_swap_area *area = &SWAP->area[i];
-        if (area->rests_until == 0 || area->rests_until > now)
-            continue;
-        area->rests_until = 0;
-        vm_atomic_fetch_sub(&SWAP->resting, 1, __ATOMIC_RELAXED);
-    }
-    note_free();
-    vm_mutex_unlock(&SWAP->lock);
 }
 
 /* ---- reading and writing ------------------------------------------------------------------------ */
@@ -169,7 +196,7 @@ int swap_write(uint32_t slot, const addr_t *frames, size_t count)
     if (error == VM_OK && done != count * VM_PAGE_SIZE)
         error = ERR_IO;
     vm_atomic_count(error == VM_OK ? &area->written : &area->errors, error == VM_OK ? count : 1);
-    note_written(area, error == VM_OK);
+    note_written(area, error);
     return error;
 }
 

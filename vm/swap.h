@@ -22,6 +22,7 @@ struct vm_swap_area {
     uint64_t written, read, errors;
     unsigned failures;    /* writes in a row */
     uint64_t rests_until; /* 0: it is used */
+    bool is_full;         /* so it said last */
 };
 
 struct vm_swap {
@@ -34,8 +35,10 @@ struct vm_swap {
 
 /* Up to `wanted` slots in a row; returns the first, and how many in *got. 0: there is none. */
 uint32_t swap_allocate(size_t wanted, size_t *got);
-/* The store forgets it first: behind that somebody else may write it. */
+/* The store forgets it first: behind that somebody else may write it. The second is for one that couldn't be
+ * written. */
 void swap_free(uint32_t slot);
+void swap_give_back(uint32_t slot);
 /* Areas that have been left alone for long enough are tried again. */
 void swap_end_rests(void);
 /* Whether so much is in use that a page in memory should not keep its slot. */

@@ -30,8 +30,9 @@ int vm_keep_tables(aspace_id aid, addr_t address, addr_t size)
     int error = get_aspace(aid, address, size, &aspace);
     if (error != VM_OK)
         return error;
-    error = keep(&aspace->translation_map, address, size);
-    if (error == ERR_NO_MEMORY && vm_reclaim(size / VM_PAGE_SIZE / 512 + 3) > 0)
+    size_t most = size / VM_PAGE_SIZE / 512 + 3;
+    error = page_may_wire(most) ? keep(&aspace->translation_map, address, size) : ERR_NO_MEMORY;
+    if (error == ERR_NO_MEMORY && page_may_wire(most) && vm_reclaim(most) > 0)
         error = keep(&aspace->translation_map, address, size);
     vm_put_aspace(aspace);
     return error;

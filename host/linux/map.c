@@ -163,13 +163,12 @@ int quire_unmap(void *address)
 /* quire_protect splits the core's regions, of which a snapshot takes one. */
 static int find_whole(const struct region *region, region_id *id)
 {
-    addr_t cookie = region->base;
-    vm_region_info info;
-    int error = vm_get_next_region_info(process.aid, &cookie, &info);
+    struct vm_owner found;
+    int error = vm_find_owner(process.aid, region->base, &found);
     if (error != VM_OK)
         return error;
-    *id = info.id;
-    return info.base == region->base && info.size == region->size ? VM_OK : ERR_UNSUPPORTED;
+    *id = found.id;
+    return found.base == region->base && found.size == region->size ? VM_OK : ERR_UNSUPPORTED;
 }
 
 /* => regions locked. The core's region, at a place of its own. */

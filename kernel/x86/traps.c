@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct trap_frame, rip) == 0x88, "entry.S");
 _Static_assert(offsetof(struct trap_frame, rsp) == 0xa0, "entry.S");
 _Static_assert(offsetof(struct thread, work) == 0, "entry.S");
 
+#define FAULT_PRESENT 0x1u
 #define FAULT_WRITE 0x2u
 #define FAULT_FETCH 0x10u
 
@@ -62,13 +63,19 @@ static _Noreturn void kernel_trap(struct trap_frame *frame, addr_t address)
     panic("trap %lu in the kernel at %lx, address %lx", frame->number, frame->rip, address);
 }
 
+/* Programs are not told which of the kernel's addresses have something. */
+static uint16_t shown_error(const struct trap_frame *frame, addr_t address)
+{
+    return (uint16_t)(frame->error | (address >= USER_TOP ? FAULT_PRESENT : 0));
+}
+
 static void send_fault(const struct trap_frame *frame, int number, int code, addr_t address)
 {
     struct signal_info info = {.number = number,
                                .code = code,
                                .address = address,
                                .trap = (uint16_t)frame->number,
-                               .error = (uint16_t)frame->error};
+                               .error = shown_error(frame, address)};
     signal_force(&info);
 }
 

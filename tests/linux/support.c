@@ -38,6 +38,13 @@ static void child(const struct linux_test *test)
     end_quire(test);
 }
 
+void skip_test(const char *why)
+{
+    print_message("skipped: %s\n", why);
+    fflush(NULL);
+    _exit(CHILD_SKIP);
+}
+
 /* Nothing but SIGKILL ends a process that never leaves a call of Quire's, where signals are held back. */
 static void wait_for(pid_t pid, int *status)
 {

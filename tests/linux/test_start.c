@@ -133,6 +133,8 @@ static void test_regions_up_to_the_limit_of_mappings(void)
 {
     struct quire_mapping mapping = {.size = PAGE};
     size_t count = 0;
+    if (CHECKS_RACES || CHECKS_MEMORY)
+        skip_test("a checker needs mappings, too");
     void *address, *first = NULL;
     int error;
     while ((error = quire_map(&mapping, &address)) == VM_OK && count++ < 70000)

@@ -115,8 +115,20 @@ static void look_at_all(const volatile unsigned char *at)
         }
 }
 
+static bool all_were_interrupted(void)
+{
+    for (unsigned i = 0; i < THREADS; i++)
+        if (threads[i].ticks <= 10 && !threads[i].failed)
+            return false;
+    return true;
+}
+
+/* ThreadSanitizer runs handlers of signals later, with all signals blocked, SIGBUS of an access, too: then Linux ends
+ * the process. */
 static void storm(volatile unsigned char *at)
 {
+    if (CHECKS_RACES && quire_mode() == QUIRE_MODE_SIGNAL)
+        skip_test("beside ThreadSanitizer no handler of a signal can fault by SIGBUS");
     struct sigaction tick = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
     sigaction(TICK, &tick, NULL);
     for (unsigned i = 0; i < THREADS; i++) {
@@ -124,13 +136,13 @@ static void storm(volatile unsigned char *at)
             (struct thread){.number = i, .at = at, .state = i + 1, .handler_state = i + 77};
         assert_int_equal(pthread_create(&threads[i].thread, NULL, run, &threads[i]), 0);
     }
-    for (time_t end = time(NULL) + SECONDS; time(NULL) < end; usleep(10000))
+    for (time_t end = time(NULL) + SECONDS; time(NULL) < end || !all_were_interrupted();
+         usleep(10000))
         have_child();
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(threads[i].thread, NULL);
         assert_false(threads[i].failed);
-        assert_true(threads[i].ticks > 10);
     }
     look_at_all(at);
 }

@@ -61,7 +61,7 @@ static void test_threads_on_memory_ten_times_the_budget(void)
 {
     size_t pages = 10 * 4 * MIB / PAGE;
     add_swap(pages + 1000);
-    run(own_pages, map_memory(pages), pages, 20000);
+    run(own_pages, map_memory(pages), pages, LESS(20000));
 }
 
 static void *read_all(void *argument)
@@ -78,7 +78,7 @@ static void *read_all(void *argument)
 static void test_threads_read_a_store_ten_times_the_budget(void)
 {
     struct test_store *store = store_create(10 * 4 * MIB / PAGE);
-    run(read_all, map_store(store, 0), store->pages, 20000);
+    run(read_all, map_store(store, 0), store->pages, LESS(20000));
 }
 
 /* All threads count in all pages: no addition is lost, whatever is evicted meanwhile. */
@@ -97,7 +97,7 @@ static void *count(void *argument)
 
 static void test_threads_lose_no_write(void)
 {
-    size_t pages = 10 * 4 * MIB / PAGE, rounds = 40000;
+    size_t pages = 10 * 4 * MIB / PAGE, rounds = LESS(40000);
     struct test_store *store = store_create(pages);
     memset(store->bytes, 0, pages * PAGE);
     volatile unsigned char *at = map_store(store, 0);
@@ -118,7 +118,7 @@ static void test_threads_lose_no_write(void)
 /* As the last, with a flush, an eviction and a question after changes again and again. */
 static void test_threads_lose_no_write_beside_flushes(void)
 {
-    size_t pages = 3 * 4 * MIB / PAGE, rounds = 20000;
+    size_t pages = 3 * 4 * MIB / PAGE, rounds = LESS(20000);
     struct test_store *store = store_create(pages);
     unsigned char changed[64];
     memset(store->bytes, 0, pages * PAGE);
@@ -128,7 +128,7 @@ static void test_threads_lose_no_write_beside_flushes(void)
         workers[i] = (struct worker){.number = i, .at = at, .pages = pages, .rounds = rounds};
         assert_int_equal(pthread_create(&workers[i].thread, NULL, count, &workers[i]), 0);
     }
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < LESS(200); i++) {
         OK(quire_flush((void *)at, pages * PAGE));
         OK(quire_changed((void *)(at + (size_t)i * PAGE), 64 * PAGE, changed));
         OK(quire_evict((void *)(at + (size_t)i * PAGE), 100 * PAGE));
@@ -165,6 +165,8 @@ static void check_budget(size_t budget)
     size_t pages = 6 * budget / PAGE;
     struct test_store *store = store_create(pages), *swap = swap_create(pages + 1000);
     struct watch w = {0};
+    if (CHECKS_RACES || CHECKS_MEMORY)
+        skip_test("a checker uses memory, too");
     madvise_away(store);
     OK(quire_start(&options));
     size_t before = resident_pages();

@@ -112,6 +112,41 @@ def check_installed_command(report, root):
     report.check("the manual pages are installed", not missing, str(missing))
 
 
+CHECKED = ("-Dkernel=false", "-Dwerror=false", "-Db_lundef=false")
+# Of the tests of the Linux process, those in which threads meet.
+RACES = ["fork", "storm", "threads"]
+
+
+def run_checked(report, directory, programs, environment):
+    """These tests, and traces for some seconds, in a build with a checker, which ends a process that it has found
+    something in."""
+    os.environ.update(environment)
+    for program in programs:
+        run_program(report, [program], f"{os.path.basename(program)} in {directory}")
+    run_program(report, [f"{directory}/quire-process", "sim", "--process", "--quiet", "--seconds", "6", "--save",
+                         f"{directory}/of-a-process.trace"], f"traces of a process in {directory}")
+    for name in environment:
+        del os.environ[name]
+
+
+def run_sanitized(report):
+    """With address and undefined-behaviour checks; and under a checker of races."""
+    directory = "build/sanitized"
+    if not unit.build_in(report, directory, *CHECKED, "-Db_sanitize=address,undefined", targets=("quire-process",)):
+        return
+    # Those of vspace/ are at addresses that AddressSanitizer has for itself.
+    programs = [test["cmd"][0] for test in linux_tests(directory) if not test["name"].startswith("linux vspace ")]
+    if unit.build_in(report, directory, targets=[os.path.relpath(program, directory) for program in programs]):
+        run_checked(report, directory, programs,
+                    {"ASAN_OPTIONS": "detect_leaks=0:use_sigaltstack=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+    directory = "build/threads"
+    programs = [f"tests/linux/linux_{name}" for name in RACES] + ["tests/vspace/linux_vspace_race"]
+    if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=("quire-process", *programs)):
+        run_checked(report, directory, [f"{directory}/{program}" for program in programs],
+                    {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:suppressions="
+                     + os.path.abspath("tests/linux/races.txt")})
+
+
 def check_doctor(report):
     done = subprocess.run(["build/quire", "doctor", "--json"], stdout=subprocess.PIPE, text=True,
                           timeout=60, check=False)
@@ -122,12 +157,15 @@ def check_doctor(report):
     report.command("quire doctor", ["build/quire", "doctor"], timeout=60)
 
 
+def linux_tests(directory):
+    listed = subprocess.run(["meson", "introspect", "--tests", directory], stdout=subprocess.PIPE, text=True, check=True)
+    return [test for test in json.loads(listed.stdout) if unit.is_linux(test)]
+
+
 def run(report):
     if not unit.build_in(report, "build"):
         return
-    listed = subprocess.run(["meson", "introspect", "--tests", "build"], stdout=subprocess.PIPE,
-                            text=True, check=True)
-    tests = [test for test in json.loads(listed.stdout) if unit.is_linux(test)]
+    tests = linux_tests("build")
     report.check("there are tests of the Linux process", bool(tests))
     for test in tests:
         unit.run_program(report, test)

@@ -129,18 +129,18 @@ static void assert_rests(bool rests)
     assert_int_equal(vm_system.swap.resting, rests);
 }
 
-/* After eight failures in a row, however they are interrupted before. */
+/* After 32 failures in a row, however they are interrupted before. */
 static void test_swap_write_counts_failures_in_a_row(void)
 {
     OK(vm_allocate_frames(1, true, &frame));
     uint32_t slot = take(1, 1);
-    for (unsigned before = 1; before <= 7; before += 3) {
+    for (unsigned before = 1; before <= 31; before += 15) {
         fail_often(slot, before);
         assert_rests(false);
         write_slot(slot, false);
         assert_int_equal(vm_system.swap.area[0].failures, 0);
     }
-    fail_often(slot, 7);
+    fail_often(slot, 31);
     assert_rests(false);
     fail_often(slot, 1);
     assert_rests(true);
@@ -150,12 +150,14 @@ static void test_swap_write_counts_failures_in_a_row(void)
     assert_rests(true);
     write_slot(slot, false);
     assert_rests(false);
-    fail_often(slot, 8);
+    fail_often(slot, 32);
     sim_sleep((uint64_t)999000000);
     swap_end_rests();
     assert_rests(true);
     sim_sleep((uint64_t)1000000);
     swap_end_rests();
+    assert_rests(false);
+    fail_often(slot, 31);
     assert_rests(false);
     fail_often(slot, 1); /* it hasn't recovered */
     assert_rests(true);

@@ -93,6 +93,28 @@ static void test_vm_get_leaf_table(void)
     assert_int_equal(entry[slot - 1], 0);
 }
 
+/* What is asked for is far more than there is: others' pages need not go for it. */
+static void test_vm_keep_tables_of_too_much(void)
+{
+    region_at(SPOT, 40, LOCK_RW);
+    number_pages(SPOT, 40, 1);
+    assert_int_equal(
+        vm_keep_tables(program, SIM_USER_BASE, (SIM_USER_END - SIM_USER_BASE) & ~VM_PAGE_MASK),
+        ERR_NO_MEMORY);
+    assert_int_equal(figures().evictions, 0);
+}
+
+/* Three quarters of the frames, as all that is wired. */
+static void test_vm_keep_tables_within_the_limit(void)
+{
+    size_t spans = 1;
+    while (vm_keep_tables(program, SPOT, spans * SPAN) == VM_OK)
+        spans++;
+    assert_true(figures().wired_pages <= figures().physical_pages / 4 * 3);
+    assert_true(spans > figures().physical_pages / 4);
+    OK(vm_release_tables(program));
+}
+
 static void test_tables_errors(void)
 {
     addr_t table;
@@ -110,5 +132,7 @@ static void test_tables_errors(void)
 
 UNIT_MAIN("page tables", TEST(test_vm_keep_tables), TEST(test_kept_tables_stay),
           TEST(test_kept_tables_need_no_memory), TEST(test_vm_keep_tables_without_memory),
+          TEST_ON(test_vm_keep_tables_of_too_much, .memory = (size_t)1 << 20, .swap = 64),
+          TEST_ON(test_vm_keep_tables_within_the_limit, .memory = (size_t)1 << 20),
           TEST(test_kept_tables_go_with_the_space), TEST(test_vm_get_leaf_table),
           TEST(test_tables_errors))

@@ -15,7 +15,7 @@
 
 #define STATUS_VIOLATION 1
 #define DEFAULT_SECONDS 10
-#define REPLAY_SECONDS 600
+#define REPLAY_SECONDS 60
 
 struct options {
     struct search_plan plan;

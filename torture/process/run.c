@@ -69,11 +69,25 @@ static void run_in_child(const struct trace *trace)
     _exit(0);
 }
 
-/* Nothing but SIGKILL ends a process that never leaves a call of Quire's. False: it had to be ended. */
+/* Whatever the machine has to do besides, a page is looked at now and then. */
+static uint64_t progress(void)
+{
+    return outcome->at + __atomic_load_n(&outcome->verified, __ATOMIC_RELAXED);
+}
+
+/* Nothing but SIGKILL ends a process that never leaves a call of Quire's. False: it had to be ended, after so many
+ * seconds in which it came no further. */
 static bool wait_for(pid_t child, unsigned seconds, int *status)
 {
     struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN};
-    bool ended = end.fd < 0 || poll(&end, 1, (int)seconds * 1000) != 0;
+    uint64_t before = 0;
+    unsigned waited = 0;
+    bool ended = end.fd < 0;
+    while (!ended && waited < seconds) {
+        ended = poll(&end, 1, 1000) != 0;
+        waited = progress() == before ? waited + 1 : 0;
+        before = progress();
+    }
     if (!ended)
         (void)kill(child, SIGKILL);
     while (waitpid(child, status, 0) < 0 && errno == EINTR)
@@ -89,7 +103,7 @@ static void look_at_end(bool ended, int status, struct outcome *result)
         return;
     result->failed = true;
     if (!ended)
-        snprintf(result->text, sizeof(result->text), "the run never ends");
+        snprintf(result->text, sizeof(result->text), "the run comes no further");
     else if (WIFEXITED(status))
         snprintf(result->text, sizeof(result->text), "the process has ended with %d",
                  WEXITSTATUS(status));

@@ -16,7 +16,7 @@ struct trace {
 
 /* Of the seed; `mode` 0: either. */
 void trace_make(struct trace *trace, uint64_t seed, unsigned mode);
-/* False: it fails; also if it crashes, or takes more than `seconds`. *result says what it did. */
+/* False: it fails; also if it crashes, or comes no further for `seconds`. *result says what it did. */
 bool trace_run(const struct trace *trace, unsigned seconds, struct outcome *result);
 /* Takes out what isn't needed for its failure. `result` becomes that of the last failure. */
 void trace_shorten(struct trace *trace, struct outcome *result);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRACE_SECONDS 30 /* of one trace, on a machine that has much to do */
+#define TRACE_SECONDS 60 /* in which a trace comes no further */
 
 /* What the processes share. */
 struct shared {
