@@ -142,11 +142,12 @@ int quire_map(const struct quire_mapping *mapping, void **address);
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
 
-/* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
- * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, of
- * the same mode, and may be written, also where that one may not, and snapshot itself. ERR_VM_INVALID_REGION;
- * ERR_UNSUPPORTED: the region writes to a store or was mapped QUIRE_READ_ONLY, has pinned pages, or parts of it are
- * protected and others not; ERR_NO_MEMORY, ERR_VM_WOULD_OVERCOMMIT. */
+/* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
+ * until one of the two is written; it takes time to withdraw the right to write from the pages in memory that were
+ * written since the last (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
+ * one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
+ * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY,
+ * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
 
 /* ---- ranges ------------------------------------------------------------------------------------- */
