@@ -93,7 +93,7 @@ static size_t count_not_pinned(const struct range *range)
 
 static void pin_has_failed(const struct range *range, int error, bool was_failing)
 {
-    bool must = expected_of(range, !range->region->read_only) == VM_OK && !was_failing;
+    bool must = expected_of(range, false) == VM_OK && !was_failing;
     size_t more = count_not_pinned(range);
     if (must && (error != ERR_NO_MEMORY || world.pinned + more < world.frames / 4))
         violation("quire_pin of %zu pages, %zu pinned: %s", range->count, world.pinned,
@@ -114,7 +114,7 @@ static void pin(const struct range *range)
         pin_has_failed(range, error, was_failing);
         return;
     }
-    if (expected_of(range, !range->region->read_only) != VM_OK ||
+    if (expected_of(range, false) != VM_OK ||
         world.pinned + count_not_pinned(range) > world.frames / 4 * 3)
         violation("quire_pin of what can't be pinned is no error");
     world.pinned += count_not_pinned(range);

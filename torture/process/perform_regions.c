@@ -217,6 +217,14 @@ static size_t count_protected(const struct region *region)
     return count;
 }
 
+static bool has_pinned(const struct region *region)
+{
+    for (size_t i = 0; i < region->pages; i++)
+        if (region->page[i] & PAGE_PINNED)
+            return true;
+    return false;
+}
+
 static void take_over(struct region *slot, struct region *of, void *at)
 {
     of->shares = true;
@@ -247,7 +255,8 @@ static void snapshot(const struct call *call)
     int error = quire_snapshot(whole ? of->at : range.at, &at);
     if (!whole)
         expect("quire_snapshot where no region begins", error, ERR_VM_INVALID_REGION);
-    else if (of->writes || of->read_only || (are_protected > 0 && are_protected < of->pages))
+    else if (of->writes || of->read_only || has_pinned(of) ||
+             (are_protected > 0 && are_protected < of->pages))
         expect("quire_snapshot of what has none", error, ERR_UNSUPPORTED);
     else if ((error != ERR_UNSUPPORTED || !of->cut) && expect_mapped("quire_snapshot", error))
         take_over(slot, of, at);
