@@ -105,6 +105,19 @@ static void test_cut_source_of_a_clone_that_fails(void)
     assert_inherit(VM_INHERIT_COPY, VM_INHERIT_COPY);
 }
 
+/* What goes back is what was said of it, whatever that is. */
+static void test_cut_source_that_forks_leave_out(void)
+{
+    map_source();
+    OK(vm_set_inheritance(program, SPOT, PAGES(2), VM_INHERIT_NONE));
+    (void)begin(clone_whole);
+    cut_source();
+    assert_inherit(VM_INHERIT_SHARE, VM_INHERIT_SHARE);
+    doom(WHOLE);
+    end();
+    assert_inherit(VM_INHERIT_NONE, VM_INHERIT_NONE);
+}
+
 static void test_cut_source_of_a_clone_that_comes(void)
 {
     map_source();
@@ -241,7 +254,7 @@ static void test_a_piece_under_way_joins_behind_its_clone(void)
 }
 
 UNIT_MAIN("clones under way", TEST(test_cut_source_of_a_clone_that_fails),
-          TEST(test_cut_source_of_a_clone_that_comes),
+          TEST(test_cut_source_that_forks_leave_out), TEST(test_cut_source_of_a_clone_that_comes),
           TEST(test_clones_of_a_region_and_of_its_piece),
           TEST(test_inheritance_set_while_a_clone_fails),
           TEST(test_inheritance_set_while_a_clone_comes),
