@@ -121,7 +121,8 @@ static void check_entry(const vm_region *region, addr_t address, uint64_t entry)
 
 static size_t check_region(const vm_region *region)
 {
-    struct vm_translation_map tmap = region->aspace->translation_map; /* a walk notes where it was */
+    struct vm_translation_map tmap =
+        region->aspace->translation_map; /* a walk notes where it was */
     struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
     size_t found = 0;
     const uint64_t *entry;
