@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Milliseconds (of CPU time, since others work, too) of a snapshot of memory that is all there: of which each page was written since the last, or 1,000
- * pages were: by quire_snapshot, or by fork(2) of
- * a process that has as much.
+/* Milliseconds (of CPU time, since others work, too) of a snapshot of memory that is all there, and of which each page
+ * was written since the last, or 1,000 pages were: by quire_snapshot, or by fork(2) of a process that has as much.
  *   snapshot quire|fork MIB ROUNDS all|some
  * prints the best round's milliseconds of it, of its end, and the microseconds of the first write to a page after it. */
 #include <quire/quire.h>
