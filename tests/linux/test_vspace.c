@@ -3,7 +3,6 @@
 #include "support.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -284,150 +283,6 @@ static void test_system_calls_want_what_is_shown(void)
     end();
 }
 
-/* ---- Linux's limit of mappings ---- */
-
-#define TAKEN ((size_t)140000) /* pages of the program's */
-static char *taken;
-
-/* The program has all the mappings that Linux lets it have: in the end one more than the limit, with which Linux maps
- * nothing, not even over a mapping. */
-static void take_all_mappings(void)
-{
-    if (CHECKS_RACES || CHECKS_MEMORY)
-        skip_test("a checker needs mappings, too");
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    taken = mmap(NULL, TAKEN * PAGE, PROT_NONE, flags, -1, 0);
-    assert_true(taken != MAP_FAILED);
-    size_t page = 0;
-    while (page + 1 < TAKEN && mprotect(taken + page * PAGE, PAGE, PROT_READ) == 0)
-        page += 2;
-    if (page + 1 >= TAKEN)
-        skip_test("vm.max_map_count is larger here");
-    for (int protection = PROT_READ; mmap(NULL, PAGE, protection, flags, -1, 0) != MAP_FAILED;)
-        protection ^= PROT_READ | PROT_EXEC;
-}
-
-static void give_all_mappings(void)
-{
-    munmap(taken, TAKEN * PAGE);
-}
-
-/* No mapping is left, but those that Quire holds. */
-static void test_pages_are_shown_at_the_limit_of_mappings(void)
-{
-    volatile unsigned char *data = begin(256, 256);
-    for (size_t i = 0; i < 64; i += 2)
-        data[i * PAGE] = (unsigned char)i;
-    take_all_mappings();
-    for (size_t round = 0; round < 3; round++)
-        for (size_t i = 0; i < 256; i++)
-            data[i * 37 % 256 * PAGE] = (unsigned char)(i * 37);
-    memcpy((void *)(data + 10 * PAGE + 1), (void *)(data + 200 * PAGE + 1), 3 * PAGE);
-    give_all_mappings();
-    for (size_t i = 0; i < 256; i++)
-        assert_int_equal(data[i * PAGE], i > 10 && i < 14 ? i + 190 : i);
-    assert_int_equal(seen.calls, 0);
-    end();
-}
-
-/* Pages of which each needs a mapping more to be hidden. */
-static void test_pages_are_hidden_at_the_limit_of_mappings(void)
-{
-    volatile unsigned char *data = begin(256, 256);
-    for (size_t i = 0; i < 256; i++)
-        data[i * PAGE] = (unsigned char)i;
-    take_all_mappings();
-    good(object.m.f.protect(&object.m, &regions[0], 20 * PAGE, PAGE, VREGION_FLAGS_READ));
-    assert_int_equal(caught_write(&data[20 * PAGE]), SIGSEGV);
-    assert_int_equal(seen.error, ERR_VM_PF_BAD_PERM);
-    good(object.m.f.protect(&object.m, &regions[0], 40 * PAGE, 100 * PAGE, VREGION_FLAGS_READ));
-    assert_int_equal(caught_write(&data[50 * PAGE]), SIGSEGV);
-    good(object.m.f.protect(&object.m, &regions[0], 0, 256 * PAGE, RW));
-    give_all_mappings();
-    for (size_t i = 0; i < 256; i++)
-        assert_int_equal(data[i * PAGE]++, i);
-    end();
-}
-
-/* Quire has started when there were none: the upcall hears of it, and may see to it. */
-static bool give_some(void *argument, void *address, unsigned access, int error)
-{
-    bool is_second = seen.calls == 1;
-    (void)refuse(argument, address, access, error);
-    if (is_second)
-        give_all_mappings();
-    return is_second;
-}
-
-static void test_upcall_is_told_of_the_limit_of_mappings(void)
-{
-    struct quire_options options = {.budget = 16 * MIB,
-                                    .mode = QUIRE_MODE_VSPACE,
-                                    .upcall = give_some,
-                                    .upcall_argument = &seen};
-    void *rooms[16];
-    take_all_mappings();
-    mprotect(taken, 16 * PAGE, PROT_NONE);
-    OK(quire_start(&options));
-    volatile unsigned char *data = begin(64, 64);
-    for (size_t i = 0; i < 16; i++)
-        rooms[i] = mmap(NULL, PAGE, i % 2 ? PROT_READ : PROT_EXEC,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_ptr_equal(rooms[15], MAP_FAILED);
-    assert_int_equal(caught_write(&data[20 * PAGE]), SIGSEGV);
-    assert_int_equal(seen.error, ERR_NO_MEMORY);
-    assert_int_equal(caught_write(&data[20 * PAGE]), 0);
-    assert_true(seen.calls == 2 && seen.error == ERR_NO_MEMORY);
-    assert_int_equal(data[20 * PAGE], 1);
-    end();
-}
-
-/* Threads that show pages at the limit take each other's room. Each has a word of every page, and counts in it. */
-enum { THREADS = 4, THEIRS = 64 };
-static struct user {
-    pthread_t thread;
-    volatile uint32_t *words;
-    uint32_t rounds;
-} users[THREADS];
-static uint32_t go, stop;
-
-static void *use_pages(void *of)
-{
-    struct user *user = of;
-    while (!__atomic_load_n(&go, __ATOMIC_RELAXED))
-        usleep(1000);
-    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-        for (size_t i = 0; i < THEIRS; i++)
-            user->words[i * 7 % THEIRS * PAGE / 4]++;
-        __atomic_fetch_add(&user->rounds, 1, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-
-static void test_threads_at_the_limit_of_mappings(void)
-{
-    volatile uint32_t *words = (volatile uint32_t *)(void *)begin(THEIRS, THEIRS);
-    for (size_t i = 0; i < THREADS; i++) {
-        users[i].words = words + i;
-        assert_int_equal(pthread_create(&users[i].thread, NULL, use_pages, &users[i]), 0);
-    }
-    take_all_mappings();
-    __atomic_store_n(&go, 1, __ATOMIC_RELAXED);
-    for (size_t i = 0; i < THREADS; i++) {
-        uint32_t rounds = __atomic_load_n(&users[i].rounds, __ATOMIC_RELAXED);
-        while (__atomic_load_n(&users[i].rounds, __ATOMIC_RELAXED) < rounds + 5)
-            usleep(1000);
-    }
-    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
-    for (size_t i = 0; i < THREADS; i++)
-        pthread_join(users[i].thread, NULL);
-    give_all_mappings();
-    for (size_t i = 0; i < THREADS * THEIRS; i++)
-        assert_int_equal(words[i / THREADS * PAGE / 4 + i % THREADS], users[i % THREADS].rounds);
-    assert_int_equal(seen.calls, 0);
-    end();
-}
-
 /* ---- files ---- */
 
 static void test_quire_open_file_errors(void)
@@ -599,7 +454,6 @@ static void test_fork_shows_the_child_nothing(void)
 }
 
 #define VSPACE(f, ...) TEST_WITH(f, .budget = 16 * MIB, .mode = QUIRE_MODE_VSPACE, __VA_ARGS__)
-#define TOLD .upcall = refuse, .upcall_argument = &seen
 LINUX_MAIN(TEST_WITH(test_quire_start_range_errors, .budget = 0),
            TEST_WITH(test_quire_start_range, .budget = 0),
            TEST_WITH(test_quire_start_range_of_regions, .budget = 0),
@@ -607,11 +461,8 @@ LINUX_MAIN(TEST_WITH(test_quire_start_range_errors, .budget = 0),
            VSPACE(test_regions_in_vspace_mode), VSPACE(test_quire_stop_with_a_vspace),
            VSPACE(test_a_frame_at_several_addresses), VSPACE(test_rights_at_several_addresses),
            VSPACE(test_long_ranges_are_hidden), VSPACE(test_more_pages_than_are_shown),
-           VSPACE(test_upcall_is_told, TOLD), VSPACE(test_upcall_fills, .upcall = fill_it),
-           VSPACE(test_pages_are_shown_at_the_limit_of_mappings, TOLD),
-           VSPACE(test_pages_are_hidden_at_the_limit_of_mappings, TOLD),
-           VSPACE(test_threads_at_the_limit_of_mappings, TOLD),
-           TEST_WITH(test_upcall_is_told_of_the_limit_of_mappings, .budget = 0),
+           VSPACE(test_upcall_is_told, .upcall = refuse, .upcall_argument = &seen),
+           VSPACE(test_upcall_fills, .upcall = fill_it),
            VSPACE(test_system_calls_want_what_is_shown), VSPACE(test_quire_open_file_errors),
            VSPACE(test_quire_open_file_refuses_to_append),
            TEST_MODES(test_quire_open_file_in_other_modes, .budget = 2 * MIB),
