@@ -53,6 +53,14 @@ static bool refuse(void *argument, void *address, unsigned access, int error)
 #define TAKEN ((size_t)140000) /* pages of the program's */
 static char *taken;
 
+static void take_the_rest(void)
+{
+    int protection = PROT_READ;
+    while (mmap(NULL, PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) !=
+           MAP_FAILED)
+        protection ^= PROT_READ | PROT_EXEC;
+}
+
 /* The program has all the mappings that Linux lets it have: in the end one more than the limit, with which Linux maps
  * nothing, not even over a mapping. */
 static void take_all_mappings(void)
@@ -67,8 +75,7 @@ static void take_all_mappings(void)
         page += 2;
     if (page + 1 >= TAKEN)
         skip_test("vm.max_map_count is larger here");
-    for (int protection = PROT_READ; mmap(NULL, PAGE, protection, flags, -1, 0) != MAP_FAILED;)
-        protection ^= PROT_READ | PROT_EXEC;
+    take_the_rest();
 }
 
 static void give_all_mappings(void)
@@ -123,24 +130,51 @@ static bool give_some(void *argument, void *address, unsigned access, int error)
     return is_second;
 }
 
-static void test_upcall_is_told_of_the_limit_of_mappings(void)
+/* With so few mappings that there are hardly any to hold. How many pages of the program's gave theirs. */
+static size_t start_with_the_fewest(void)
 {
     struct quire_options options = {
         .budget = 16 * MIB, .mode = QUIRE_MODE_VSPACE, .upcall = give_some};
-    void *rooms[16];
+    int error = ERR_NO_MEMORY;
+    size_t pages = 0;
+    while (error != VM_OK) {
+        assert_int_equal(error, ERR_NO_MEMORY);
+        pages += 2;
+        mprotect(taken, pages * PAGE, PROT_NONE);
+        error = quire_start(&options);
+    }
+    return pages;
+}
+
+static void test_upcall_is_told_of_the_limit_of_mappings(void)
+{
     take_all_mappings();
-    mprotect(taken, 16 * PAGE, PROT_NONE);
-    OK(quire_start(&options));
+    (void)start_with_the_fewest();
     volatile unsigned char *data = begin(64);
-    for (size_t i = 0; i < 16; i++)
-        rooms[i] = mmap(NULL, PAGE, i % 2 ? PROT_READ : PROT_EXEC,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_ptr_equal(rooms[15], MAP_FAILED);
+    take_the_rest();
     assert_int_equal(caught_write(&data[20 * PAGE]), SIGSEGV);
     assert_int_equal(seen.error, ERR_NO_MEMORY);
     assert_int_equal(caught_write(&data[20 * PAGE]), 0);
     assert_true(seen.calls == 2 && seen.error == ERR_NO_MEMORY);
     assert_int_equal(data[20 * PAGE], 1);
+    end();
+}
+
+/* None are held, and Linux maps nothing. */
+static void test_pages_are_hidden_where_no_mappings_are_held(void)
+{
+    take_all_mappings();
+    size_t pages = start_with_the_fewest();
+    volatile unsigned char *data = begin(64);
+    mprotect(taken, (pages + 8) * PAGE, PROT_NONE);
+    data[20 * PAGE] = data[22 * PAGE] = data[24 * PAGE] = 1;
+    take_the_rest();
+    good(object.m.f.protect(&object.m, &region, 20 * PAGE, PAGE, VREGION_FLAGS_READ));
+    assert_int_equal(caught_write(&data[20 * PAGE]), SIGSEGV);
+    give_all_mappings();
+    assert_true(data[20 * PAGE] == 1 && data[22 * PAGE] == 1 && data[24 * PAGE] == 1);
+    data[22 * PAGE] = 2;
+    assert_int_equal(data[22 * PAGE], 2);
     end();
 }
 
@@ -194,4 +228,5 @@ static void test_threads_at_the_limit_of_mappings(void)
 LINUX_MAIN(VSPACE(test_pages_are_shown_at_the_limit_of_mappings),
            VSPACE(test_pages_are_hidden_at_the_limit_of_mappings),
            VSPACE(test_threads_at_the_limit_of_mappings),
-           TEST_WITH(test_upcall_is_told_of_the_limit_of_mappings, .budget = 0))
+           TEST_WITH(test_upcall_is_told_of_the_limit_of_mappings, .budget = 0),
+           TEST_WITH(test_pages_are_hidden_where_no_mappings_are_held, .budget = 0))
