@@ -65,6 +65,11 @@ bool scenario_excuses(int error);
 region_id scenario_region(addr_t base, size_t pages, unsigned lock);
 /* A file of `pages`, each filled with its number from 1 on, mapped at `base`. */
 sim_file *scenario_file(addr_t base, size_t pages, unsigned lock, int mapping);
+/* The same, private, writable and wired; then the file is cut to one page. What is to be wired behind that
+ * finds no page: shared clones fail, once they have come. */
+region_id scenario_wired_tail(addr_t base, size_t pages);
+/* Clones the region at exactly this address, shared: VM_OK or the error. */
+int scenario_clone(region_id source, addr_t base);
 /* Writes first + i to the first byte of page i. */
 void scenario_number(addr_t base, size_t pages, unsigned first);
 /* Two pages at SPOT, with a 1 and a 2 in them: a `begin`. And who frees two frames: an actor. */

@@ -73,6 +73,26 @@ sim_file *scenario_file(addr_t base, size_t pages, unsigned lock, int mapping)
     return file;
 }
 
+region_id scenario_wired_tail(addr_t base, size_t pages)
+{
+    vm_cache_ref *cache;
+    sim_file *file = scenario_file(base, pages, LOCK_RW, REGION_PRIVATE_MAP);
+    OK(vm_wire_range(program, base, PAGES(pages)));
+    OK(vm_get_vnode_cache(file, &cache));
+    sim_file_set_size(file, PAGE);
+    OK(vm_cache_truncate(cache, (off_t)PAGE));
+    vm_put_cache(cache);
+    return scenario_find(base);
+}
+
+int scenario_clone(region_id source, addr_t base)
+{
+    void *at = PTR(base);
+    region_id id = vm_clone_region(program, "clone", &at, REGION_ADDR_EXACT_ADDRESS, source,
+                                   REGION_NO_PRIVATE_MAP, LOCK_RW);
+    return id < 0 ? (int)id : VM_OK;
+}
+
 void scenario_number(addr_t base, size_t pages, unsigned first)
 {
     for (size_t i = 0; i < pages; i++)
@@ -199,9 +219,12 @@ static void run_actors(struct schedule *schedule, const struct scenario_failure 
         results[i] = sim_fiber_result(fibers[i]);
 }
 
+#define SWAP_RESTS ((uint64_t)1100000000) /* then an area that failed is tried again */
+
 /* What has failed on request succeeds when it is tried again. */
 static void try_again(void)
 {
+    sim_sleep(SWAP_RESTS);
     for (unsigned i = 0; i < count_actors(); i++) {
         if (!scenario_excuses(results[i]))
             continue;

@@ -30,6 +30,8 @@
     X(discard_against_fork) \
     X(failed_clone_against_clone) \
     X(failed_clone_against_fork) \
+    X(failing_clone_against_cut) \
+    X(failing_clone_against_join) \
     X(fault_against_delete_region) \
     X(fault_against_delete_space) \
     X(fault_against_discard) \
@@ -79,6 +81,7 @@
     X(middle_exit_against_writer) \
     X(move_against_fork) \
     X(name_lookup_against_delete) \
+    X(one_failing_clone) \
     X(owners_exit_together) \
     X(page_in_against_discard) \
     X(parent_and_child_break_page) \
@@ -118,6 +121,7 @@
     X(truncate_tail_against_reader) \
     X(truncate_twice_against_reader) \
     X(two_creators_for_one_promise) \
+    X(two_failing_clones) \
     X(two_reclaimers_against_reader) \
     X(unmap_against_unmap) \
     X(user_copies_against_fault) \

@@ -121,7 +121,7 @@ static void check_entry(const vm_region *region, addr_t address, uint64_t entry)
 
 static size_t check_region(const vm_region *region)
 {
-    const struct vm_translation_map *tmap = &region->aspace->translation_map;
+    struct vm_translation_map tmap = region->aspace->translation_map; /* a walk notes where it was */
     struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
     size_t found = 0;
     const uint64_t *entry;
@@ -132,9 +132,9 @@ static size_t check_region(const vm_region *region)
         return 0; /* no range to walk over */
     CHECK(radix_lookup(&vm_system.region_table, (uint64_t)region->id) == region,
           "region %ld is not in the table of ids\n", (long)region->id);
-    while ((entry = tmap_run(tmap, &walk)) != NULL)
+    while ((entry = tmap_run(&tmap, &walk)) != NULL)
         for (size_t i = 0; i < walk.count; i++)
-            if (tmap_is_present(tmap->format, entry[i])) {
+            if (tmap_is_present(tmap.format, entry[i])) {
                 check_entry(region, walk.address + i * VM_PAGE_SIZE, entry[i]);
                 found++;
             }

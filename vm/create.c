@@ -111,6 +111,15 @@ static vm_region *make_region(const struct create_request *r, vm_address_space *
     return region;
 }
 
+/* => the source's map: write-locked. What isn't populated can't fail any more. */
+static void share_source(struct create_request *r)
+{
+    if (create_is_populated(r))
+        region_begin_clone(r->shares, &r->clone);
+    else
+        region_set_inherit(r->shares, VM_INHERIT_SHARE);
+}
+
 /* Puts a region over `ref`, or over a private copy of it. The caller keeps his reference. */
 static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref, struct create_request *r,
                              region_id *id)
@@ -136,10 +145,8 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref, struct
             vm_cache_insert_region(ref, region);
             cache_unlock(ref);
             /* No fork sees one of the two without the other. */
-            if (r->shares && r->shares->aspace == aspace) {
-                r->inherit_before = r->shares->inherit;
-                r->inherit_changes = region_set_inherit(r->shares, VM_INHERIT_SHARE);
-            }
+            if (r->shares && r->shares->aspace == aspace)
+                share_source(r);
             *id = region->id;
             *r->address = (void *)region->base;
         }
@@ -156,11 +163,6 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref, struct
     vm_put_region(region);
     vm_cache_release_ref(ref);
     return error;
-}
-
-static bool region_request_is_populated(const struct create_request *r)
-{
-    return r->wiring == REGION_WIRING_WIRED || r->wiring == REGION_WIRING_WIRED_CONTIG;
 }
 
 /* All pages of a wired region are there when its creation returns. */
@@ -189,7 +191,7 @@ region_id create_finish(struct create_request *r, vm_address_space *aspace, vm_c
     }
     if (ref)
         vm_cache_release_ref(ref);
-    if (error == VM_OK && region_request_is_populated(r))
+    if (error == VM_OK && create_is_populated(r))
         error = populate(aspace, r, id);
     vm_put_aspace(aspace);
     return error == VM_OK ? id : error;

@@ -4,6 +4,7 @@
 #define VM_CREATE_H
 
 #include "cache.h"
+#include "region.h"
 
 /* What is asked of map_backing_store. */
 struct create_request {
@@ -18,12 +19,10 @@ struct create_request {
     int inherit;
     off_t offset;
     unsigned max_lock;
-    bool shows_file;   /* it shares a private mapping of a file: only writes fill frames */
-    bool cached;       /* frames that a store maps aren't those of devices */
-    vm_region *shares; /* what it is a shared clone of, with a reference, or NULL */
-    /* What a fork did with that before, and its count of changes of this since. */
-    uint8_t inherit_before;
-    uint64_t inherit_changes;
+    bool shows_file;           /* it shares a private mapping of a file: only writes fill frames */
+    bool cached;               /* frames that a store maps aren't those of devices */
+    vm_region *shares;         /* what it is a shared clone of, with a reference, or NULL */
+    struct region_clone clone; /* how that is known to its source */
 };
 
 /* The checks that need no address space, rounding the size. */
@@ -33,6 +32,11 @@ int create_check(struct create_request *r);
 int create_check_object(const struct create_request *r);
 /* The checks before anything is made: *aspace with a reference. */
 int create_begin(struct create_request *r, vm_address_space **aspace);
+/* Whether all its pages are to be there when its creation returns, which may fail after it has come. */
+static inline bool create_is_populated(const struct create_request *r)
+{
+    return r->wiring == REGION_WIRING_WIRED || r->wiring == REGION_WIRING_WIRED_CONTIG;
+}
 /* The common end: maps `ref` (NULL: there was no memory for it), and gives that reference and the one
  * on the space back. The region's id, or an error. */
 region_id create_finish(struct create_request *r, vm_address_space *aspace, vm_cache_ref *ref);

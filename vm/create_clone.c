@@ -23,8 +23,6 @@ static int take_source(struct clone_source *source, struct create_request *r)
     if (!shared && region->is_device)
         return ERR_UNSUPPORTED;
     cache_lock(of);
-    r->inherit_before = region->inherit;
-    r->inherit_changes = region->inherit_changes;
     if (shared)
         error = region_make_shared(region);
     if (error == VM_OK) {
@@ -69,19 +67,19 @@ static void restore_source(const struct clone_source *source, const struct creat
         region_unshare(region);
     else
         region_unshare_gone(source->ref);
-    /* Else somebody else has a say by now, another clone, or who has set it. */
-    if (is_mapped(source) && region->inherit_changes == r->inherit_changes)
-        region->inherit = r->inherit_before;
     cache_unlock(source->ref);
+    region_end_clone(source->aspace, &r->clone, false);
     aspace_write_unlock(source->aspace);
 }
 
-/* Where the clone is in another space: forks share what the two show. */
-static void share_source(const struct clone_source *source, const struct create_request *r)
+/* Forks share what the two show. */
+static void keep_shared(const struct clone_source *source, const struct create_request *r)
 {
     vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
-    if (is_mapped(source) && source->aspace->id != r->aid)
-        (void)region_set_inherit(source->region, VM_INHERIT_SHARE);
+    if (source->aspace->id != r->aid && is_mapped(source))
+        region_set_inherit(source->region, VM_INHERIT_SHARE);
+    else if (source->aspace->id == r->aid && create_is_populated(r))
+        region_end_clone(source->aspace, &r->clone, true);
     aspace_write_unlock(source->aspace);
 }
 
@@ -129,7 +127,7 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     r.shares = shared ? source.region : NULL;
     region_id id = create_finish(&r, aspace, source.ref);
     if (shared)
-        (id < 0 ? restore_source : share_source)(&source, &r);
+        (id < 0 ? restore_source : keep_shared)(&source, &r);
     has_come(source.ref);
     put_source(&source);
     return id;

@@ -33,8 +33,8 @@ int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found)
                                   ? map_first(&aspace->virtual_map, address, &cursor)
                                   : NULL;
     if (region)
-        *found = (struct vm_owner){region->owner, region->base, region->size, region->cache_offset,
-                                   region->lock};
+        *found = (struct vm_owner){region->owner,        region->base, region->size,
+                                   region->cache_offset, region->lock, region->id};
     aspace_put_read_locked(aspace);
     return region ? VM_OK : ERR_NOT_FOUND;
 }

@@ -140,7 +140,7 @@ int vm_set_inheritance(aspace_id aid, addr_t address, addr_t size, int inherit)
     if (error == VM_OK) {
         vm_region *region = map_first(&aspace->virtual_map, plan.first, &cursor);
         for (; region && region->base <= plan.last; region = map_next(&cursor))
-            (void)region_set_inherit(region, (uint8_t)inherit);
+            region_set_inherit(region, (uint8_t)inherit);
         range_join(aspace, plan.first, plan.last);
     }
     aspace_put_locked(aspace);

@@ -86,6 +86,8 @@ static vm_region *make_piece(const vm_region *region)
     piece->max_lock = region->max_lock;
     piece->mapping = region->mapping;
     piece->inherit = region->inherit;
+    piece->inherit_before = region->inherit_before;
+    piece->clones = region->clones;
     piece->advice = region->advice;
     piece->errors_seen = region->errors_seen;
     piece->is_device = region->is_device;
@@ -241,9 +243,9 @@ static bool could_be_one(const vm_region *a, const vm_region *b)
     return a->wiring != REGION_WIRING_UNDER_WAY && a->cache_ref == b->cache_ref &&
            a->cache_offset + (off_t)a->size == b->cache_offset && a->lock == b->lock &&
            a->max_lock == b->max_lock && a->wiring == b->wiring && a->mapping == b->mapping &&
-           a->inherit == b->inherit && a->owner == b->owner && a->cached == b->cached &&
-           a->advice == b->advice && a->charged == b->charged && a->promised == b->promised &&
-           a->charged_to_share == b->charged_to_share;
+           a->inherit == b->inherit && a->clones == b->clones && a->owner == b->owner &&
+           a->cached == b->cached && a->advice == b->advice && a->charged == b->charged &&
+           a->promised == b->promised && a->charged_to_share == b->charged_to_share;
 }
 
 /* `b` is what `a` was split from, or the other way round: the promise and the pages stay. */

@@ -111,6 +111,47 @@ void region_unshare(vm_region *region)
     region_unshare_gone(ref);
 }
 
+/* ---- clones under way --------------------------------------------------------------------------- */
+
+void region_begin_clone(vm_region *region, struct region_clone *clone)
+{
+    if (!region->clones)
+        region->inherit_before = region->inherit;
+    clone->older = region->clones;
+    region->clones = clone;
+    region->inherit = VM_INHERIT_SHARE;
+}
+
+/* Where the region knows the clone, or NULL. */
+static struct region_clone **find_clone(vm_region *region, const struct region_clone *clone)
+{
+    struct region_clone **link = &region->clones;
+    while (*link && *link != clone)
+        link = &(*link)->older;
+    return *link ? link : NULL;
+}
+
+/* A newer clone that several pieces know is changed once for all of them. */
+static void fail_clone(vm_region *region, struct region_clone **link)
+{
+    *link = (*link)->older;
+    if (!region->clones)
+        region->inherit = region->inherit_before;
+}
+
+void region_end_clone(vm_address_space *aspace, const struct region_clone *clone, bool success)
+{
+    struct map_cursor cursor;
+    vm_region *region = map_first(&aspace->virtual_map, 0, &cursor);
+    for (; region; region = map_next(&cursor)) {
+        struct region_clone **link = find_clone(region, clone);
+        if (link && success)
+            region->clones = NULL;
+        else if (link)
+            fail_clone(region, link);
+    }
+}
+
 /* ---- the table of ids --------------------------------------------------------------------------- */
 
 static void table_lock(void)

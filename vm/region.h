@@ -17,6 +17,12 @@ struct region_reading {
     uint8_t next, window;          /* 0: nothing is known, read a cluster */
 };
 
+/* A shared clone under way, which has made its source VM_INHERIT_SHARE and may fail yet. A region whose
+ * clones are under way, and each piece of it, knows the newest. => the source's map: write-locked */
+struct region_clone {
+    struct region_clone *older; /* of those under way when this one came */
+};
+
 /* base, size, cache_offset and cache_ref change only with both the map write-locked and the cache
  * locked, so either lock is enough to read them. The rest is the map's, but for the reference count,
  * which is atomic, and cache_link, which is the cache's. Forks, which hold the map for reading, change
@@ -46,17 +52,23 @@ struct vm_region {
     uint32_t errors_seen;      /* of its cache's write errors, by msync */
     uint64_t faults, refaults; /* atomic */
     struct region_reading reading;
-    uint64_t inherit_changes;
-    size_t working_set; /* pages accessed between the last two collections; atomic */
+    struct region_clone *clones; /* NULL: `inherit` stays, whatever becomes of clones */
+    uint8_t inherit_before;      /* what it was before the oldest of them */
+    size_t working_set;          /* pages accessed between the last two collections; atomic */
     char name[VM_NAME_LENGTH];
 };
 
-/* => map: write-locked. What a fork does with it from now on; how often that has been said. */
-static inline uint64_t region_set_inherit(vm_region *region, uint8_t inherit)
+/* => map: write-locked. What a fork does with it from now on, whether or not clones under way fail. */
+static inline void region_set_inherit(vm_region *region, uint8_t inherit)
 {
     region->inherit = inherit;
-    return ++region->inherit_changes;
+    region->clones = NULL;
 }
+
+/* => map: write-locked. Forks share the region with a clone of it, until that fails. */
+void region_begin_clone(vm_region *region, struct region_clone *clone);
+/* It has succeeded, or not; nothing in the map knows it any more. => map: write-locked */
+void region_end_clone(vm_address_space *aspace, const struct region_clone *clone, bool success);
 
 /* The addresses at which the region shows [first, last] of its cache. False: none. */
 static inline bool region_clip(const struct vm_region *region, off_t first, off_t last,

@@ -57,43 +57,54 @@ static bool is_writable_in(uint32_t frame, addr_t first, addr_t end)
     return at >= first && at < end && place_allows(frame);
 }
 
-/* False: Linux didn't protect the range as a whole. */
+/* Linux writes each entry of a range that it protects, whatever it was: so many cost as much as one call. */
+#define ENTRIES_OF_A_CALL 8
+
+/* False: the range wasn't protected as a whole. */
 static bool protect_all(addr_t first, addr_t end)
 {
     addr_t low = end, high = first;
+    size_t count = 0;
     for (uint32_t frame = 0; frame < process.frames; frame++) {
         if (!is_writable_in(frame, first, end))
             continue;
         addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
         low = at < low ? at : low;
         high = at > high ? at : high;
+        count++;
     }
-    return low > high || uffd_try_protect(low, high - low + VM_PAGE_SIZE);
+    if (count == 0)
+        return true;
+    addr_t size = high - low + VM_PAGE_SIZE;
+    return count * ENTRIES_OF_A_CALL >= size / VM_PAGE_SIZE && uffd_try_protect(low, size);
 }
 
-static void forbid_frame(uint32_t frame, addr_t first, addr_t end, bool is_protected)
+/* Of one that wasn't protected with the range. */
+static void forbid_frame(uint32_t frame, addr_t first, addr_t end)
 {
     if (!place_lock_frame(frame))
         return;
     addr_t at = nodes[frame].at;
-    if (is_writable_in(frame, first, end)) {
-        if (is_protected)
-            now_forbidden(at);
-        else
-            forbid(at, at + VM_PAGE_SIZE);
-    }
+    if (is_writable_in(frame, first, end))
+        forbid(at, at + VM_PAGE_SIZE);
     unlock(place_lock_of(at));
 }
 
-/* By the frames that are shown in the range, which is protected as a whole, if Linux can (before 6.4 it can't over
- * several of its mappings). The core holds its lock, so no fill begins. */
+/* By the frames that are shown in the range, which is protected as a whole where many may be written, if Linux can
+ * (before 6.4 it can't over several of its mappings). The core holds its lock, so no fill begins, and nobody else allows a write: without
+ * the windows' locks one can say that there is none. */
 static void flush_many(addr_t first, addr_t end)
 {
     place_wait_for_fills();
     bool is_protected = protect_all(first, end);
-    for (uint32_t frame = 0; frame < process.frames; frame++)
-        if (is_writable_in(frame, first, end))
-            forbid_frame(frame, first, end, is_protected);
+    for (uint32_t frame = 0; frame < process.frames; frame++) {
+        if (!is_writable_in(frame, first, end))
+            continue;
+        if (is_protected)
+            __atomic_store_n(&nodes[frame].writable, 0, __ATOMIC_RELEASE);
+        else
+            forbid_frame(frame, first, end);
+    }
 }
 
 #define FEW (64 * VM_PAGE_SIZE)

@@ -4,6 +4,8 @@
  * is shown, without end. */
 #include "regions.h"
 
+#include <time.h>
+
 #define CHUNK (64 * VM_PAGE_SIZE)
 
 /* The core's region at or behind *at, up to `end`, that isn't pinned: *at to *last. */
@@ -88,25 +90,45 @@ static void set_counts(struct region *region, size_t resident, size_t staying)
     __atomic_store_n(&region->brought, 0, __ATOMIC_RELAXED);
 }
 
-/* => limit_lock. What stays although it should go is tried again page by page, since some day it may. */
+/* => limit_lock. What stays although it should go is tried again, more of it each time, since some day it may. */
 static void keep(struct region *region, size_t limit)
 {
     size_t staying = region->staying, most = limit - limit / 8 + staying;
     size_t now = count_resident(region);
     if (now > most && !evict(region, now - most))
-        staying = count_resident(region);
-    else if (staying > 0)
-        staying--;
+        most = now = staying = count_resident(region);
+    else
+        staying -= (staying + 7) / 8;
     set_counts(region, now < most ? now : most, staying);
 }
 
-void limit_count(struct region *region, size_t limit, size_t most)
+/* With what one fault brings, which is `most`. */
+static bool is_over(const struct region *region, size_t limit, size_t most)
 {
-    size_t brought = __atomic_add_fetch(&region->brought, most, __ATOMIC_RELAXED);
+    size_t brought = __atomic_load_n(&region->brought, __ATOMIC_RELAXED);
     size_t resident = __atomic_load_n(&region->resident, __ATOMIC_RELAXED);
     size_t staying = __atomic_load_n(&region->staying, __ATOMIC_RELAXED);
-    if (resident + brought + most <= limit + staying || !try_lock(&region->limit_lock))
-        return;
-    keep(region, limit);
-    unlock(&region->limit_lock);
+    return resident + brought + most > limit + staying;
+}
+
+#define PAUSE_NS 50000
+#define MOST_PAUSES 400
+
+/* Threads that go on bringing pages while one evicts would outrun it; but a store that uses the region which it
+ * writes for must not wait for itself, so nobody waits long. */
+void limit_count(struct region *region, size_t limit, size_t most)
+{
+    struct timespec pause = {0, PAUSE_NS};
+    __atomic_fetch_add(&region->brought, most, __ATOMIC_RELAXED);
+    for (unsigned pauses = 0; is_over(region, limit, most); pauses++) {
+        if (try_lock(&region->limit_lock)) {
+            if (is_over(region, limit, most))
+                keep(region, limit);
+            unlock(&region->limit_lock);
+            return;
+        }
+        if (pauses == MOST_PAUSES)
+            return;
+        (void)nanosleep(&pause, NULL);
+    }
 }

@@ -160,16 +160,22 @@ int quire_unmap(void *address)
     return call_end_with_regions(&call, region_delete(region));
 }
 
-/* quire_protect splits the core's regions, of which a snapshot takes one. */
+/* quire_protect and quire_pin split the core's regions, of which a snapshot takes one; and a page that is pinned
+ * must not move when it is written next. */
 static int find_whole(const struct region *region, region_id *id)
 {
-    addr_t cookie = region->base;
+    struct vm_owner found;
     vm_region_info info;
-    int error = vm_get_next_region_info(process.aid, &cookie, &info);
+    int error = vm_find_owner(process.aid, region->base, &found);
+    if (error == VM_OK)
+        error = vm_get_region_info(found.id, &info);
     if (error != VM_OK)
         return error;
-    *id = info.id;
-    return info.base == region->base && info.size == region->size ? VM_OK : ERR_UNSUPPORTED;
+    *id = found.id;
+    return info.base == region->base && info.size == region->size &&
+                   info.wiring == REGION_WIRING_LAZY
+               ? VM_OK
+               : ERR_UNSUPPORTED;
 }
 
 /* => regions locked. The core's region, at a place of its own. */

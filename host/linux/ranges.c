@@ -56,10 +56,27 @@ int quire_protect(void *address, size_t size, bool writable)
     return call_end(&call, error);
 }
 
+static bool is_shown(addr_t address)
+{
+    lock(place_lock_of(address));
+    bool shown = place_find(address) != NO_NODE;
+    unlock(place_lock_of(address));
+    return shown;
+}
+
 static bool is_missing(addr_t address)
 {
     uint8_t resident = 0;
-    return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) == VM_OK && !resident;
+    return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) == VM_OK &&
+           (!resident || !is_shown(address));
+}
+
+static bool any_missing(const struct range *range)
+{
+    bool missing = false;
+    for (addr_t at = 0; at < range->size && !missing; at += VM_PAGE_SIZE)
+        missing = is_missing(range->first + at);
+    return missing;
 }
 
 /* In later passes only what has gone again. *gone: something had. */
@@ -87,9 +104,12 @@ int quire_populate(void *address, size_t size, bool write)
     int error = begin(&call, address, size, &range);
     if (error != VM_OK)
         return error;
-    unsigned passes = range.size / VM_PAGE_SIZE <= process.frames / 4 ? PASSES : 1;
+    bool fits = range.size / VM_PAGE_SIZE <= process.frames / 4;
+    unsigned passes = fits ? PASSES : 1;
     for (unsigned pass = 0; pass < passes && gone && error == VM_OK; pass++)
         error = bring_in(&range, write ? VM_ACCESS_WRITE : VM_ACCESS_READ, pass, &gone);
+    if (error == VM_OK && fits && gone && any_missing(&range))
+        error = ERR_NO_MEMORY;
     return call_end(&call, error);
 }
 
@@ -147,15 +167,23 @@ static void unpin_others(const struct range *range, const uint8_t *pinned)
     }
 }
 
+/* What quire_protect has made read-only stays so. */
+static int show_pinned(const struct range *range, addr_t address)
+{
+    int error =
+        range->region->read_only ? ERR_VM_PF_BAD_PERM : fault_resolve(address, VM_ACCESS_WRITE);
+    return error == ERR_VM_PF_BAD_PERM ? fault_resolve(address, VM_ACCESS_READ) : error;
+}
+
 static int pin(const struct range *range, uint8_t *pinned)
 {
-    unsigned access = range->region->read_only ? VM_ACCESS_READ : VM_ACCESS_WRITE;
     note_pinned(range, pinned);
-    int error = vm_wire_range(process.aid, range->first, range->size);
+    int error = reserve_may_pin(range->size) ? vm_wire_range(process.aid, range->first, range->size)
+                                             : ERR_NO_MEMORY;
     if (error != VM_OK)
         return error;
     for (addr_t at = 0; at < range->size && error == VM_OK; at += VM_PAGE_SIZE)
-        error = fault_resolve(range->first + at, access);
+        error = show_pinned(range, range->first + at);
     if (error != VM_OK)
         unpin_others(range, pinned);
     return error;

@@ -48,6 +48,8 @@ enum quire_mode region_mode(addr_t address);
 void reserve_start(void);
 int reserve_for(struct region *region);
 void reserve_end(struct region *region);
+/* Whether so much may be pinned beside what was promised. */
+bool reserve_may_pin(addr_t size);
 
 /* What a fault in the region does before and after the core's. The first gives what is added to its access. */
 unsigned region_before_fault(struct region *region, addr_t address);

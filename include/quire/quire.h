@@ -142,11 +142,11 @@ int quire_map(const struct quire_mapping *mapping, void **address);
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
 
-/* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. Takes
- * no time that grows with its size: pages are copied when one of the two is written. It is memory of its own, of
- * the same mode, and
- * may be written, also where that one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region
- * writes to a store or was mapped QUIRE_READ_ONLY, or parts of it are protected and others not; ERR_NO_MEMORY,
+/* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
+ * until one of the two is written; it takes time to withdraw the right to write from the pages in memory that were
+ * written since the last (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
+ * one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
+ * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
 
@@ -158,14 +158,16 @@ int quire_snapshot(void *address, void **snapshot);
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
  * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
- * a flush, quire_changed, a snapshot or an eviction. The error of the first that can't be. */
+ * a flush, quire_changed, a snapshot or an eviction. The error of the first that can't be; ERR_NO_MEMORY, where the
+ * range is no more than a quarter of the budget: not all could be shown at once, since others need the room, or a
+ * snapshot shows more than some dozens of them, too (then for writing they can be). */
 int quire_populate(void *address, size_t size, bool write);
 /* Pages are read as far as there is room, so that a fault finds them. */
 int quire_prefetch(void *address, size_t size);
 /* Pages are in memory, shown, and stay until they are unpinned. Needed in each mode for what Linux goes on
  * using past its page tables: buffers registered with io_uring, O_DIRECT, vmsplice. What it then writes is a change
  * only if the page may be written: after a flush, populate it first. ERR_NO_MEMORY: also if more than three quarters
- * of the budget would be. After any error those are pinned that were before. */
+ * of the budget would be, or less where without overcommit large regions were promised their structures. After any error those are pinned that were before. */
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:

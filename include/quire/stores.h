@@ -29,9 +29,9 @@ extern "C" {
 /* ---- a file or a block device -------------------------------------------------------------------- */
 
 #define VM_STORE_FILE_WRITABLE 0x1u
-#define VM_STORE_FILE_CREATE                                                                       \
-    0x2u /* make it where it isn't, and make it long enough: needs a length. What that adds is zeros until this       \
-            store writes it, whatever others write there */
+/* Make it where it isn't, and make it long enough: needs a length. What that adds is a hole that has no page
+ * (`has_page`) until this store writes it: whoever maps the store has zeros there, whatever others write. */
+#define VM_STORE_FILE_CREATE 0x2u
 #define VM_STORE_FILE_NO_RING 0x4u /* don't try io_uring */
 
 struct vm_store_file_options {

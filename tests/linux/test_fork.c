@@ -98,7 +98,7 @@ static void test_forks_beside_faults(void)
     add_swap(4000);
     at = map_memory(2000);
     assert_int_equal(pthread_create(&thread, NULL, fault_on, NULL), 0);
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < LESS(200); i++)
         assert_int_equal(child_status(i % 2 ? call_quire : do_nothing), 0);
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     pthread_join(thread, NULL);

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -227,6 +228,82 @@ static void test_limit_of_a_region(void)
     assert_int_equal(quire_set_limit(address, PAGE), ERR_INVALID_ARGS);
 }
 
+static volatile unsigned char *limited;
+static uint32_t stop;
+
+#define LIMITED_PAGES 4096
+
+static void *use_at_random(void *seed)
+{
+    for (uint64_t random = (uintptr_t)seed; !__atomic_load_n(&stop, __ATOMIC_RELAXED);) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        limited[(random >> 33) % LIMITED_PAGES * PAGE] = 1;
+    }
+    return NULL;
+}
+
+static size_t resident_in_core(const volatile unsigned char *at, size_t pages)
+{
+    static uint8_t resident[LIMITED_PAGES];
+    size_t count = 0;
+    OK(vm_get_residency(process.aid, (addr_t)at, pages * PAGE, resident));
+    for (size_t i = 0; i < pages; i++)
+        count += resident[i];
+    return count;
+}
+
+/* Threads that bring pages wait for the one that evicts. Each may bring a cluster before it looks. */
+static void test_limit_of_a_region_with_threads(void)
+{
+    pthread_t threads[8];
+    struct test_store *swap = swap_create(LIMITED_PAGES * 2);
+    struct quire_mapping mapping = {.size = LIMITED_PAGES * PAGE, .limit = 64 * PAGE};
+    void *address;
+    swap->delay_us = 100;
+    OK(quire_add_swap(&swap->store, LIMITED_PAGES * 2, "swap"));
+    OK(quire_map(&mapping, &address));
+    limited = address;
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_at_random, (void *)(i + 1)), 0);
+    for (unsigned i = 0; i < 30; i++) {
+        usleep(50000);
+        assert_true(resident_in_core(limited, LIMITED_PAGES) <= 64 + 9 * 16);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+static void test_quire_pin_of_protected_pages(void)
+{
+    volatile unsigned char *at = map_memory(8);
+    write_page(at, 0, 3);
+    OK(quire_protect((void *)at, PAGE, false));
+    OK(quire_pin((void *)at, 2 * PAGE));
+    assert_int_equal(figures().wired > 0, 1);
+    assert_true(page_is(at, 0, 3));
+    assert_int_equal(caught_write(at), SIGSEGV);
+    assert_int_equal(caught_write(at + PAGE), 0);
+    OK(quire_unpin((void *)at, 2 * PAGE));
+}
+
+/* What was promised can be used, whatever others have pinned. */
+static void test_quire_pin_beside_promised_structures(void)
+{
+    enum { NODES = 6000, NODE = 64 };
+    add_swap((size_t)NODES * NODE + 2000);
+    struct quire_mapping mapping = {.size = (size_t)NODES * NODE * PAGE, .granule = PAGE};
+    void *address;
+    OK(quire_map(&mapping, &address));
+    volatile unsigned char *at = address, *other = map_memory(5 * MIB / PAGE);
+    size_t pinned = 0;
+    while (pinned < 5 * MIB / PAGE && quire_pin((char *)other + pinned * PAGE, PAGE) == VM_OK)
+        pinned++;
+    assert_true(pinned > 0);
+    for (size_t i = 0; i < NODES; i++)
+        assert_int_equal(caught_write(at + i * NODE * PAGE), 0);
+}
+
 /* Whatever the hand of the eviction has passed, the page of a fault isn't what must go for it. */
 static void test_limit_of_a_region_with_more_pinned_pages(void)
 {
@@ -261,19 +338,21 @@ static void test_granule_that_is_as_large_as_the_limit(void)
 
 static void test_a_pin_that_fails_pins_nothing(void)
 {
-    volatile unsigned char *at = map_memory(16);
-    OK(quire_protect((void *)at, 16 * PAGE, false));
-    assert_int_not_equal(quire_pin((void *)at, 16 * PAGE), VM_OK);
+    struct test_store *store = store_create(16);
+    volatile unsigned char *at = map_store(store, 0);
+    store->bad_page = 13;
+    assert_int_equal(quire_pin((void *)at, 16 * PAGE), ERR_IO);
     OK(quire_evict((void *)at, 16 * PAGE));
 }
 
 static void test_a_pin_that_fails_leaves_what_was_pinned_before(void)
 {
-    volatile unsigned char *at = map_memory(16);
+    struct test_store *store = store_create(16);
+    volatile unsigned char *at = map_store(store, 0);
+    store->bad_page = 13;
     OK(quire_pin((void *)(at + 2 * PAGE), 4 * PAGE));
     OK(quire_pin((void *)(at + 8 * PAGE), PAGE));
-    OK(quire_protect((void *)(at + 12 * PAGE), 4 * PAGE, false));
-    assert_int_not_equal(quire_pin((void *)at, 16 * PAGE), VM_OK);
+    assert_int_equal(quire_pin((void *)at, 16 * PAGE), ERR_IO);
     for (size_t i = 0; i < 16; i++)
         assert_int_equal(quire_evict((void *)(at + i * PAGE), PAGE),
                          (i >= 2 && i < 6) || i == 8 ? ERR_INVALID_ARGS : VM_OK);
@@ -359,6 +438,8 @@ LINUX_MAIN(TEST(test_regions_are_their_own),
            TEST_WITH(test_changed_says_what_was_written_since, .budget = 2 * MIB),
            TEST_MODES(test_changed_is_not_what_was_only_read, .budget = 4 * MIB),
            TEST(test_changed_begins_anew_with_a_region), TEST(test_limit_of_a_region),
+           TEST(test_limit_of_a_region_with_threads), TEST(test_quire_pin_of_protected_pages),
+           TEST(test_quire_pin_beside_promised_structures),
            TEST(test_limit_of_a_region_with_more_pinned_pages),
            TEST_WITH(test_granule_that_is_as_large_as_the_limit, .budget = 64 * MIB),
            TEST(test_a_pin_that_fails_pins_nothing),

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Snapshots: what was there stays there, however many there are and whoever writes. */
+#include "../../host/linux/linux.h"
+
 #include "support.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define PAGES_OF_ALL 1500 /* three times the budget */
 
@@ -206,7 +210,78 @@ static void test_limit_of_a_region_with_a_snapshot(void)
         assert_true(page_is(at, page, page + (page < 64 || page >= 192 ? 501 : 1)));
 }
 
-LINUX_MAIN(TEST_WITH(test_limit_of_a_region_with_a_snapshot, .budget = 2 * MIB),
+/* A page that is pinned stays where it is. */
+static void test_quire_snapshot_of_pinned_pages(void)
+{
+    void *copy = NULL;
+    volatile unsigned char *at = map_memory(4);
+    write_page(at, 1, 5);
+    OK(quire_pin((void *)at, 4 * PAGE));
+    assert_int_equal(quire_snapshot((void *)at, &copy), ERR_UNSUPPORTED);
+    OK(quire_unpin((void *)at, 2 * PAGE));
+    assert_int_equal(quire_snapshot((void *)at, &copy), ERR_UNSUPPORTED);
+    assert_null(copy);
+    OK(quire_unpin((void *)at, 4 * PAGE));
+    OK(quire_snapshot((void *)at, &copy));
+    assert_true(page_is(copy, 1, 5));
+}
+
+/* What two regions show is at one place, and in a few replicas; who asks for more of them for reading hears of it. */
+static void test_quire_populate_of_a_snapshot(void)
+{
+    void *copy;
+    volatile unsigned char *at = map_memory(256);
+    for (size_t i = 0; i < 256; i++)
+        write_page(at, i, i + 1);
+    OK(quire_snapshot((void *)at, &copy));
+    int fd = memfd_create("to", 0);
+    assert_true(fd >= 0);
+    int error = quire_populate(copy, 256 * PAGE, false);
+    if (error == VM_OK)
+        assert_int_equal(write(fd, copy, 256 * PAGE), (ssize_t)(256 * PAGE));
+    else
+        assert_int_equal(error, ERR_NO_MEMORY);
+    OK(quire_populate(copy, 256 * PAGE, true));
+    assert_int_equal(write(fd, copy, 256 * PAGE), (ssize_t)(256 * PAGE));
+    close(fd);
+}
+
+static size_t count_resident(const void *at, size_t pages)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pages; i++) {
+        uint8_t resident;
+        OK(vm_get_residency(process.aid, (addr_t)at + i * PAGE, PAGE, &resident));
+        count += resident;
+    }
+    return count;
+}
+
+/* What couldn't go can when the snapshot has: the limit holds again, and for what is the region's own all the time. */
+static void test_limit_of_a_region_that_had_a_snapshot(void)
+{
+    struct quire_mapping mapping = {.size = 8192 * PAGE, .granule = PAGE};
+    void *address, *copy;
+    add_swap(20000);
+    OK(quire_map(&mapping, &address));
+    volatile unsigned char *at = address;
+    for (size_t i = 0; i < 2000; i++)
+        at[i * PAGE] = 1;
+    OK(quire_snapshot(address, &copy));
+    OK(quire_set_limit(address, 64 * PAGE));
+    for (size_t i = 2000; i < 2400; i++)
+        at[i * PAGE] = 1;
+    assert_true(count_resident((char *)address + 2000 * PAGE, 400) <= 64);
+    OK(quire_unmap(copy));
+    for (size_t i = 2400; i < 6000; i++)
+        at[i * PAGE] = 1;
+    assert_true(count_resident(address, 8192) <= 64);
+}
+
+LINUX_MAIN(TEST(test_quire_snapshot_of_pinned_pages),
+           TEST_WITH(test_quire_populate_of_a_snapshot, .budget = 32 * MIB),
+           TEST_WITH(test_limit_of_a_region_that_had_a_snapshot, .budget = 64 * MIB),
+           TEST_WITH(test_limit_of_a_region_with_a_snapshot, .budget = 2 * MIB),
            TEST_MODES(test_snapshot_keeps_what_was_there, .budget = 2 * MIB),
            TEST_MODES(test_snapshot_may_be_written, .budget = 2 * MIB),
            TEST_WITH(test_snapshots_one_after_another, .budget = 64 * MIB),

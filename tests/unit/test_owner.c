@@ -184,11 +184,13 @@ static void test_vm_find_owner(void)
     int one, two;
     struct vm_owner found;
     make_frames();
-    assert_true(map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, &one) > 0);
+    region_id id = map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, &one);
+    assert_true(id > 0);
     assert_true(map_at(SPOT + PAGES(4), 2, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, &two) > 0);
     OK(vm_find_owner(program, 0, &found));
     assert_ptr_equal(found.owner, &one);
     assert_int_equal(found.base, SPOT);
+    assert_int_equal(found.id, id);
     assert_int_equal(found.size, PAGES(4));
     assert_int_equal(found.offset, 0);
     assert_int_equal(found.lock, LOCK_RW); /* neighbours of different owners stay two */

@@ -173,6 +173,40 @@ static void test_a_daemon_without_hope_tries_again(void)
     program = sim_new_aspace();
 }
 
+static int stop_daemons(void *unused)
+{
+    (void)unused;
+    reclaim_stop_daemons();
+    return VM_OK;
+}
+
+/* It says that memory is well again, and ends at once where it is to. */
+static void test_a_daemon_without_hope_sees_others_free(void)
+{
+    sim_yield();
+    assert_int_equal(vm_system.reclaim.asleep, 1);
+    for (taken = 0; free_now() >= vm_system.pages.reserve.low; taken++)
+        OK(vm_allocate_frames(1, false, &frames[taken]));
+    sim_sleep(TENTH);
+    assert_int_equal(vm_system.reclaim.asleep, 0);
+    assert_int_not_equal(figures().memory_level, VM_MEMORY_NORMAL);
+    while (taken > 0)
+        vm_free_frames(frames[--taken], 1);
+    sim_sleep(2 * TENTH);
+    assert_int_equal(figures().memory_level, VM_MEMORY_NORMAL);
+    assert_int_equal(vm_system.reclaim.asleep, 1);
+    for (taken = 0; free_now() >= vm_system.pages.reserve.low; taken++)
+        OK(vm_allocate_frames(1, false, &frames[taken]));
+    sim_sleep(TENTH / 2);
+    sim_fiber *stopper = sim_spawn("stopper", stop_daemons, NULL);
+    assert_int_equal(sim_run_until_blocked(), 0); /* no time passes */
+    OK(sim_fiber_result(stopper));
+    assert_int_equal(vm_system.reclaim.daemons, 0);
+    assert_int_equal(vm_system.reclaim.stop, 0);
+    while (taken > 0)
+        vm_free_frames(frames[--taken], 1);
+}
+
 /* Frames that are clear are free, too. */
 static void test_a_daemon_counts_clear_frames(void)
 {
@@ -211,6 +245,7 @@ static void test_a_daemon_frees_what_is_wanted(void)
     assert_int_equal(free_now(), reserve->high);
     assert_int_equal(figures().evictions, reserve->high - reserve->low + 1);
     assert_int_equal(vm_system.reclaim.asleep, 1);
+    assert_int_equal(figures().memory_level, VM_MEMORY_NORMAL);
     while (taken > 0)
         vm_free_frames(frames[--taken], 1);
 }
@@ -299,6 +334,8 @@ UNIT_MAIN("waiting for frames", TEST_ON(test_what_needs_frames_reclaims_first, S
           TEST_ON(test_who_waits_for_a_frame_can_be_killed, SMALL),
           TEST_ON(test_who_wants_something_else_is_told_at_once, SMALL),
           TEST_ON(test_reclaim_for_gives_up_after_a_thousand_tries, SMALL),
+          TEST_ON(test_a_daemon_without_hope_sees_others_free, .memory = (size_t)1 << 20,
+                  .page_daemons = 1),
           TEST_ON(test_a_daemon_counts_clear_frames, SMALL, .page_daemons = 1),
           TEST_ON(test_a_daemon_frees_what_is_wanted, SMALL, .page_daemons = 1),
           TEST_ON(test_a_daemon_without_hope_tries_again, .memory = (size_t)1 << 20,

@@ -16,7 +16,7 @@
 #include "support.h"
 
 #define BASE (SPOT / 2)
-#define SIZE ((addr_t)16 << 30)
+#define SIZE ((addr_t)7 << 28) /* below the shadow of a checker of addresses */
 #define BUDGET ((size_t)16 << 20)
 #define NO_DEVICE ((addr_t)1 << 40)
 

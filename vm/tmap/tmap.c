@@ -211,19 +211,36 @@ static void advance(struct tmap_walk *walk, addr_t end)
     walk->next = end + 1;
 }
 
-uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk)
+/* The lowest table for `at`, kept as the last that was used; NULL: there is none, *level says how high up. */
+static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *level)
+{
+    const struct vm_tmap_format *format = map->format;
+    addr_t base = at & ~span_mask(format, 1);
+    uint64_t *table = host_frame_ptr(map->root), *below, entry = 0;
+    *level = 0;
+    if (map->leaf && map->leaf_base == base)
+        return map->leaf;
+    for (*level = format->levels - 1; *level > 0; --*level, table = below) {
+        entry = load(&table[slot_of(format, at, *level)]);
+        if (!(below = table_below(format, entry)))
+            return NULL;
+    }
+    map->leaf = table;
+    map->leaf_base = base;
+    map->leaf_page = own_table(tmap_entry_physical(format, entry));
+    return table;
+}
+
+uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk)
 {
     const struct vm_tmap_format *format = map->format;
     while (!walk->done) {
         addr_t at = walk->next;
-        uint64_t *table = host_frame_ptr(map->root), *below;
-        unsigned level = format->levels - 1;
-        for (; level > 0; level--, table = below)
-            if (!(below = table_below(format, load(&table[slot_of(format, at, level)]))))
-                break;
+        unsigned level;
+        uint64_t *table = find_leaf(map, at, &level);
         addr_t end = at | span_mask(format, level > 0 ? level : 1);
         advance(walk, end);
-        if (level > 0)
+        if (!table)
             continue;
         walk->address = at;
         walk->count = ((end < walk->last ? end : walk->last) - at) / VM_PAGE_SIZE + 1;

@@ -86,7 +86,7 @@ struct tmap_walk {
 };
 /* The next run of entries in one table. NULL: no tables are left in the range. Large leaves are
  * passed over. */
-uint64_t *tmap_run(const struct vm_translation_map *map, struct tmap_walk *walk);
+uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk);
 /* Entries of the table for `address` went from 0 to used, or (negative) back. When none is left, the
  * table is taken out, to be freed by tmap_flush. */
 void tmap_used(struct vm_translation_map *map, addr_t address, long difference);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Milliseconds (of CPU time, since others work, too) of a snapshot of memory that is all there, and of which each page
+ * was written since the last, or 1,000 pages were: by quire_snapshot, or by fork(2) of a process that has as much.
+ *   snapshot quire|fork MIB ROUNDS all|some
+ * prints the best round's milliseconds of it, of its end, and the microseconds of the first write to a page after it. */
+#include <quire/quire.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE ((size_t)4096)
+#define WRITES 1000
+
+struct figures {
+    double taken, ended, written;
+};
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+_Noreturn static void fail(const char *what)
+{
+    fprintf(stderr, "snapshot: %s %s\n", what, quire_why());
+    exit(1);
+}
+
+/* Some pages, far from each other. */
+static double write_some(volatile unsigned char *at, size_t size)
+{
+    double begin = seconds();
+    for (size_t i = 0; i < WRITES; i++)
+        at[i * (size / WRITES / PAGE) * PAGE]++;
+    return (seconds() - begin) * 1e6 / WRITES;
+}
+
+/* ---- the two ways ------------------------------------------------------------------------------- */
+
+static volatile unsigned char *start_quire(size_t size)
+{
+    struct quire_options options = {.budget = size + size / 4, .overcommit = true};
+    struct quire_mapping mapping = {.size = size};
+    void *address;
+    if (quire_start(&options) != VM_OK || quire_map(&mapping, &address) != VM_OK)
+        fail("quire");
+    return address;
+}
+
+static void round_quire(volatile unsigned char *at, size_t size, struct figures *f)
+{
+    void *copy;
+    double begin = seconds();
+    int error = quire_snapshot((void *)at, &copy);
+    f->taken = (seconds() - begin) * 1e3;
+    if (error != VM_OK)
+        fail(vm_error_text(error));
+    f->written = write_some(at, size);
+    begin = seconds();
+    if (quire_unmap(copy) != VM_OK)
+        fail("quire_unmap");
+    f->ended = (seconds() - begin) * 1e3;
+}
+
+static volatile unsigned char *start_fork(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED || madvise(at, size, MADV_NOHUGEPAGE) != 0)
+        fail("mmap");
+    return at;
+}
+
+/* The child lives until the parent has written. */
+static void round_fork(volatile unsigned char *at, size_t size, struct figures *f)
+{
+    int ends[2];
+    char byte;
+    if (pipe(ends) != 0)
+        fail("pipe");
+    double begin = seconds();
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[1]);
+        _exit(read(ends[0], &byte, 1) != 0);
+    }
+    f->taken = (seconds() - begin) * 1e3;
+    if (child < 0)
+        fail("fork");
+    f->written = write_some(at, size);
+    begin = seconds();
+    close(ends[0]);
+    close(ends[1]);
+    waitpid(child, NULL, 0);
+    f->ended = (seconds() - begin) * 1e3;
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        fprintf(stderr, "usage: snapshot quire|fork MIB ROUNDS all|some\n");
+        return 1;
+    }
+    bool quire = strcmp(argv[1], "quire") == 0, all = strcmp(argv[4], "all") == 0;
+    size_t size = strtoul(argv[2], NULL, 10) << 20, rounds = strtoul(argv[3], NULL, 10);
+    volatile unsigned char *at = quire ? start_quire(size) : start_fork(size);
+    struct figures best = {1e9, 1e9, 1e9}, now;
+    for (size_t i = 0; i < rounds; i++) {
+        for (size_t page = 0; page < size / PAGE && (all || i == 0); page++)
+            at[page * PAGE] = (unsigned char)i;
+        (quire ? round_quire : round_fork)(at, size, &now);
+        if (!all && i == 0)
+            continue;
+        best.taken = least(best.taken, now.taken);
+        best.ended = least(best.ended, now.ended);
+        best.written = least(best.written, now.written);
+    }
+    printf("%.4f %.3f %.2f\n", best.taken, best.ended, best.written);
+    return 0;
+}
