@@ -7,7 +7,7 @@
 #include "record.h"
 
 #define CAMPAIGN_JOBS 64
-#define CAMPAIGN_SCENARIOS 128
+#define CAMPAIGN_SCENARIOS 256
 #define CAMPAIGN_SITES 256
 
 enum campaign_strategy {

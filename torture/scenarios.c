@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of all scenarios; each is in a file of its own below scenarios/. */
+#include "campaign.h"
 #include "scenario.h"
 
 /* clang-format off */
@@ -145,3 +146,5 @@ SCENARIOS(DECLARE)
 #define REFER(name) &scenario_##name,
 const struct scenario *const scenarios[] = {SCENARIOS(REFER)};
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
+_Static_assert(sizeof(scenarios) / sizeof(scenarios[0]) <= CAMPAIGN_SCENARIOS,
+               "a campaign has figures for fewer scenarios");

@@ -62,6 +62,9 @@ static errval_t make_domain(void)
 {
     if (get_domain())
         return LIB_ERR_VSPACE_CURRENT_INIT;
+    aspace_id aid = vm_get_current_user_aspace_id();
+    if (aid < 0) /* a child of fork, as a rule: there is no core that anything could be had of */
+        return err_push(err_from_vm((int)aid), LIB_ERR_PMAP_CURRENT_INIT);
     struct domain *domain = take_domain();
     if (!domain)
         return LIB_ERR_MALLOC_FAIL;

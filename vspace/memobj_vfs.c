@@ -15,6 +15,12 @@ static size_t part_of_file(const struct memobj_vfs *vfs, genvaddr_t offset, size
     return size < vfs->filesize - offset ? size : vfs->filesize - offset;
 }
 
+/* The file may be shorter than it was, or than its part was said to be. */
+static bool is_past_end(const struct memobj_vfs *vfs, off_t position, size_t length)
+{
+    return position + (off_t)length > host_vnode_size(vfs->vh);
+}
+
 static errval_t copy(struct memobj_vfs *vfs, const struct memobj_frame_list *frame, bool to_file)
 {
     vm_cache_ref *cache;
@@ -26,12 +32,15 @@ static errval_t copy(struct memobj_vfs *vfs, const struct memobj_frame_list *fra
     int error = vm_get_vnode_cache(vfs->vh, &cache);
     if (error != VM_OK)
         return err_from_vm(error);
+    bool is_short = to_file && length > 0 && is_past_end(vfs, position, length);
     if (length > 0)
         error = to_file ? vm_cache_write(cache, position, window, length, false, &done)
                         : vm_cache_read(cache, position, window, length, false, &done);
     if (length > 0 && error == VM_OK && to_file)
         error = vm_cache_sync(cache, position, position + (off_t)(length - 1));
     vm_put_cache(cache);
+    if (error == VM_OK && is_short)
+        error = ERR_VM_PF_PAST_END;
     if (error == VM_OK && !to_file)
         layer_clear(window + length, frame->size - length);
     return err_from_vm(error);

@@ -217,6 +217,14 @@ void show_flush(addr_t first, addr_t end);
 /* In a child: nothing is shown, and the range is free, as in other modes. */
 void show_forget(void);
 
+/* ---- mappings that are held (headroom.c) ---- */
+bool headroom_start(void); /* false: no memory */
+void headroom_stop(void);
+/* Those that are held can be had by others, until some are taken again: as many as before, if Linux has them. False:
+ * it has so few that hardly a page can be shown. => who has given them takes them, nobody else meanwhile */
+void headroom_give(void);
+bool headroom_take(void);
+
 /* ---- dirty (dirty.c) ---- */
 int dirty_start(void);
 void dirty_stop(void);

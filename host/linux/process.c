@@ -171,6 +171,7 @@ static void forget(void)
     if (!process.running)
         return;
     process.running = 0;
+    process.aspace = NULL;
     if (process.mode == QUIRE_MODE_VSPACE)
         show_forget();
     else

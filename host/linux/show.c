@@ -2,9 +2,9 @@
 /* VSPACE mode: frames are pages of one file in memory, and shown by mapping them, at as many addresses as the
  * core's tables have them. What is shown is a TLB: a ring remembers it, and what was shown longest goes when the
  * ring has come round, since each page that is shown by itself may be a mapping of Linux's, of which there is
- * a limit (65530, as a rule).
+ * a limit (65530, as a rule). A process that comes to it loses the whole TLB: that needs no mapping more.
  *
- * A page's bit says whether it is shown, and is guarded by the window of its address. */
+ * A page's bit says whether it may be shown, and is guarded by the window of its address. */
 #include "linux.h"
 
 #include <errno.h>
@@ -15,11 +15,13 @@
 #define BITS 64
 #define FEW (64 * VM_PAGE_SIZE)
 #define WINDOW_SIZE (16 * VM_PAGE_SIZE)
+#define TRIES 16 /* others may take what hiding has given */
 
 static int pool = -1;   /* the file of frames */
 static uint64_t *shown; /* a bit for each page of the range */
 static addr_t *ring;    /* each page whose bit is set is in it */
 static uint32_t ring_lock;
+static uint32_t room_lock; /* the last of all: the mappings that are held */
 static size_t hand;
 
 /* ---- coming and going --------------------------------------------------------------------------- */
@@ -48,12 +50,13 @@ static void unmap(void *memory, size_t size)
 void *show_start(size_t size)
 {
     ring_lock = 0;
+    room_lock = 0;
     hand = 0;
     pool = memfd_create("quire", MFD_CLOEXEC);
     shown = reserve(size_of_bits());
     ring = reserve(RING * sizeof *ring);
     void *frames = MAP_FAILED;
-    if (shown && ring && pool >= 0 && ftruncate(pool, (off_t)size) == 0)
+    if (shown && ring && pool >= 0 && headroom_start() && ftruncate(pool, (off_t)size) == 0)
         frames = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, pool, 0);
     if (frames == MAP_FAILED)
         show_stop();
@@ -67,6 +70,7 @@ void show_stop(void)
     if (pool >= 0)
         close(pool);
     pool = -1;
+    headroom_stop();
     unmap(shown, size_of_bits());
     unmap(ring, RING * sizeof *ring);
     shown = NULL;
@@ -97,12 +101,32 @@ static void note(addr_t address, bool is)
         __atomic_fetch_and(word, ~bit, __ATOMIC_RELEASE);
 }
 
+/* False: Linux's limit of mappings. A page whose neighbours are shown needs one more. */
+static bool try_hide(addr_t first, addr_t size)
+{
+    return mmap((void *)first, size, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+/* Their bits stay, and do no harm. Where Linux maps nothing at all, pages lose their rights, of whole mappings, for
+ * which there need be no other. True: there is room for some pages. */
+static bool hide_all(void)
+{
+    lock(&room_lock);
+    headroom_give();
+    if (!try_hide(process.base, process.size) &&
+        mprotect((void *)process.base, process.size, PROT_NONE) != 0)
+        panic("pages can't be hidden, errno", errno);
+    bool has_room = headroom_take();
+    unlock(&room_lock);
+    return has_room;
+}
+
 static void hide(addr_t first, addr_t size)
 {
     int saved = errno;
-    if (mmap((void *)first, size, PROT_NONE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-        panic("pages can't be hidden, errno", errno);
+    if (!try_hide(first, size))
+        (void)hide_all();
     errno = saved;
 }
 
@@ -141,16 +165,27 @@ static bool enter(addr_t address, const uint32_t *held)
     return entered;
 }
 
+/* => the window locked */
+static bool map_page(addr_t address, uint32_t frame, int protection)
+{
+    for (unsigned i = 0; i < TRIES; i++) {
+        if (mmap((void *)address, VM_PAGE_SIZE, protection, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                 pool, (off_t)(frame * VM_PAGE_SIZE)) != MAP_FAILED)
+            return true;
+        if (errno != ENOMEM || !hide_all())
+            break;
+    }
+    return false;
+}
+
 int show_page(addr_t address, uint32_t frame, int protection)
 {
     int saved = errno;
     if (!is_shown(address) && !enter(address, place_lock_of(address)))
         return FILL_AGAIN;
-    void *at = mmap((void *)address, VM_PAGE_SIZE, protection,
-                    MAP_SHARED | MAP_FIXED | MAP_POPULATE, pool, (off_t)(frame * VM_PAGE_SIZE));
-    int error = at != MAP_FAILED                    ? FILL_DONE
-                : errno == EPERM || errno == EACCES ? ERR_PERMISSION_DENIED
-                                                    : ERR_NO_MEMORY;
+    int error = map_page(address, frame, protection) ? FILL_DONE
+                : errno == EPERM || errno == EACCES  ? ERR_PERMISSION_DENIED
+                                                     : ERR_NO_MEMORY;
     errno = saved;
     if (error == FILL_DONE)
         note(address, true);

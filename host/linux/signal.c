@@ -11,7 +11,20 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-static struct sigaction before;
+/* Who had SIGBUS, and SIGSEGV. */
+static struct former {
+    struct sigaction before;
+    /* Before whoever has taken it from us and stayed: he may pass on to us, and we to him. */
+    struct sigaction before_all;
+    bool has_stayed;
+} formers[2];
+
+static struct former *former_of(int number)
+{
+    return &formers[number == SIGSEGV];
+}
+
+enum { PASSED_ON = 0x51756901, PASSED_ON_TWICE }; /* si_errno, which Linux sets to 0 */
 
 int signal_of_faults(void)
 {
@@ -47,15 +60,29 @@ static void end_by_default(int number, const siginfo_t *info)
         (void)raise(number);
 }
 
+static void pass_to(const struct sigaction *to, int number, siginfo_t *info, void *context)
+{
+    if (to->sa_flags & SA_SIGINFO)
+        to->sa_sigaction(number, info, context);
+    else if (to->sa_handler == SIG_DFL ||
+             (to->sa_handler == SIG_IGN && !was_sent(info))) /* as Linux does with faults */
+        end_by_default(number, info);
+    else if (to->sa_handler != SIG_IGN)
+        to->sa_handler(number);
+}
+
+/* What comes back was nobody's on the way round. It is the signal that remembers, not the thread: handlers may leave by
+ * siglongjmp. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
-    if (before.sa_flags & SA_SIGINFO)
-        before.sa_sigaction(number, info, context);
-    else if (before.sa_handler == SIG_DFL ||
-             (before.sa_handler == SIG_IGN && !was_sent(info))) /* as Linux does with faults */
+    const struct former *former = former_of(number);
+    int mark = info->si_errno;
+    info->si_errno = mark == PASSED_ON ? PASSED_ON_TWICE : PASSED_ON;
+    if (mark == PASSED_ON_TWICE)
         end_by_default(number, info);
-    else if (before.sa_handler != SIG_IGN)
-        before.sa_handler(number);
+    else
+        pass_to(mark == PASSED_ON ? &former->before_all : &former->before, number, info, context);
+    info->si_errno = mark;
 }
 
 /* A store may come to where threads are cancelled; others wait for what this one has locked. */
@@ -98,8 +125,12 @@ int signal_start(void)
     sigdelset(&mine.sa_mask, SIGSEGV);
     if (sigaction(signal_of_faults(), &mine, &old) != 0)
         return ERR_UNSUPPORTED;
-    if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != handle) /* of a parent's Quire */
-        before = old;
+    if ((old.sa_flags & SA_SIGINFO) && old.sa_sigaction == handle) /* of a parent's Quire */
+        return VM_OK;
+    struct former *former = former_of(signal_of_faults());
+    if (!former->has_stayed)
+        former->before_all = old;
+    former->before = old;
     return VM_OK;
 }
 
@@ -113,6 +144,9 @@ bool signal_is_ours(void)
 /* Who has come later stays. */
 void signal_stop(void)
 {
+    struct former *former = former_of(signal_of_faults());
     if (signal_is_ours())
-        sigaction(signal_of_faults(), &before, NULL);
+        sigaction(signal_of_faults(), &former->before, NULL);
+    else
+        former->has_stayed = true;
 }

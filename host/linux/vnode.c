@@ -3,6 +3,7 @@
 #include "regions.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,11 +16,18 @@ struct vnode {
 
 /* ---- coming and going --------------------------------------------------------------------------- */
 
+/* Linux's pwrite appends, too. */
+static bool appends(int descriptor)
+{
+    int mode = fcntl(descriptor, F_GETFL);
+    return mode >= 0 && (mode & O_ACCMODE) != O_RDONLY && (mode & O_APPEND);
+}
+
 static int open_file(int descriptor, void **file)
 {
     struct stat status;
     if (!file || fstat(descriptor, &status) != 0 ||
-        !(S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)))
+        !(S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) || appends(descriptor))
         return ERR_INVALID_ARGS;
     struct vnode *vnode = vm_meta_alloc(sizeof *vnode);
     if (!vnode)

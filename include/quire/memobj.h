@@ -282,7 +282,8 @@ errval_t memobj_destroy_append(struct memobj *memobj);
 errval_t memobj_destroy_vfs(struct memobj *memobj);
 
 /* Writes what the vregion shows (NULL: all that is filled) to the file, as far as filesize. The file's
- * error. */
+ * error. It makes no file longer: QUIRE_ERR_PF_PAST_END, and what is there is written, where the file is too
+ * short. Then pager_free takes nothing out, either. */
 errval_t memobj_flush_vfs(struct memobj *memobj, struct vregion *vregion);
 
 #endif

@@ -185,7 +185,7 @@ int quire_set_limit(void *address, size_t limit);
 /* ---- files for <quire/vspace.h> ------------------------------------------------------------------ */
 
 /* The regular file or block device that is open as `descriptor`, which must stay open, as vspace.h's handle of a
- * file. ERR_INVALID_ARGS: it is none; ERR_NO_MEMORY; ERR_UNSUPPORTED: not in VSPACE mode. */
+ * file. ERR_INVALID_ARGS: it is none, or what is written to it is appended (O_APPEND); ERR_NO_MEMORY; ERR_UNSUPPORTED: not in VSPACE mode. */
 int quire_open_file(int descriptor, void **file);
 /* No object may have it any more. ERR_INVALID_ARGS (NULL), ERR_UNSUPPORTED. */
 int quire_close_file(void *file);

@@ -99,20 +99,49 @@ static void test_a_later_handler_may_pass_faults_on(void)
     sigaction(SIGBUS, &replaced, NULL);
 }
 
+/* Taken from Quire, which then ends and begins again: each passes on to the other. */
+static void start_again_behind_another_handler(void)
+{
+    struct sigaction chaining = {.sa_sigaction = chaining_handler,
+                                 .sa_flags = SA_SIGINFO | SA_NODEFER};
+    OK(quire_start(&options));
+    sigaction(SIGBUS, &chaining, &replaced);
+    OK(quire_stop());
+    OK(quire_start(&options));
+}
+
+static void test_a_handler_that_stays_passes_on_to_who_was_before(void)
+{
+    volatile unsigned char *bad = bad_address();
+    start_again_behind_another_handler();
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(caught_read(bad + i), SIGBUS);
+        assert_ptr_equal(caught_at, bad + i);
+    }
+    write_page(map_memory(4), 1, 5);
+    OK(quire_check());
+    OK(quire_stop());
+    assert_int_equal(caught_read(bad + 9), SIGBUS);
+}
+
 /* How a process ends that had this disposition before Quire, and then does something. */
-static int end_of(void (*disposition)(int), void (*function)(void))
+static int end_of(void (*disposition)(int), void (*start)(void), void (*function)(void))
 {
     int status;
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGBUS, disposition);
-        if (quire_start(&options) != VM_OK)
-            _exit(3);
+        start();
         function();
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+static void start(void)
+{
+    OK(quire_start(&options));
 }
 
 static void access_bad(void)
@@ -127,18 +156,44 @@ static void send(void)
 
 static void test_default_disposition_ends_the_process(void)
 {
-    int status = end_of(SIG_DFL, access_bad);
+    int status = end_of(SIG_DFL, start, access_bad);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-    status = end_of(SIG_DFL, send);
+    status = end_of(SIG_DFL, start, send);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
 }
 
 static void test_ignored_disposition_ignores_what_is_sent(void)
 {
-    int status = end_of(SIG_IGN, access_bad);
+    int status = end_of(SIG_IGN, start, access_bad);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-    status = end_of(SIG_IGN, send);
+    status = end_of(SIG_IGN, start, send);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void test_default_disposition_before_a_handler_that_stays(void)
+{
+    int status = end_of(SIG_DFL, start_again_behind_another_handler, access_bad);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+    status = end_of(SIG_DFL, start_again_behind_another_handler, send);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+}
+
+/* The handler of before passes on to Quire's, too: nobody is left. */
+static void start_between_handlers(void)
+{
+    struct sigaction chaining = {.sa_sigaction = chaining_handler,
+                                 .sa_flags = SA_SIGINFO | SA_NODEFER};
+    sigaction(SIGBUS, &chaining, NULL);
+    OK(quire_start(&options));
+    sigaction(SIGBUS, NULL, &replaced);
+}
+
+static void test_handlers_that_all_pass_on_end_the_process(void)
+{
+    int status = end_of(SIG_DFL, start_between_handlers, access_bad);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+    status = end_of(SIG_DFL, start_between_handlers, send);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
 }
 
 static void fault_often(volatile unsigned char *at, size_t pages)
@@ -274,6 +329,9 @@ LINUX_MAIN(TEST(test_a_thread_that_is_cancelled_in_a_fault_ends_it),
            TEST_MODES(test_check_says_who_has_sigbus, .budget = 2 * MIB),
            TEST_MODES(test_check_says_whether_sigbus_is_blocked, .budget = 2 * MIB),
            TEST(test_a_later_handler_may_pass_faults_on),
+           TEST_WITH(test_a_handler_that_stays_passes_on_to_who_was_before, .budget = 0),
+           TEST_WITH(test_default_disposition_before_a_handler_that_stays, .budget = 0),
+           TEST_WITH(test_handlers_that_all_pass_on_end_the_process, .budget = 0),
            TEST_WITH(test_default_disposition_ends_the_process, .budget = 0),
            TEST_WITH(test_ignored_disposition_ignores_what_is_sent, .budget = 0),
            TEST_WITH(test_faults_leave_errno, .budget = 2 * MIB),

@@ -299,6 +299,19 @@ static void test_quire_open_file_errors(void)
     OK(quire_close_file(file));
 }
 
+/* What is appended goes elsewhere than it should. */
+static void test_quire_open_file_refuses_to_append(void)
+{
+    char path[32];
+    void *file;
+    int memory = memfd_create("file", 0);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
+    assert_int_equal(quire_open_file(open(path, O_RDWR | O_APPEND), &file), ERR_INVALID_ARGS);
+    assert_int_equal(quire_open_file(open(path, O_WRONLY | O_APPEND), &file), ERR_INVALID_ARGS);
+    OK(quire_open_file(open(path, O_RDONLY | O_APPEND), &file));
+    OK(quire_close_file(file));
+}
+
 static void test_quire_open_file_in_other_modes(void)
 {
     void *file = NULL;
@@ -344,6 +357,32 @@ static void test_memobj_flush_vfs_reaches_the_file(void)
     end_file(handle);
 }
 
+/* The file is not made longer, nothing is lost, and it is said. */
+static void test_memobj_flush_vfs_of_a_file_that_got_shorter(void)
+{
+    char text[16] = "";
+    void *handle;
+    struct capref got;
+    int file = memfd_create("file", 0);
+    assert_int_equal(pwrite(file, "0123456789", 10, 0), 10);
+    volatile char *data = show_file(file, &handle);
+    data[3] = data[8] = 'x';
+    assert_int_equal(ftruncate(file, 4), 0);
+    assert_int_equal(err_no(memobj_flush_vfs(&vfs.anon.m, NULL)), QUIRE_ERR_PF_PAST_END);
+    assert_int_equal(pread(file, text, sizeof text, 0), 4);
+    assert_string_equal(text, "012x");
+    assert_int_equal(ftruncate(file, 0), 0);
+    assert_int_equal(err_no(memobj_flush_vfs(&vfs.anon.m, NULL)), QUIRE_ERR_PF_PAST_END);
+    assert_int_equal(err_no(vfs.anon.m.f.pager_free(&vfs.anon.m, PAGE, &got, 1)),
+                     LIB_ERR_MEMOBJ_PAGER_FREE);
+    assert_int_equal(data[8], 'x');
+    assert_int_equal(ftruncate(file, 10), 0);
+    good(vfs.anon.m.f.pager_free(&vfs.anon.m, PAGE, &got, 1));
+    assert_int_equal(pread(file, text, sizeof text, 0), 10);
+    assert_string_equal(text, "012x4567x9");
+    end_file(handle);
+}
+
 /* The flush says that the file doesn't have it. */
 static void test_memobj_flush_vfs_of_a_file_that_may_be_read_only(void)
 {
@@ -377,6 +416,27 @@ static void touch_and_start_anew(void)
     assert_int_equal(quire_stop(), VM_OK);
 }
 
+static void find_no_vspace(void)
+{
+    assert_null(get_current_vspace());
+    assert_int_equal(err_no(vspace_current_init(false)), LIB_ERR_VSPACE_CURRENT_INIT);
+    assert_int_equal(err_no(vspace_current_init(true)), LIB_ERR_PMAP_CURRENT_INIT);
+}
+
+static void test_fork_leaves_the_child_no_vspace(void)
+{
+    int status;
+    (void)begin(1, 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        find_no_vspace();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    end();
+}
+
 static void test_fork_shows_the_child_nothing(void)
 {
     int status;
@@ -405,7 +465,10 @@ LINUX_MAIN(TEST_WITH(test_quire_start_range_errors, .budget = 0),
            VSPACE(test_upcall_is_told, .upcall = refuse, .upcall_argument = &seen),
            VSPACE(test_upcall_fills, .upcall = fill_it),
            VSPACE(test_system_calls_want_what_is_shown), VSPACE(test_quire_open_file_errors),
+           VSPACE(test_quire_open_file_refuses_to_append),
            TEST_MODES(test_quire_open_file_in_other_modes, .budget = 2 * MIB),
            VSPACE(test_memobj_flush_vfs_reaches_the_file),
+           VSPACE(test_memobj_flush_vfs_of_a_file_that_got_shorter),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_may_be_read_only),
+           VSPACE(test_fork_leaves_the_child_no_vspace),
            TEST_WITH(test_fork_shows_the_child_nothing, .budget = 0))

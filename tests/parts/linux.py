@@ -114,17 +114,14 @@ def check_installed_command(report, root):
 
 CHECKED = ("-Dkernel=false", "-Dwerror=false", "-Db_lundef=false")
 # Of the tests of the Linux process, those in which threads meet.
-RACES = ["fork", "storm", "threads"]
+RACES = ["fork", "storm"]
 
 
 def run_checked(report, directory, programs, environment):
-    """These tests, and traces for some seconds, in a build with a checker, which ends a process that it has found
-    something in."""
+    """These programs, in a build with a checker, which ends a process that it has found something in."""
     os.environ.update(environment)
     for program in programs:
         run_program(report, [program], f"{os.path.basename(program)} in {directory}")
-    run_program(report, [f"{directory}/quire-process", "sim", "--process", "--quiet", "--seconds", "6", "--save",
-                         f"{directory}/of-a-process.trace"], f"traces of a process in {directory}")
     for name in environment:
         del os.environ[name]
 
@@ -139,9 +136,11 @@ def run_sanitized(report):
     if unit.build_in(report, directory, targets=[os.path.relpath(program, directory) for program in programs]):
         run_checked(report, directory, programs,
                     {"ASAN_OPTIONS": "detect_leaks=0:use_sigaltstack=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+        run_program(report, [f"{directory}/quire-process", "sim", "--process", "--quiet", "--seconds", "6", "--save",
+                             f"{directory}/of-a-process.trace"], f"traces of a process in {directory}")
     directory = "build/threads"
     programs = [f"tests/linux/linux_{name}" for name in RACES] + ["tests/vspace/linux_vspace_race"]
-    if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=("quire-process", *programs)):
+    if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=programs):
         run_checked(report, directory, [f"{directory}/{program}" for program in programs],
                     {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:suppressions="
                      + os.path.abspath("tests/linux/races.txt")})

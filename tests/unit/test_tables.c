@@ -104,6 +104,46 @@ static void test_vm_keep_tables_of_too_much(void)
     assert_int_equal(figures().evictions, 0);
 }
 
+/* Where there are no frames left, pages go for them. */
+static void test_vm_keep_tables_reclaims(void)
+{
+    static addr_t frames[64];
+    size_t before = tables(), count = 0, pages = figures().available_pages - 16;
+    region_at(SPOT, pages, LOCK_RW);
+    for (size_t i = 0; i < pages; i++)
+        OK(sim_write_byte(SPOT + PAGES(i), 1));
+    while (vm_allocate_reserved_frame(&frames[count]) == VM_OK)
+        count++;
+    OK(vm_keep_tables(program, SPOT * 64, PAGE));
+    assert_true(figures().evictions > 0);
+    assert_true(tables() >= before + 3);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+    OK(vm_release_tables(program));
+}
+
+/* Only what is kept is released: not what is in use, and not what boot code has made. */
+static void test_vm_release_tables_leaves_others(void)
+{
+    aspace_id kernel = vm_get_kernel_aspace_id();
+    vm_aspace_info info;
+    region_at(SPOT, 1, LOCK_RW);
+    OK(sim_write_byte(SPOT, 1));
+    size_t before = tables();
+    OK(vm_keep_tables(program, SPOT + 4 * SPAN, PAGE));
+    assert_int_equal(tables(), before + 1);
+    OK(vm_release_tables(program));
+    assert_int_equal(tables(), before);
+    assert_byte(SPOT, 1);
+    OK(vm_get_aspace_info(kernel, &info));
+    before = info.table_pages;
+    OK(vm_keep_tables(kernel, SIM_BOOT_BASE, PAGE));
+    OK(vm_keep_tables(kernel, SIM_BOOT_BASE + 4 * SPAN, PAGE));
+    OK(vm_release_tables(kernel));
+    OK(vm_get_aspace_info(kernel, &info));
+    assert_int_equal(info.table_pages, before);
+}
+
 /* Three quarters of the frames, as all that is wired. */
 static void test_vm_keep_tables_within_the_limit(void)
 {
@@ -134,5 +174,6 @@ UNIT_MAIN("page tables", TEST(test_vm_keep_tables), TEST(test_kept_tables_stay),
           TEST(test_kept_tables_need_no_memory), TEST(test_vm_keep_tables_without_memory),
           TEST_ON(test_vm_keep_tables_of_too_much, .memory = (size_t)1 << 20, .swap = 64),
           TEST_ON(test_vm_keep_tables_within_the_limit, .memory = (size_t)1 << 20),
-          TEST(test_kept_tables_go_with_the_space), TEST(test_vm_get_leaf_table),
-          TEST(test_tables_errors))
+          TEST_ON(test_vm_keep_tables_reclaims, .memory = (size_t)1 << 20, .swap = 64),
+          TEST(test_vm_release_tables_leaves_others), TEST(test_kept_tables_go_with_the_space),
+          TEST(test_vm_get_leaf_table), TEST(test_tables_errors))

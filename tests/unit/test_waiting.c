@@ -223,7 +223,10 @@ static void test_a_daemon_counts_clear_frames(void)
     for (taken = 0; count[VM_PAGE_FREE] > count[VM_PAGE_CLEAR] + 1; taken++)
         OK(vm_allocate_frames(1, false, &frames[taken]));
     assert_true(free_now() >= vm_system.pages.reserve.low);
+    sim_yield();
+    uint32_t before = vm_system.reclaim.wake;
     reclaim_wake();
+    assert_int_equal(vm_system.reclaim.wake, before + 1); /* for one that is about to sleep */
     sim_sleep(TENTH);
     assert_int_equal(figures().evictions, 0);
     while (taken > 0)

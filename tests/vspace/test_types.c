@@ -326,6 +326,24 @@ static void test_vfs_pager_free_writes(void)
     OK(cap_destroy(frame));
 }
 
+/* The file ends before the object's part of it. */
+static void test_memobj_flush_vfs_past_the_end(void)
+{
+    struct capref frame = new_frame(2, 0), got;
+    void *file = machine_file(content, PAGE + 10);
+    OK(memobj_create_vfs(&vfs, PAGES(2), 0, file, 0, PAGES(2)));
+    OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, PAGES(2)));
+    map_all(&vfs.anon.m, SPOT);
+    assert_int_equal(machine_read(SPOT + PAGE + 10), 0);
+    assert_int_equal(machine_write(SPOT + PAGE + 9, 78), 0);
+    FAILS(QUIRE_ERR_PF_PAST_END, memobj_flush_vfs(&vfs.anon.m, NULL));
+    assert_int_equal(machine_file_data(file)[PAGE + 9], 78);
+    FAILS(LIB_ERR_MEMOBJ_PAGER_FREE, vfs.anon.m.f.pager_free(&vfs.anon.m, PAGE, &got, 1));
+    assert_int_equal(machine_read(SPOT + PAGE + 9), 78);
+    OK(memobj_destroy_vfs(&vfs.anon.m));
+    OK(cap_destroy(frame));
+}
+
 static void test_vfs_errors(void)
 {
     struct capref frame = new_frame(1, 9), device;
@@ -457,6 +475,7 @@ VSPACE_MAIN("types of memory objects, frames, errors", TEST(test_anon_frames_of_
             TEST(test_one_frame_lazy_maps_chunks), TEST(test_pinned_never_faults),
             TEST(test_fixed_takes_chunks), TEST(test_numa_takes_turns),
             TEST(test_append_goes_on_at_the_end), TEST(test_vfs_reads_and_clears),
-            TEST(test_memobj_flush_vfs), TEST(test_vfs_pager_free_writes), TEST(test_vfs_errors),
-            BARE(test_capref), TEST(test_device_frames), BARE(test_err_push_and_pop),
-            BARE(test_err_getstring), BARE(test_err_from_vm))
+            TEST(test_memobj_flush_vfs), TEST(test_memobj_flush_vfs_past_the_end),
+            TEST(test_vfs_pager_free_writes), TEST(test_vfs_errors), BARE(test_capref),
+            TEST(test_device_frames), BARE(test_err_push_and_pop), BARE(test_err_getstring),
+            BARE(test_err_from_vm))

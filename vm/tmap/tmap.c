@@ -338,8 +338,8 @@ int tmap_keep(struct vm_translation_map *map, addr_t first, addr_t last)
     }
     for (at = first, end = 0; end < last; at = end + 1) {
         end = end_of_leaf(map, at);
-        if (tmap_entry(map, at, false))
-            keep(map, map->leaf_page);
+        (void)tmap_entry(map, at, false);
+        keep(map, map->leaf_page);
     }
     return VM_OK;
 }
@@ -348,9 +348,11 @@ void tmap_release(struct vm_translation_map *map, addr_t first, addr_t last)
 {
     struct tmap_walk walk = {.next = first, .last = last};
     bool released = false;
-    while (map->kept > 0 && tmap_run(map, &walk)) {
-        if (!tmap_entry(map, walk.address, false) || !map->leaf_page ||
-            !(map->leaf_page->map_count & IS_KEPT))
+    while (map->kept > 0) {
+        const uint64_t *run = tmap_run(map, &walk);
+        VM_ASSERT(run != NULL); /* the range is all of the space's */
+        (void)tmap_entry(map, walk.address, false);
+        if (!map->leaf_page || !(map->leaf_page->map_count & IS_KEPT))
             continue;
         map->leaf_page->map_count &= ~IS_KEPT;
         map->kept--;

@@ -92,7 +92,7 @@ uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk);
 void tmap_used(struct vm_translation_map *map, addr_t address, long difference);
 /* The tables for [first, last] are there, and stay until tmap_release. ERR_NO_MEMORY: none that wasn't. */
 int tmap_keep(struct vm_translation_map *map, addr_t first, addr_t last);
-/* Those in which nothing is mapped go. */
+/* [first, last] is all of the space. Those in which nothing is mapped go. */
 void tmap_release(struct vm_translation_map *map, addr_t first, addr_t last);
 /* Every CPU that uses the map has dropped these pages; tables taken out are freed. */
 void tmap_flush(struct vm_translation_map *map, addr_t address, size_t count);
