@@ -330,6 +330,35 @@ static void test_what_needs_frames_reclaims_first(void)
     }
 }
 
+/* Frames that are taken while the daemon writes a file: nobody could wake it, since it didn't sleep. */
+static void test_a_daemon_that_wrote_sees_what_was_taken_meanwhile(void)
+{
+    const struct vm_page_pool *pool = &vm_system.pages;
+    sim_file *file = sim_file_create_numbered("/f", 2);
+    vm_cache_ref *cache;
+    uint8_t byte = 99;
+    size_t done;
+    taken = 0;
+    region_at(SPOT, 60, LOCK_RW);
+    number_pages(SPOT, 60, 1);
+    OK(vm_get_vnode_cache(file, &cache));
+    sim_file_block_writes(file, true);
+    OK(vm_cache_write(cache, 0, &byte, 1, false, &done));
+    reclaim_wake();
+    sim_sleep((uint64_t)9 * 1000000000);
+    assert_int_equal(sim_file_blocked(file), 1);
+    while (figures().free_pages + figures().clear_pages >= pool->reserve.low)
+        OK(vm_allocate_frames(1, false, &frames[taken++]));
+    assert_int_equal(vm_system.reclaim.asleep, 0);
+    sim_file_block_writes(file, false);
+    sim_sleep(1000000);
+    assert_true(figures().free_pages + figures().clear_pages >= pool->reserve.high);
+    while (taken > 0)
+        vm_free_frames(frames[--taken], 1);
+    assert_numbered(SPOT, 60, 1);
+    vm_put_cache(cache);
+}
+
 UNIT_MAIN("waiting for frames", TEST_ON(test_what_needs_frames_reclaims_first, SMALL),
           TEST_ON(test_who_waits_for_a_frame_is_woken_by_it, SMALL),
           TEST_ON(test_who_waits_for_a_frame_takes_a_hosts, SMALL),
@@ -339,6 +368,7 @@ UNIT_MAIN("waiting for frames", TEST_ON(test_what_needs_frames_reclaims_first, S
           TEST_ON(test_reclaim_for_gives_up_after_a_thousand_tries, SMALL),
           TEST_ON(test_a_daemon_without_hope_sees_others_free, .memory = (size_t)1 << 20,
                   .page_daemons = 1),
+          TEST_ON(test_a_daemon_that_wrote_sees_what_was_taken_meanwhile, SMALL, .page_daemons = 1),
           TEST_ON(test_a_daemon_counts_clear_frames, SMALL, .page_daemons = 1),
           TEST_ON(test_a_daemon_frees_what_is_wanted, SMALL, .page_daemons = 1),
           TEST_ON(test_a_daemon_without_hope_tries_again, .memory = (size_t)1 << 20,
