@@ -13,7 +13,7 @@ FLAGS = ("-std=gnu11 -O2 -ffreestanding -nostdlib -nostdinc -mgeneral-regs-only 
 MAY_NEED = re.compile(r"^(host_\w+|memcpy|memmove|memset|memcmp)$")
 # Barrelfish's interface sees no header of the core's but the public ones.
 LAYER_FLAGS = [flag for flag in FLAGS if flag != "-Ivm"]
-LAYER_MAY_NEED = re.compile(r"^(vm_\w+|host_wait|host_wake|memcpy|memmove|memset|memcmp)$")
+LAYER_MAY_NEED = re.compile(r"^(vm_\w+|host_wait|host_wake|host_vnode_size|memcpy|memmove|memset|memcmp)$")
 
 
 def headers(compiler):
