@@ -75,6 +75,10 @@ void scenario_number(addr_t base, size_t pages, unsigned first);
 /* Two pages at SPOT, with a 1 and a 2 in them: a `begin`. And who frees two frames: an actor. */
 void scenario_two_pages(void);
 int scenario_reclaim(void);
+/* Two pages at SPOT are all that can go, and are being written, as long as the disk is blocked; no frame is free: the
+ * end of a `begin`. And what `end` gives back. */
+void scenario_fill_memory(void);
+void scenario_free_memory(void);
 /* The region at the address. */
 region_id scenario_find(addr_t address);
 /* Makes `child` a copy of `program`. */
