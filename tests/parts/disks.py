@@ -34,10 +34,11 @@ mprotect to write: Permission denied
 fsync: 0"""
 
 # The bad sector is in page 20, and pages are read in groups of 16.
-BAD_READ = """all of it: 65536
+BAD_READ = """all of it: 81920
 the rest: Input/output error
 mapped, good: 0
 mapped, bad: SIGBUS
+mapped, beside it: 0
 behind it: 1"""
 
 BAD_WRITE = """msync, good: 0

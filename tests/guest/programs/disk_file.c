@@ -171,6 +171,7 @@ static void bad_read(void)
     const unsigned char *memory = map(file, PROT_READ, MAP_SHARED);
     touch("mapped, good", memory);
     touch("mapped, bad", memory + 20 * PAGE);
+    touch("mapped, beside it", memory + 21 * PAGE);
     say("behind it", pread(file, buffer, 1, 50 * PAGE));
 }
 
