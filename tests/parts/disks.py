@@ -38,7 +38,7 @@ BAD_READ = """all of it: 81920
 the rest: Input/output error
 mapped, good: 0
 mapped, bad: SIGBUS
-mapped, beside it: 0
+mapped, beside it: 174
 behind it: 1"""
 
 BAD_WRITE = """msync, good: 0
