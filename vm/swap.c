@@ -97,7 +97,7 @@ static void rest(struct vm_swap_area *area, uint64_t until)
     vm_atomic_fetch_add(&SWAP->resting, change, __ATOMIC_RELAXED);
     area->rests_until = until;
     if (until == 0)
-        area->failures = 0;
+        vm_atomic_store(&area->failures, 0, __ATOMIC_RELAXED);
     note_free();
 }
 
@@ -110,7 +110,9 @@ static void note_written(struct vm_swap_area *area, int error)
     area->is_full = error == ERR_NO_MEMORY;
     if (error == VM_OK)
         rest(area, 0);
-    else if (++area->failures >= MOST_FAILURES)
+    else
+        vm_atomic_store(&area->failures, area->failures + 1, __ATOMIC_RELAXED);
+    if (error != VM_OK && area->failures >= MOST_FAILURES)
         rest(area, host_time_ns() + REST);
     vm_mutex_unlock(&SWAP->lock);
 }

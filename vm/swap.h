@@ -20,13 +20,13 @@ struct vm_swap_area {
     uint64_t *used;           /* one bit a slot */
     size_t slots, free, next; /* next: where the search goes on */
     uint64_t written, read, errors;
-    unsigned failures;    /* writes in a row */
+    unsigned failures;    /* writes in a row; read without the lock */
     uint64_t rests_until; /* 0: it is used */
     bool is_full;         /* so it said last */
 };
 
 struct vm_swap {
-    struct vm_mutex lock; /* guards the bits and the counts */
+    struct vm_mutex lock; /* guards the bits, the counts and who rests */
     unsigned areas;       /* they only come, until the end of the system */
     struct vm_swap_area area[VM_SWAP_AREAS];
     size_t slots, free;

@@ -56,8 +56,8 @@ struct quire_options {
         daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
     unsigned handlers;              /* threads of HANDLER mode, up to 16; 0: 2 */
     const struct vm_policy *policy; /* which page goes; NULL: CAR */
-    /* The addresses of regions: so many bytes from `base` on, both multiples of 2 MiB, below 2^47. NULL and 0: where Linux has
-     * room, as much as it has up to 1 TiB. ERR_VM_NO_REGION_SLOT: something is there. */
+    /* The addresses of regions: so many bytes from `base` on, both multiples of 2 MiB, below 2^47. NULL and 0: where
+     * Linux has room, as much as it has up to 1 TiB. ERR_VM_NO_REGION_SLOT: something is there. */
     void *base;
     size_t range;
     quire_upcall *upcall; /* of VSPACE mode; NULL: there is none */
@@ -124,7 +124,8 @@ struct quire_mapping {
      * least). 0: a page, or up to 64 KiB where faults come in sequence. */
     size_t granule;
     /* Bytes of it in memory, at most (64 pages at least), beside those that are pinned or that a snapshot shows,
-     * too; 0: the budget alone limits it. A granule is a quarter of it, at most. */
+     * too; 0: the budget alone limits it. Each thread may bring one granule, or 64 KiB, before it looks, and waits 20 ms
+     * at most for another's eviction. A granule is a quarter of it, at most. */
     size_t limit;
     struct quire_policy policy;
     /* How its faults are taken; AUTO: as quire_start was told. The first region of another mode starts what that
@@ -133,8 +134,9 @@ struct quire_mapping {
 };
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
- * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't
- * suffice, or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by its `commit`). */
+ * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT,
+ * ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice, or tables for that much would take too much of
+ * the budget; or a store that is to be written doesn't promise room by its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
@@ -167,7 +169,8 @@ int quire_prefetch(void *address, size_t size);
 /* Pages are in memory, shown, and stay until they are unpinned. Needed in each mode for what Linux goes on
  * using past its page tables: buffers registered with io_uring, O_DIRECT, vmsplice. What it then writes is a change
  * only if the page may be written: after a flush, populate it first. ERR_NO_MEMORY: also if more than three quarters
- * of the budget would be, or less where without overcommit large regions were promised their structures. After any error those are pinned that were before. */
+ * of the budget would be, or less where without overcommit large regions were promised their structures. After any
+ * error those are pinned that were before. */
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
@@ -185,7 +188,8 @@ int quire_set_limit(void *address, size_t limit);
 /* ---- files for <quire/vspace.h> ------------------------------------------------------------------ */
 
 /* The regular file or block device that is open as `descriptor`, which must stay open, as vspace.h's handle of a
- * file. ERR_INVALID_ARGS: it is none, or what is written to it is appended (O_APPEND); ERR_NO_MEMORY; ERR_UNSUPPORTED: not in VSPACE mode. */
+ * file. ERR_INVALID_ARGS: it is none, or what is written to it is appended (O_APPEND); ERR_NO_MEMORY;
+ * ERR_UNSUPPORTED: not in VSPACE mode. */
 int quire_open_file(int descriptor, void **file);
 /* No object may have it any more. ERR_INVALID_ARGS (NULL), ERR_UNSUPPORTED. */
 int quire_close_file(void *file);

@@ -280,7 +280,7 @@ static void test_quire_pin_of_protected_pages(void)
     write_page(at, 0, 3);
     OK(quire_protect((void *)at, PAGE, false));
     OK(quire_pin((void *)at, 2 * PAGE));
-    assert_int_equal(figures().wired > 0, 1);
+    assert_true(figures().wired > 0);
     assert_true(page_is(at, 0, 3));
     assert_int_equal(caught_write(at), SIGSEGV);
     assert_int_equal(caught_write(at + PAGE), 0);

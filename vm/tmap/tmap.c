@@ -349,9 +349,8 @@ void tmap_release(struct vm_translation_map *map, addr_t first, addr_t last)
     struct tmap_walk walk = {.next = first, .last = last};
     bool released = false;
     while (map->kept > 0) {
-        const uint64_t *run = tmap_run(map, &walk);
-        VM_ASSERT(run != NULL); /* the range is all of the space's */
-        (void)tmap_entry(map, walk.address, false);
+        const uint64_t *run = tmap_run(map, &walk); /* and its table is the last used */
+        VM_ASSERT(run != NULL);                     /* the range is all of the space's */
         if (!map->leaf_page || !(map->leaf_page->map_count & IS_KEPT))
             continue;
         map->leaf_page->map_count &= ~IS_KEPT;
