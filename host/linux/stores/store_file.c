@@ -186,6 +186,13 @@ static int transfer(struct transfer *t, transfer_call *call)
     return VM_OK;
 }
 
+/* Whether the file ends so many bytes before the transfer does, in its last page: then that is still there. */
+static bool is_cut_in_last(const struct transfer *t, size_t missing)
+{
+    return missing < t->wanted - (t->count - 1) * VM_PAGE_SIZE &&
+           t->at + (off_t)(t->wanted - missing) == file_size(&t->file->store);
+}
+
 static int read_run(struct transfer *t)
 {
     if (t->file->ring && t->count > 1)
@@ -194,15 +201,40 @@ static int read_run(struct transfer *t)
     int error = transfer(t, preadv);
     if (error != VM_OK || t->done == t->wanted)
         return error;
-    return look_again(t->file) ? ERR_VM_PF_PAST_END : failed(t->file);
+    if (!look_again(t->file))
+        return failed(t->file);
+    return is_cut_in_last(t, t->wanted - t->done) ? VM_OK : ERR_VM_PF_PAST_END;
+}
+
+/* What is behind the file's end is left out, if that is in the last page. */
+static bool cut_at_end(struct transfer *t)
+{
+    off_t missing = t->at + (off_t)t->wanted - file_size(&t->file->store);
+    if (missing > 0 && !is_cut_in_last(t, (size_t)missing))
+        return false;
+    if (missing > 0) {
+        t->piece[t->count - 1].iov_len -= (size_t)missing;
+        t->wanted -= (size_t)missing;
+    }
+    return true;
+}
+
+/* Linux appends what is written anywhere, and the flag is that of every copy of the descriptor. */
+static bool appends(const struct file_store *file)
+{
+    return fcntl(file->descriptor, F_GETFL) & O_APPEND;
 }
 
 static int write_run(struct transfer *t)
 {
     if (!look_again(t->file))
         return failed(t->file);
-    if (t->at + (off_t)t->wanted > file_size(&t->file->store))
+    if (!cut_at_end(t))
         return ERR_VM_PF_PAST_END;
+    if (appends(t->file)) {
+        errno = EINVAL;
+        return failed(t->file);
+    }
     int error = transfer(t, pwritev);
     return error == VM_OK && t->done < t->wanted ? ERR_IO : error;
 }
