@@ -59,7 +59,7 @@ static inline void unlock(uint32_t *word)
 _Noreturn void panic(const char *text, long value);
 
 /* ---- the userfaultfd (uffd.c) ---- */
-/* One for each mode. VM_OK; or ERR_UNSUPPORTED, with what has failed in *why. */
+/* One for each mode. VM_OK; ERR_NO_MEMORY: no descriptor is left; or ERR_UNSUPPORTED, with what has failed in *why. */
 int uffd_open(enum quire_mode mode, const char **why);
 void uffd_close(enum quire_mode mode);
 void uffd_stop(void); /* closes all */
@@ -246,6 +246,7 @@ void signal_stop(void);
 bool signal_is_ours(void);
 int handler_start(void);
 void handler_stop(void);
+void handler_forget(void); /* in a child, which has none of the threads */
 
 /* ---- stores (store.c) ---- */
 /* A store that pins frames for `of`, and sees to errors as the policy says. NULL: no memory. */

@@ -2,6 +2,8 @@
 /* Quire in this process: its start and its end. */
 #include "regions.h"
 
+#include <quire/vspace.h>
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -168,14 +170,15 @@ static bool stop_core(void)
 /* In a child there is nothing to page, and nobody who would. */
 static void forget(void)
 {
+    vspace_forget();
     if (!process.running)
         return;
     process.running = 0;
     process.aspace = NULL;
     if (process.mode == QUIRE_MODE_VSPACE)
         show_forget();
-    else
-        uffd_stop();
+    uffd_stop();
+    handler_forget();
 }
 
 static int take_faults(enum quire_mode mode)

@@ -257,9 +257,12 @@ int call_end(struct call *call, int result)
 int call_begin_with_regions(struct call *call)
 {
     int error = call_begin(call);
-    if (error == VM_OK)
-        lock(&regions_lock);
-    return error;
+    if (error != VM_OK)
+        return error;
+    lock(&regions_lock);
+    return __atomic_load_n(&process.running, __ATOMIC_RELAXED) /* it may have waited for the end */
+               ? VM_OK
+               : call_end_with_regions(call, ERR_UNSUPPORTED);
 }
 
 int call_end_with_regions(struct call *call, int result)

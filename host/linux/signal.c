@@ -164,6 +164,17 @@ static void handle(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
+/* The signal by which glibc cancels threads, which it leaves out of all sets: one that was sent before a thread forbids
+ * that (pthread_setcancelstate) cancels it all the same. */
+static void hold_back_cancellation(sigset_t *mask)
+{
+#ifdef __GLIBC__
+    mask->__val[0] |= 1ul << (__SIGRTMIN - 1);
+#else
+    (void)mask;
+#endif
+}
+
 int signal_start(void)
 {
     struct sigaction mine = {.sa_sigaction = handle,
@@ -172,6 +183,7 @@ int signal_start(void)
     sigfillset(&mine.sa_mask);
     sigdelset(&mine.sa_mask, SIGBUS);
     sigdelset(&mine.sa_mask, SIGSEGV);
+    hold_back_cancellation(&mine.sa_mask);
     if (sigaction(signal_of_faults(), &mine, &old) != 0)
         return ERR_UNSUPPORTED;
     if ((old.sa_flags & SA_SIGINFO) && old.sa_sigaction == handle) /* of a parent's Quire */
