@@ -57,6 +57,8 @@ void region_after_fault(struct region *region, addr_t address, unsigned access);
 
 /* A fault has brought so many pages, at most (limit.c). */
 void limit_count(struct region *region, size_t limit, size_t most);
+/* More pages count than before. */
+void limit_look(struct region *region);
 
 /* A call of quire.h, from here to there: ERR_UNSUPPORTED where Quire doesn't run in this process. Signals that
  * a handler could take are held back: a handler may use a region, and this thread may have locks; nor is it
