@@ -47,6 +47,8 @@ int quire_protect(void *address, size_t size, bool writable)
         return error;
     if (writable && range.region->read_only)
         return call_end(&call, ERR_PERMISSION_DENIED);
+    if (!reserve_may_split(range.first, range.size))
+        return call_end(&call, ERR_NO_MEMORY);
     error = protect_in_linux(&range, writable);
     if (error != VM_OK)
         return call_end(&call, error);
@@ -133,6 +135,13 @@ static int will_need(const struct range *range)
     return error;
 }
 
+/* With the core's region, which is split for it. */
+static bool is_kept(int advice)
+{
+    return advice == VM_ADVICE_NORMAL || advice == VM_ADVICE_RANDOM ||
+           advice == VM_ADVICE_SEQUENTIAL;
+}
+
 int quire_advise(void *address, size_t size, int advice)
 {
     struct call call;
@@ -140,6 +149,8 @@ int quire_advise(void *address, size_t size, int advice)
     int error = begin(&call, address, size, &range);
     if (error != VM_OK)
         return error;
+    if (is_kept(advice) && !reserve_may_split(range.first, range.size))
+        return call_end(&call, ERR_NO_MEMORY);
     error = advice == VM_ADVICE_WILL_NEED
                 ? will_need(&range)
                 : vm_advise_range(process.aid, range.first, range.size, advice);

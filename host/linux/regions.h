@@ -50,6 +50,8 @@ int reserve_for(struct region *region);
 void reserve_end(struct region *region);
 /* Whether so much may be pinned beside what was promised. */
 bool reserve_may_pin(addr_t size);
+/* Whether a part of a region may become another than its neighbours. */
+bool reserve_may_split(addr_t first, addr_t size);
 
 /* What a fault in the region does before and after the core's. The first gives what is added to its access. */
 unsigned region_before_fault(struct region *region, addr_t address);

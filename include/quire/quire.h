@@ -156,7 +156,8 @@ int quire_snapshot(void *address, void **snapshot);
 /* Any part of one region, widened to whole pages. ERR_VM_INVALID_REGION: it isn't in one. ERR_INVALID_ARGS:
  * size 0. */
 
-/* Reading only, or writing again. ERR_PERMISSION_DENIED: it was mapped QUIRE_READ_ONLY. */
+/* Reading only, or writing again. ERR_PERMISSION_DENIED: it was mapped QUIRE_READ_ONLY. ERR_NO_MEMORY: also if so many
+ * parts of regions differ that promised memory might find no room beside what they take. */
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
  * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
