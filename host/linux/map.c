@@ -9,6 +9,7 @@ static int check(const struct quire_mapping *mapping)
 {
     size_t granule = mapping->granule ? mapping->granule : SMALLEST_GRANULE;
     if (mapping->size == 0 || mapping->size > process.size || mapping->offset < 0 ||
+        mapping->offset > INT64_MAX - (off_t)(mapping->size + VM_PAGE_MASK) ||
         ((addr_t)mapping->offset & VM_PAGE_MASK) ||
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
         granule > LARGEST_GRANULE || (granule & (granule - 1)) ||
@@ -20,7 +21,8 @@ static int check(const struct quire_mapping *mapping)
     if (mapping->store &&
         (!mapping->store->ops || !mapping->store->ops->destroy || !mapping->store->ops->read))
         return ERR_INVALID_ARGS;
-    if (mapping->store && mapping->store->ops->fault)
+    if (mapping->store &&
+        (mapping->store->ops->fault || (!mapping->store->ops->write && mapping->flags == 0)))
         return ERR_UNSUPPORTED;
     return !mapping->store && (mapping->offset || (mapping->flags & QUIRE_READ_ONLY))
                ? ERR_INVALID_ARGS

@@ -134,9 +134,10 @@ struct quire_mapping {
 };
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
- * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT,
- * ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice, or tables for that much would take too much of
- * the budget; or a store that is to be written doesn't promise room by its `commit`). */
+ * store with `fault`, one without `write` that is to be written, or a mode that this user can't have: see
+ * quire_why), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice, or tables
+ * for that much would take too much of the budget; or a store that is to be written doesn't promise room by its
+ * `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
