@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RUN 64 /* frames a system call gets */
@@ -52,8 +54,23 @@ static int error_of(int number)
     }
 }
 
+/* A write behind RLIMIT_FSIZE is a signal, too, which would end the process as soon as it isn't blocked any more. */
+static void take_signal_of_limit(void)
+{
+    static const struct timespec now = {0, 0};
+    int saved = errno;
+    sigset_t blocked, only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGXFSZ);
+    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGXFSZ) == 1)
+        (void)sigtimedwait(&only, NULL, &now);
+    errno = saved;
+}
+
 static int failed(struct file_store *file)
 {
+    if (errno == EFBIG)
+        take_signal_of_limit();
     __atomic_store_n(&file->last_errno, errno, __ATOMIC_RELAXED);
     return ERR_IO;
 }
