@@ -48,13 +48,13 @@ static vm_store *checksum_checksum(void)
 static const struct stack {
     const char *name;
     vm_store *(*make)(void);
-    bool is_checked; /* at the bottom: a wrong bit is an error */
-    bool moves;      /* what couldn't be written is written elsewhere: what was there may be gone */
+    enum { NOWHERE, ABOVE, BELOW } checked; /* ABOVE: a wrong bit may have been moved before */
+    bool moves; /* what couldn't be written is written elsewhere: what was there may be gone */
 } stacks[] = {
-    {"zstd over a checksum over a file", zstd_checksum, true, true},
-    {"a checksum over lz4 over memory", checksum_lz4, true, true},
-    {"lz4 over zstd over memory", lz4_zstd, false, true},
-    {"a checksum over a checksum over memory", checksum_checksum, true, false},
+    {"zstd over a checksum over a file", zstd_checksum, BELOW, true},
+    {"a checksum over lz4 over memory", checksum_lz4, ABOVE, true},
+    {"lz4 over zstd over memory", lz4_zstd, NOWHERE, true},
+    {"a checksum over a checksum over memory", checksum_checksum, BELOW, false},
 };
 
 /* ---- a run -------------------------------------------------------------------------------------- */
@@ -145,12 +145,13 @@ static unsigned make_trouble(const struct stack *stack, unsigned *kind, unsigned
         operate();
     *kind = 0;
     unsigned errors = run.errors;
+    bool stays = kind == &trouble.flip_read && stack->checked == ABOVE;
     for (size_t i = 0; i < SIZE; i++)
-        OK(read_pages(i, 1));
+        assert_true(read_pages(i, 1) == VM_OK || stays);
     for (unsigned i = 0; i < OPERATIONS; i++) {
         run.errors = 0;
         operate();
-        assert_int_equal(run.errors, 0);
+        assert_true(run.errors == 0 || stays);
     }
     store_end(run.store);
     assert_int_equal(frames_used(), frames);
@@ -161,7 +162,7 @@ static void each_in_turn(unsigned *kind, bool checked_alone)
 {
     for (size_t i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {
         unsigned errors = 0;
-        if (checked_alone && !stacks[i].is_checked)
+        if (checked_alone && stacks[i].checked == NOWHERE)
             continue;
         for (unsigned n = 1; n <= 40; n++)
             errors += make_trouble(&stacks[i], kind, n, n % 2 == 0);
