@@ -253,7 +253,7 @@ static inline uint64_t change_entry(const vm_region *region, const struct vm_tma
                                     uint64_t *entry, const struct change *change)
 {
     uint64_t old = *entry, set = change->own;
-    if (!tmap_is_present(format, old))
+    if (((old & ~change->keep) | change->own | change->other) == 0 || !tmap_is_present(format, old))
         return 0;
     if (change->own != change->other && !region->is_device) {
         const struct vm_page *page = vm_page_at(tmap_entry_physical(format, old));
