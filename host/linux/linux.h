@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the Linux host share. Nothing here calls malloc or takes a lock of libc's: it runs in
  * signal handlers. Order of locks: the regions' (calls), one region's limit's (tried, never waited for
- * without end), the core's, then a window of places, then the leaves (spares, pending, bad pages, the ring, room). */
+ * without end), the core's, then a window of places, then the leaves (pending, bad pages, the ring, room). */
 #ifndef QUIRE_LINUX_H
 #define QUIRE_LINUX_H
 
