@@ -17,6 +17,7 @@
 /* ---- state (process.c) ---- */
 struct process {
     uint32_t running;     /* from quire_start to quire_stop, in the process that has started it */
+    bool is_ending;       /* nothing is mapped any more; guarded by the regions' lock */
     enum quire_mode mode; /* of regions that don't say */
     int uffd[MODES];      /* -1: no region has needed it yet */
     uint64_t features[MODES]; /* of the userfaultfd, QU_FEATURE_* */

@@ -140,7 +140,7 @@ struct quire_mapping {
  * `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
- * destroy is called before it returns; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
+ * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
  * The error of that write, after which the region has gone all the same.
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
