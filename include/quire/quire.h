@@ -63,7 +63,7 @@ struct quire_options {
     quire_upcall *upcall; /* of VSPACE mode; NULL: there is none */
     void *upcall_argument;
     bool
-        overcommit; /* memory of no store's may be larger than budget and swap: then a write can find no
+        overcommit; /* memory of no store's may be larger than budget and swap: then an access can find no
                         place, and is SIGBUS. Nor are stores asked by `commit` whether they have room */
 };
 
