@@ -21,7 +21,7 @@ static void check(int error)
 static unsigned char *start_with(int fd, size_t size, size_t budget, size_t granule)
 {
     struct quire_options options = {.budget = budget};
-    struct vm_store_file_options file = {.descriptor = fd, .flags = VM_STORE_FILE_WRITABLE | VM_STORE_FILE_NO_RING};
+    struct vm_store_file_options file = {.descriptor = fd, .flags = VM_STORE_FILE_WRITABLE};
     struct quire_mapping mapping = {.size = size, .granule = granule};
     void *address;
     check(vm_store_create_file(&file, &mapping.store));
