@@ -410,6 +410,8 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
     bool grown = false;
     struct reclaim_attempt attempt = {0};
     count_fault(access);
+    if (access & VM_ACCESS_CLUSTER)
+        reclaim_ensure_cluster();
     do {
         reclaim_note_shortage(&attempt);
         result = try_fault(&f);
