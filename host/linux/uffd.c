@@ -63,13 +63,13 @@ static void probe_madvise(void)
         mmap(NULL, VM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct iovec range = {page, VM_PAGE_SIZE};
     self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (page == MAP_FAILED || self_fd < 0)
-        return;
-    if (syscall(SYS_process_madvise, self_fd, &range, 1, MADV_DONTNEED, 0) != (long)VM_PAGE_SIZE) {
+    if (self_fd >= 0 && (page == MAP_FAILED || syscall(SYS_process_madvise, self_fd, &range, 1,
+                                                       MADV_DONTNEED, 0) != (long)VM_PAGE_SIZE)) {
         close(self_fd);
         self_fd = -1;
     }
-    munmap(page, VM_PAGE_SIZE);
+    if (page != MAP_FAILED)
+        munmap(page, VM_PAGE_SIZE);
 }
 
 int uffd_open(enum quire_mode mode, const char **why)
@@ -79,6 +79,8 @@ int uffd_open(enum quire_mode mode, const char **why)
     uint64_t needed = QU_FEATURE_WP | (user_only ? QU_FEATURE_SIGBUS : 0u);
     uint64_t features = needed | (known & (QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS));
     int fd = open_any(user_only);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        return ERR_NO_MEMORY;
     if (fd < 0) {
         *why = user_only ? "userfaultfd: not permitted, or not in this kernel"
                          : "userfaultfd: faults of the kernel are not permitted to this user";

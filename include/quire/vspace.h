@@ -177,6 +177,8 @@ struct vspace {
  * all. LIB_ERR_VSPACE_CURRENT_INIT: no address space, or one that has a vspace already (or, for others of the
  * domain, none); LIB_ERR_PMAP_CURRENT_INIT, LIB_ERR_VSPACE_PINNED_INIT, LIB_ERR_MALLOC_FAIL. */
 errval_t vspace_current_init(bool init_domain);
+/* For a host whose programs fork, in the child, which has one thread and no vspace, whatever others were doing. */
+void vspace_forget(void);
 /* NULL: none. */
 struct vspace *get_current_vspace(void);
 struct pmap *get_current_pmap(void);

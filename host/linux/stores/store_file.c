@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RUN 64 /* frames a system call gets */
@@ -53,8 +55,23 @@ static int error_of(int number)
     }
 }
 
+/* A write behind RLIMIT_FSIZE is a signal, too, which would end the process as soon as it isn't blocked any more. */
+static void take_signal_of_limit(void)
+{
+    static const struct timespec now = {0, 0};
+    int saved = errno;
+    sigset_t blocked, only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGXFSZ);
+    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGXFSZ) == 1)
+        (void)sigtimedwait(&only, NULL, &now);
+    errno = saved;
+}
+
 static int failed(struct file_store *file)
 {
+    if (errno == EFBIG)
+        take_signal_of_limit();
     __atomic_store_n(&file->last_errno, errno, __ATOMIC_RELAXED);
     return ERR_IO;
 }
@@ -194,6 +211,13 @@ static ssize_t read_at_once(int descriptor, const struct iovec *piece, int count
     return done < 0 ? 0 : done;
 }
 
+/* Whether the file ends so many bytes before the transfer does, in its last page: then that is still there. */
+static bool is_cut_in_last(const struct transfer *t, size_t missing)
+{
+    return missing < t->wanted - (t->count - 1) * VM_PAGE_SIZE &&
+           t->at + (off_t)(t->wanted - missing) == file_size(&t->file->store);
+}
+
 static int read_run(struct transfer *t)
 {
     if (t->file->ring && t->count > 1) {
@@ -206,15 +230,40 @@ static int read_run(struct transfer *t)
     int error = transfer(t, preadv);
     if (error != VM_OK || t->done == t->wanted)
         return error;
-    return look_again(t->file) ? ERR_VM_PF_PAST_END : failed(t->file);
+    if (!look_again(t->file))
+        return failed(t->file);
+    return is_cut_in_last(t, t->wanted - t->done) ? VM_OK : ERR_VM_PF_PAST_END;
+}
+
+/* What is behind the file's end is left out, if that is in the last page. */
+static bool cut_at_end(struct transfer *t)
+{
+    off_t missing = t->at + (off_t)t->wanted - file_size(&t->file->store);
+    if (missing > 0 && !is_cut_in_last(t, (size_t)missing))
+        return false;
+    if (missing > 0) {
+        t->piece[t->count - 1].iov_len -= (size_t)missing;
+        t->wanted -= (size_t)missing;
+    }
+    return true;
+}
+
+/* Linux appends what is written anywhere, and the flag is that of every copy of the descriptor. */
+static bool appends(const struct file_store *file)
+{
+    return fcntl(file->descriptor, F_GETFL) & O_APPEND;
 }
 
 static int write_run(struct transfer *t)
 {
     if (!look_again(t->file))
         return failed(t->file);
-    if (t->at + (off_t)t->wanted > file_size(&t->file->store))
+    if (!cut_at_end(t))
         return ERR_VM_PF_PAST_END;
+    if (appends(t->file)) {
+        errno = EINVAL;
+        return failed(t->file);
+    }
     int error = transfer(t, pwritev);
     return error == VM_OK && t->done < t->wanted ? ERR_IO : error;
 }
