@@ -8,7 +8,7 @@
 static int check(const struct quire_mapping *mapping)
 {
     size_t granule = mapping->granule ? mapping->granule : SMALLEST_GRANULE;
-    if (mapping->size == 0 || mapping->size > process.size || mapping->offset < 0 ||
+    if (mapping->size == 0 || mapping->size > SIZE_MAX - VM_PAGE_MASK || mapping->offset < 0 ||
         ((addr_t)mapping->offset & VM_PAGE_MASK) ||
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
         granule > LARGEST_GRANULE || (granule & (granule - 1)) ||
@@ -22,6 +22,8 @@ static int check(const struct quire_mapping *mapping)
         return ERR_INVALID_ARGS;
     if (mapping->store && mapping->store->ops->fault)
         return ERR_UNSUPPORTED;
+    if (mapping->store && !mapping->store->ops->write && mapping->flags == 0)
+        return ERR_PERMISSION_DENIED;
     return !mapping->store && (mapping->offset || (mapping->flags & QUIRE_READ_ONLY))
                ? ERR_INVALID_ARGS
                : VM_OK;
