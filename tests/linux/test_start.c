@@ -95,6 +95,15 @@ static void test_start_leaves_addresses_to_the_program(void)
     start_within(100 * MIB);
 }
 
+static void test_start_without_descriptors_says_so(void)
+{
+    const struct rlimit none = {3, 3};
+    struct quire_options options = {.budget = 4 * MIB};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(quire_start(&options), ERR_UNSUPPORTED);
+    assert_non_null(strstr(quire_why(), "too many files"));
+}
+
 static void test_stop_writes_and_destroys_stores(void)
 {
     struct test_store *store = store_create(10);
@@ -174,6 +183,7 @@ static void test_regions_up_to_the_limit_of_mappings(void)
 
 LINUX_MAIN(TEST_WITH(test_regions_up_to_the_limit_of_mappings, .budget = 512 * MIB),
            TEST_WITH(test_start_arguments, .budget = 0),
+           TEST_WITH(test_start_without_descriptors_says_so, .budget = 0),
            TEST_WITH(test_start_leaves_addresses_to_the_program, .budget = 0),
            TEST_WITH(test_start_and_stop_leave_nothing, .budget = 0),
            TEST_WITH(test_stop_writes_and_destroys_stores, .budget = 0),
