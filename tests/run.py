@@ -24,6 +24,7 @@ PARTS = {
     "linux": ("processes of this host that page themselves", "linux.run"),
     "checked": ("the same, checked for addresses, undefined behaviour and races",
                 "linux.run_sanitized"),
+    "doctor": ("quire doctor: what it says is what can be done", "doctor.run"),
     "demo": ("quire demo sort: on each store, on a terminal, where it can't be", "demo.run"),
     "stores": ("the stores for Linux programs, under a checker of races; the manual's examples",
                "stores.run"),

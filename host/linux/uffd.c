@@ -72,6 +72,14 @@ static void probe_madvise(void)
         munmap(page, VM_PAGE_SIZE);
 }
 
+static const char *why_none(bool user_only, int error)
+{
+    if (error == EMFILE || error == ENFILE)
+        return "userfaultfd: too many files are open";
+    return user_only ? "userfaultfd: not permitted, or not in this kernel"
+                     : "userfaultfd: faults of the kernel are not permitted to this user";
+}
+
 int uffd_open(enum quire_mode mode, const char **why)
 {
     bool user_only = mode == QUIRE_MODE_SIGNAL;
@@ -82,8 +90,7 @@ int uffd_open(enum quire_mode mode, const char **why)
     if (fd < 0 && (errno == EMFILE || errno == ENFILE))
         return ERR_NO_MEMORY;
     if (fd < 0) {
-        *why = user_only ? "userfaultfd: not permitted, or not in this kernel"
-                         : "userfaultfd: faults of the kernel are not permitted to this user";
+        *why = why_none(user_only, errno);
         return ERR_UNSUPPORTED;
     }
     if ((known & needed) != needed || agree(fd, features) != 0) {

@@ -135,6 +135,11 @@ static void test_read_only_is_read_only(void **state)
     open_part(3 * PAGE, 0, 0, 0);
     assert_int_equal(write_pages(0, 1, &done), ERR_PERMISSION_DENIED);
     assert_int_equal(done, 0);
+    assert_int_equal(store->ops->commit(store, PAGES(1)), ERR_PERMISSION_DENIED);
+    OK(store->ops->commit(store, 0));
+    end();
+    open_part(3 * PAGE, WRITABLE, 0, 0);
+    OK(store->ops->commit(store, PAGES(3)));
     end();
 }
 

@@ -302,6 +302,13 @@ static int file_write(vm_store *store, off_t offset, const addr_t *frames, size_
     return run_all(file, offset, frames, count, done, write_run);
 }
 
+/* Room isn't promised, but that one may write. */
+static int file_commit(vm_store *store, off_t size)
+{
+    const struct file_store *file = store->data;
+    return size > 0 && !file->writable ? ERR_PERMISSION_DENIED : VM_OK;
+}
+
 static bool file_has_page(vm_store *store, off_t offset)
 {
     const struct file_store *file = store->data;
@@ -319,6 +326,7 @@ static void file_destroy(vm_store *store)
 
 static const struct vm_store_ops file_ops = {
     .destroy = file_destroy,
+    .commit = file_commit,
     .has_page = file_has_page,
     .read = file_read,
     .write = file_write,
