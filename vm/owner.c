@@ -33,8 +33,12 @@ int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found)
                                   ? map_first(&aspace->virtual_map, address, &cursor)
                                   : NULL;
     if (region)
-        *found = (struct vm_owner){region->owner,        region->base, region->size,
-                                   region->cache_offset, region->lock, region->id};
+        *found = (struct vm_owner){.owner = region->owner,
+                                   .base = region->base,
+                                   .size = region->size,
+                                   .offset = region->cache_offset,
+                                   .lock = region->lock | (region->cached ? REGION_CACHED : 0u),
+                                   .id = region->id};
     aspace_put_read_locked(aspace);
     return region ? VM_OK : ERR_NOT_FOUND;
 }

@@ -86,7 +86,7 @@ static errval_t pin_range(struct memobj *memobj, const struct vregion *vregion, 
     errval_t error = add_pin(memobj, vregion, offset, last);
     if (err_is_fail(error))
         return error;
-    error = memobj_map_filled(memobj, vregion, offset, last);
+    error = memobj_map_filled(memobj, vregion, offset, last, true);
     if (err_is_fail(error))
         (void)remove_pin(memobj, vregion, offset, last);
     return error;
@@ -95,7 +95,7 @@ static errval_t pin_range(struct memobj *memobj, const struct vregion *vregion, 
 errval_t memobj_pin(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset, size_t range)
 {
     errval_t error = LIB_ERR_MEMOBJ_WRONG_OFFSET;
-    if (!memobj || !vregion)
+    if (!memobj || !vregion || !memobj->store)
         return LIB_ERR_INVALID_ARGS;
     lock_take(&memobj->lock);
     if (!memobj_shows(memobj, vregion))
@@ -109,7 +109,7 @@ errval_t memobj_pin(struct memobj *memobj, struct vregion *vregion, genvaddr_t o
 errval_t memobj_unpin(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
                       size_t range)
 {
-    if (!memobj || !vregion)
+    if (!memobj || !vregion || !memobj->store)
         return LIB_ERR_INVALID_ARGS;
     return range > 0 && remove_pin(memobj, vregion, offset, offset + page_round_up(range) - 1)
                ? SYS_ERR_OK

@@ -152,9 +152,10 @@ errval_t pmap_map_locked(struct pmap *pmap, genvaddr_t vaddr, struct capref fram
     return error == VM_OK ? SYS_ERR_OK : err_push(err_from_vm(error), LIB_ERR_PMAP_DO_MAP);
 }
 
-static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t offset, size_t size)
+static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t offset, size_t size,
+                          vregion_flags_t flags)
 {
-    if (!pmap || size == 0)
+    if (!pmap || size == 0 || !flags_are_known(flags))
         return LIB_ERR_INVALID_ARGS;
     if (capref_is_null(frame))
         return LIB_ERR_PMAP_FRAME_IDENTIFY;
@@ -165,7 +166,7 @@ static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t o
 static errval_t map(struct pmap *pmap, genvaddr_t vaddr, struct capref frame, size_t offset,
                     size_t size, vregion_flags_t flags, size_t *retoffset, size_t *retsize)
 {
-    errval_t error = check_map(pmap, frame, offset, size);
+    errval_t error = check_map(pmap, frame, offset, size, flags);
     if (err_is_fail(error))
         return error;
     size = page_round_up(size + (offset & VM_PAGE_MASK));
@@ -188,6 +189,7 @@ bool pmap_next_region(const struct pmap *pmap, addr_t *address, struct vm_owner 
     while (vm_find_owner(pmap->aid, *address, found) == VM_OK) {
         *address = found->base + found->size;
         owner = found->owner;
+        LAYER_STEP();
         if (owner && owner->pmap == pmap)
             return true;
     }
@@ -217,11 +219,13 @@ static int unmap_part(struct pmap *pmap, const struct vm_owner *found, genvaddr_
     lock_check(&pmap->lock);
     first = found->base > first ? found->base : first;
     last = end < last ? end : last;
+    size_t mapped = 0;
     for (genvaddr_t at = first; at <= last; at += VM_PAGE_SIZE)
-        *unmapped += is_mapped(pmap, at) ? VM_PAGE_SIZE : 0;
-    if (owner->is_vregion)
-        return vm_discard_range(pmap->aid, first, last - first + 1);
-    return vm_unmap_range(pmap->aid, first, last - first + 1);
+        mapped += is_mapped(pmap, at) ? VM_PAGE_SIZE : 0;
+    int error = owner->is_vregion ? vm_discard_range(pmap->aid, first, last - first + 1)
+                                  : vm_unmap_range(pmap->aid, first, last - first + 1);
+    *unmapped += error == VM_OK ? mapped : 0;
+    return error;
 }
 
 static errval_t unmap(struct pmap *pmap, genvaddr_t vaddr, size_t size, size_t *retsize)
@@ -268,8 +272,8 @@ static errval_t modify_flags(struct pmap *pmap, genvaddr_t vaddr, size_t size,
 {
     errval_t refusal = check_range(pmap, vaddr, size);
     int error = VM_OK;
-    if (err_is_fail(refusal))
-        return refusal;
+    if (err_is_fail(refusal) || !flags_are_known(flags))
+        return LIB_ERR_INVALID_ARGS;
     size = page_round_up(size);
     lock_take(&pmap->lock);
     bool covered = is_covered(pmap, vaddr, vaddr + (size - 1));

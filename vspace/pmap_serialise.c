@@ -128,7 +128,7 @@ static bool is_good(const struct pmap_dump_info *run, genvaddr_t end)
 {
     return run->size > 0 && is_page_aligned(run->vaddr | run->paddr | run->size) &&
            run->vaddr >= end && run->size <= UINTPTR_MAX - run->vaddr &&
-           run->size <= UINTPTR_MAX - run->paddr && !(run->flags & ~VREGION_FLAGS_MASK);
+           is_physical(run->paddr, run->size) && !(run->flags & ~VREGION_FLAGS_MASK);
 }
 
 static bool is_serialised(const struct serialised *from, size_t length)

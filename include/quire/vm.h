@@ -247,8 +247,8 @@ int vm_set_region_owner(aspace_id aid, region_id rid, void *owner);
 struct vm_owner {
     void *owner; /* NULL: none */
     addr_t base, size;
-    off_t offset; /* of base, in the cache */
-    unsigned lock;
+    off_t offset;  /* of base, in the cache */
+    unsigned lock; /* with REGION_CACHED */
     region_id id;
 };
 /* Of the first region that ends above `address`. ERR_NOT_FOUND: there is none; ERR_VM_INVALID_ASPACE,

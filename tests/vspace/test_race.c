@@ -403,6 +403,80 @@ static void pinned_fills_against_unfill(void)
         OK(cap_destroy(frames[i]));
 }
 
+static int destroy_first(void *n)
+{
+    result[(size_t)n] = err_no(vregion_destroy(&regions[0]));
+    return 0;
+}
+
+/* Of several that destroy a vregion one does, also where no object decides who. */
+static void destroys_at_once(void)
+{
+    for (unsigned with_object = 0; with_object < 2; with_object++) {
+        begin();
+        regions[0] = (struct vregion){.base = SPOT, .size = PAGE};
+        if (with_object)
+            OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGE, SPOT, RW));
+        else
+            OK(vspace_add_vregion(CURRENT, &regions[0]));
+        for (size_t i = 0; i < MANY; i++)
+            machine_spawn(destroy_first, (void *)i);
+        machine_join();
+        unsigned done = 0;
+        for (size_t i = 0; i < MANY; i++) {
+            done += result[i] == SYS_ERR_OK;
+            assert_true(result[i] == SYS_ERR_OK || result[i] == LIB_ERR_VREGION_NOT_FOUND);
+        }
+        assert_int_equal(done, 1);
+        end();
+    }
+}
+
+static int unmap_there(void *n)
+{
+    errval_t error = vspace_unmap((void *)SPOT);
+    result[(size_t)n] = err_has(error, LIB_ERR_VREGION_NOT_FOUND) ? LIB_ERR_VSPACE_VREGION_NOT_FOUND
+                                                                  : err_no(error);
+    return 0;
+}
+
+/* Of several that unmap one address one does, and the others use nothing of what it has freed. */
+static void unmaps_of_one_address(void)
+{
+    begin();
+    OK(vspace_map_anon_fixed(SPOT, PAGE, RW, NULL, NULL));
+    for (size_t i = 0; i < MANY; i++)
+        machine_spawn(unmap_there, (void *)i);
+    machine_join();
+    unsigned done = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        done += result[i] == SYS_ERR_OK;
+        assert_true(result[i] == SYS_ERR_OK || result[i] == LIB_ERR_VSPACE_VREGION_NOT_FOUND);
+    }
+    assert_int_equal(done, 1);
+    end();
+}
+
+static int get_regions(void *unused)
+{
+    (void)unused;
+    while (!is_stopped()) {
+        assert_null(vspace_get_region(CURRENT, (void *)(SPOT - PAGE)));
+        machine_yield();
+    }
+    return 0;
+}
+
+/* Who looks where no vregion is doesn't look at the next one, which another frees. */
+static void get_region_against_destroy(void)
+{
+    begin();
+    set_stopped(false);
+    machine_spawn(get_regions, NULL);
+    machine_spawn(map_and_forget, NULL);
+    end();
+}
+
 static int init(void *n)
 {
     result[(size_t)n] = err_no(vspace_current_init(true));
@@ -436,21 +510,24 @@ RACE(handlers_against_destroy)
 RACE(pins_against_pager_free)
 RACE(pmap_maps_at_once)
 RACE(unmaps_of_one_object)
+RACE(destroys_at_once)
+RACE(unmaps_of_one_address)
+RACE(get_region_against_destroy)
 RACE(flush_against_unfill)
 RACE(heaps_grow_at_once)
 RACE(lookups_against_unmap)
 RACE(inits_at_once)
 RACE(pinned_fills_against_unfill)
 
-VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
-            cmocka_unit_test(test_race_fills_at_once),
-            cmocka_unit_test(test_race_faults_against_unfill),
-            cmocka_unit_test(test_race_handlers_against_destroy),
-            cmocka_unit_test(test_race_pins_against_pager_free),
-            cmocka_unit_test(test_race_pmap_maps_at_once),
-            cmocka_unit_test(test_race_unmaps_of_one_object),
-            cmocka_unit_test(test_race_flush_against_unfill),
-            cmocka_unit_test(test_race_heaps_grow_at_once),
-            cmocka_unit_test(test_race_lookups_against_unmap),
-            cmocka_unit_test(test_race_inits_at_once),
-            cmocka_unit_test(test_race_pinned_fills_against_unfill))
+VSPACE_MAIN(
+    "threads in the layer", cmocka_unit_test(test_race_maps_at_once),
+    cmocka_unit_test(test_race_fills_at_once), cmocka_unit_test(test_race_faults_against_unfill),
+    cmocka_unit_test(test_race_handlers_against_destroy),
+    cmocka_unit_test(test_race_pins_against_pager_free),
+    cmocka_unit_test(test_race_pmap_maps_at_once), cmocka_unit_test(test_race_unmaps_of_one_object),
+    cmocka_unit_test(test_race_destroys_at_once), cmocka_unit_test(test_race_unmaps_of_one_address),
+    cmocka_unit_test(test_race_get_region_against_destroy),
+    cmocka_unit_test(test_race_flush_against_unfill),
+    cmocka_unit_test(test_race_heaps_grow_at_once),
+    cmocka_unit_test(test_race_lookups_against_unmap), cmocka_unit_test(test_race_inits_at_once),
+    cmocka_unit_test(test_race_pinned_fills_against_unfill))
