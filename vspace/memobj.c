@@ -152,7 +152,7 @@ static errval_t make_cache(struct memobj *memobj)
 errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, size_t size,
                        memobj_flags_t flags, struct memobj_frame_list *first, size_t count)
 {
-    if (!memobj || size == 0 || size > INT64_MAX - VM_PAGE_MASK || flags != 0)
+    if (size == 0 || size > INT64_MAX - VM_PAGE_MASK || flags != 0)
         return LIB_ERR_INVALID_ARGS;
     layer_clear(memobj, sizeof *memobj);
     memobj->size = size;

@@ -291,8 +291,10 @@ static errval_t modify_flags(struct pmap *pmap, genvaddr_t vaddr, size_t size,
 
 /* ---- what an address shows ---------------------------------------------------------------------- */
 
-/* => pmap: locked, so that a vregion isn't destroyed meanwhile. Something is mapped: there is an object. */
-static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, struct capref *cap)
+/* The frame that a mapped page is of, unless it has been taken out meanwhile. => pmap: locked, so that a vregion
+ * isn't destroyed. Something is mapped: there is an object. */
+static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, genpaddr_t page,
+                     struct capref *cap)
 {
     const struct vspace_owner *owner = found->owner;
     struct memobj_run run;
@@ -301,12 +303,14 @@ static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, struct capr
         return true;
     }
     const struct memobj *memobj = ((const struct vregion *)found->owner)->memobj;
+    genvaddr_t offset = (genvaddr_t)found->offset + (vaddr - found->base);
     lock_take(&memobj->store->lock);
-    bool filled = memobj_find_run(memobj, (genvaddr_t)found->offset + (vaddr - found->base), &run);
-    if (filled)
+    bool same =
+        memobj_find_run(memobj, offset, &run) && run.physical + (offset - run.first) == page;
+    if (same)
         *cap = run.frame->frame;
     lock_give(&memobj->store->lock);
-    return filled;
+    return same;
 }
 
 static errval_t lookup(struct pmap *pmap, genvaddr_t vaddr, struct pmap_mapping_info *info)
@@ -316,18 +320,19 @@ static errval_t lookup(struct pmap *pmap, genvaddr_t vaddr, struct pmap_mapping_
     addr_t physical = 0, at = vaddr;
     if (!pmap)
         return LIB_ERR_INVALID_ARGS;
+    vaddr &= ~VM_PAGE_MASK;
     lock_take(&pmap->lock);
     bool mapped = pmap_next_region(pmap, &at, &found) && found.base <= vaddr &&
                   vm_get_page_mapping(pmap->aid, vaddr, &physical) == VM_OK &&
-                  find_cap(&found, vaddr, &cap);
+                  find_cap(&found, vaddr, physical, &cap);
     lock_give(&pmap->lock);
     if (!mapped)
         return LIB_ERR_PMAP_FIND_VNODE;
     if (info)
-        *info = (struct pmap_mapping_info){.vaddr = vaddr & ~VM_PAGE_MASK,
+        *info = (struct pmap_mapping_info){.vaddr = vaddr,
                                            .size = VM_PAGE_SIZE,
                                            .cap = cap,
-                                           .offset = (physical & ~VM_PAGE_MASK) - cap.base,
+                                           .offset = physical - cap.base,
                                            .flags = flags_of_lock(found.lock)};
     return SYS_ERR_OK;
 }

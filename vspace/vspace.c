@@ -55,10 +55,10 @@ static void unlink_region(struct vspace *vspace, struct vregion *vregion)
 
 /* ---- adding ------------------------------------------------------------------------------------- */
 
-static errval_t check_region(const struct vspace *vspace, const struct vregion *vregion)
+static errval_t check_region(const struct vregion *vregion)
 {
     const struct memobj *memobj = vregion->memobj;
-    if (vregion->size == 0 || page_round_up(vregion->size) == 0 || !vspace->pmap ||
+    if (vregion->size == 0 || page_round_up(vregion->size) == 0 ||
         !flags_are_known(vregion->flags) || (memobj && !memobj->store))
         return LIB_ERR_INVALID_ARGS;
     if (!is_page_aligned(vregion->base) || !is_page_aligned(vregion->offset))
@@ -110,7 +110,7 @@ bool vspace_has_region(const struct vspace *vspace, const struct vregion *vregio
 
 errval_t vspace_insert_region(struct vspace *vspace, struct vregion *vregion)
 {
-    errval_t error = check_region(vspace, vregion);
+    errval_t error = check_region(vregion);
     if (err_is_fail(error))
         return error;
     *vregion = (struct vregion){.owner = {vspace->pmap, true},

@@ -477,6 +477,106 @@ static void get_region_against_destroy(void)
     end();
 }
 
+static int map_unit(void *unused)
+{
+    (void)unused;
+    while (!is_stopped()) {
+        errval_t error = anon.m.f.pagefault(&anon.m, &regions[0], 0, PAGEFLT_NULL);
+        assert_true(err_is_ok(error) || error == LIB_ERR_MEMOBJ_WRONG_OFFSET);
+        machine_yield();
+    }
+    return 0;
+}
+
+static int look_up_filled(void *unused)
+{
+    struct pmap_mapping_info info;
+    struct pmap *pmap = get_current_pmap();
+    (void)unused;
+    while (!is_stopped()) {
+        errval_t error = pmap->f.lookup(pmap, SPOT, &info);
+        assert_true(error == LIB_ERR_PMAP_FIND_VNODE || info.offset == 0);
+        machine_yield();
+    }
+    return 0;
+}
+
+/* Who maps all of a frame, and who asks which it is, meets who takes it out. */
+static void units_against_unfill(void)
+{
+    begin();
+    set_stopped(false);
+    OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGES(2), SPOT, RW));
+    machine_spawn(map_unit, NULL);
+    machine_spawn(look_up_filled, NULL);
+    machine_spawn(fill_and_take, NULL);
+    end();
+}
+
+static int free_file(void *unused)
+{
+    struct capref got;
+    (void)unused;
+    for (unsigned round = 0; round < 3; round++) {
+        errval_t error = vfs.anon.m.f.pager_free(&vfs.anon.m, PAGE, &got, 1);
+        if (err_is_ok(error))
+            OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, got, 0));
+        else
+            FAILS(LIB_ERR_MEMOBJ_PAGER_FREE, error);
+    }
+    return 0;
+}
+
+/* A frame that another writes to the file just now isn't a pager's. */
+static void flush_against_pager_free(void)
+{
+    begin();
+    struct capref frame = new_frame(1, 5);
+    OK(memobj_create_vfs(&vfs, PAGE, 0, machine_file(NULL, PAGE), 0, PAGE));
+    OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, 0));
+    machine_spawn(flush, NULL);
+    machine_spawn(free_file, NULL);
+    machine_spawn(flush, NULL);
+    machine_join();
+    OK(memobj_destroy_vfs(&vfs.anon.m));
+    OK(cap_destroy(frame));
+    end();
+}
+
+static int fill_reserve(void *unused)
+{
+    (void)unused;
+    OK(vspace_pinned_init());
+    return 0;
+}
+
+static bool no_memory;
+static void *sometimes_alloc(size_t size)
+{
+    return no_memory ? NULL : vm_meta_alloc(size);
+}
+static const struct vspace_allocator sometimes = {vm_meta_alloc, vm_meta_free, sometimes_alloc,
+                                                  vm_meta_free};
+
+/* Of several that fill the reserve one does, and no memory is lost. */
+static void reserves_at_once(void)
+{
+    void *units[2];
+    begin();
+    vspace_set_allocator(&sometimes);
+    no_memory = true;
+    OK(vspace_pinned_alloc(&units[0], FRAME_LIST));
+    OK(vspace_pinned_alloc(&units[1], VREGION_LIST));
+    no_memory = false;
+    for (size_t i = 0; i < MANY; i++)
+        machine_spawn(fill_reserve, NULL);
+    machine_join();
+    OK(vspace_pinned_free(units[0], FRAME_LIST));
+    OK(vspace_pinned_free(units[1], VREGION_LIST));
+    end();
+    vspace_set_allocator(NULL);
+}
+
 static int init(void *n)
 {
     result[(size_t)n] = err_no(vspace_current_init(true));
@@ -511,6 +611,9 @@ RACE(pins_against_pager_free)
 RACE(pmap_maps_at_once)
 RACE(unmaps_of_one_object)
 RACE(destroys_at_once)
+RACE(units_against_unfill)
+RACE(flush_against_pager_free)
+RACE(reserves_at_once)
 RACE(unmaps_of_one_address)
 RACE(get_region_against_destroy)
 RACE(flush_against_unfill)
@@ -525,7 +628,9 @@ VSPACE_MAIN(
     cmocka_unit_test(test_race_handlers_against_destroy),
     cmocka_unit_test(test_race_pins_against_pager_free),
     cmocka_unit_test(test_race_pmap_maps_at_once), cmocka_unit_test(test_race_unmaps_of_one_object),
-    cmocka_unit_test(test_race_destroys_at_once), cmocka_unit_test(test_race_unmaps_of_one_address),
+    cmocka_unit_test(test_race_destroys_at_once), cmocka_unit_test(test_race_units_against_unfill),
+    cmocka_unit_test(test_race_flush_against_pager_free),
+    cmocka_unit_test(test_race_reserves_at_once), cmocka_unit_test(test_race_unmaps_of_one_address),
     cmocka_unit_test(test_race_get_region_against_destroy),
     cmocka_unit_test(test_race_flush_against_unfill),
     cmocka_unit_test(test_race_heaps_grow_at_once),

@@ -64,6 +64,8 @@ static void test_vspace_map_one_frame(void)
     OK(vspace_map_one_frame_attr_aligned(&at, PAGE, frame, RW, LARGE_PAGE_SIZE, NULL, NULL));
     assert_int_equal((addr_t)at % LARGE_PAGE_SIZE, 0);
     OK(vspace_unmap(at));
+    OK(vspace_map_one_frame(NULL, PAGE, frame, NULL, &vregion));
+    OK(vspace_unmap((void *)vregion_get_base_addr(vregion)));
     OK(vspace_map_one_frame_fixed(SPOT, PAGE, frame, NULL, NULL));
     assert_numbered(SPOT, 1, 1);
     OK(vspace_map_one_frame_fixed_attr(2 * SPOT, PAGE, frame, VREGION_FLAGS_NONE, NULL, NULL));
@@ -280,6 +282,7 @@ static void test_mmu_aware_reset(void)
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(NULL, frame, PAGES(8)));
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(&heap, NULL_CAP, PAGE));
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(&heap, frame, PAGES(9)));
+    FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(&heap, frame, 0));
     OK(frame_alloc(&other, PAGES(32), NULL));
     FAILS(LIB_ERR_VSPACE_MMU_AWARE_NO_SPACE, vspace_mmu_aware_reset(&heap, other, PAGES(32)));
     OK(cap_destroy(other));
