@@ -157,6 +157,10 @@ errval_t memobj_unpin(struct memobj *memobj, struct vregion *vregion, genvaddr_t
 bool memobj_is_kept(const struct memobj *memobj, const struct memobj_frame_list *frame);
 bool memobj_is_pinned(const struct memobj *memobj, const struct memobj_frame_list *frame);
 void memobj_forget_pins(struct memobj *memobj, const struct vregion *vregion);
+/* Maps what is pinned of [first, last] in the vregion, as far as it may be touched and there is memory for tables.
+ * => memobj: its regions locked */
+void memobj_map_pinned(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
+                       genvaddr_t last);
 /* (memobj_fill.c) */
 errval_t memobj_fill(struct memobj *memobj, genvaddr_t offset, struct capref frame, size_t size);
 errval_t memobj_fill_foff(struct memobj *memobj, genvaddr_t offset, struct capref frame,
@@ -212,6 +216,9 @@ static inline const struct pmap_mapping *mapping_of(const struct vspace_owner *o
 void pmap_set_funcs(struct pmap *pmap);
 /* The regions of this pmap in the order of addresses, from *address on, which is set to the end. */
 bool pmap_next_region(const struct pmap *pmap, addr_t *address, struct vm_owner *found);
+/* The next page at or behind *address, up to last, that is mapped. */
+bool pmap_next_page(const struct pmap *pmap, genvaddr_t *address, genvaddr_t last,
+                    genpaddr_t *physical);
 /* => pmap: locked */
 errval_t pmap_map_locked(struct pmap *pmap, genvaddr_t vaddr, struct capref frame, size_t offset,
                          size_t size, vregion_flags_t flags);

@@ -177,7 +177,6 @@ static void sort_caps(struct memobj *memobj, struct memobj_frames *caps)
     for (; frame; frame = next) {
         next = frame->next[0];
         frame->offset = frame->frame.base;
-        frame->size = frame->frame.bytes;
         if (!frames_at(caps, frame->offset))
             frames_insert(caps, frame);
     }

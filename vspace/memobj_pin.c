@@ -116,6 +116,34 @@ errval_t memobj_unpin(struct memobj *memobj, struct vregion *vregion, genvaddr_t
                : LIB_ERR_MEMOBJ_UNPIN_REGION;
 }
 
+/* Cuts [*first, *last] to its first part that is pinned in the vregion. False: there is none. */
+static bool next_pinned(struct memobj *memobj, const struct vregion *vregion, genvaddr_t *first,
+                        genvaddr_t *last)
+{
+    const struct memobj_pin *next = NULL;
+    lock_take(&memobj->store->lock);
+    for (const struct memobj_pin *pin = memobj->pins; pin; pin = pin->next)
+        if (pin->vregion == vregion && pin->last >= *first && pin->offset <= *last &&
+            (!next || pin->offset < next->offset))
+            next = pin;
+    if (next) {
+        *first = next->offset > *first ? next->offset : *first;
+        *last = next->last < *last ? next->last : *last;
+    }
+    lock_give(&memobj->store->lock);
+    return next != NULL;
+}
+
+void memobj_map_pinned(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
+                       genvaddr_t last)
+{
+    lock_check(&memobj->lock);
+    for (genvaddr_t end = last; next_pinned(memobj, vregion, &first, &end); end = last) {
+        (void)memobj_map_filled(memobj, vregion, first, end, false);
+        first = end + 1;
+    }
+}
+
 void memobj_forget_pins(struct memobj *memobj, const struct vregion *vregion)
 {
     struct memobj_pin *gone = NULL;

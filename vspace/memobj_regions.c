@@ -102,8 +102,10 @@ static errval_t protect(struct memobj *memobj, struct vregion *vregion, genvaddr
     if (page_round_up(range) == vregion->size)
         vregion->flags = (vregion->flags & ~FLAGS_OF_RIGHTS) | (flags & FLAGS_OF_RIGHTS);
     /* If there is no memory for tables, the accesses map it. */
+    genvaddr_t last = offset + (page_round_up(range) - 1);
     if (memobj->kind->maps_filled)
-        (void)map_present(memobj, vregion, offset, offset + (page_round_up(range) - 1));
+        (void)map_present(memobj, vregion, offset, last);
+    memobj_map_pinned(memobj, vregion, offset, last);
     return SYS_ERR_OK;
 }
 

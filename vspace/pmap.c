@@ -183,19 +183,6 @@ static errval_t map(struct pmap *pmap, genvaddr_t vaddr, struct capref frame, si
 
 /* ---- ranges ------------------------------------------------------------------------------------- */
 
-bool pmap_next_region(const struct pmap *pmap, addr_t *address, struct vm_owner *found)
-{
-    const struct vspace_owner *owner;
-    while (vm_find_owner(pmap->aid, *address, found) == VM_OK) {
-        *address = found->base + found->size;
-        owner = found->owner;
-        LAYER_STEP();
-        if (owner && owner->pmap == pmap)
-            return true;
-    }
-    return false;
-}
-
 static errval_t check_range(const struct pmap *pmap, genvaddr_t vaddr, size_t size)
 {
     if (!pmap || size == 0 || !is_page_aligned(vaddr) || page_round_up(size) == 0 ||
@@ -220,8 +207,9 @@ static int unmap_part(struct pmap *pmap, const struct vm_owner *found, genvaddr_
     first = found->base > first ? found->base : first;
     last = end < last ? end : last;
     size_t mapped = 0;
-    for (genvaddr_t at = first; at <= last; at += VM_PAGE_SIZE)
-        mapped += is_mapped(pmap, at) ? VM_PAGE_SIZE : 0;
+    genpaddr_t physical;
+    for (genvaddr_t at = first; pmap_next_page(pmap, &at, last, &physical); at += VM_PAGE_SIZE)
+        mapped += VM_PAGE_SIZE;
     int error = owner->is_vregion ? vm_discard_range(pmap->aid, first, last - first + 1)
                                   : vm_unmap_range(pmap->aid, first, last - first + 1);
     *unmapped += error == VM_OK ? mapped : 0;

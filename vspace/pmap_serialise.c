@@ -34,9 +34,8 @@ void pmap_for_each_run(const struct pmap *pmap, pmap_visit_run *visit, void *arg
     lock_check(&pmap->lock);
     while (pmap_next_region(pmap, &next, &found)) {
         vregion_flags_t flags = flags_of_lock(found.lock);
-        for (addr_t at = found.base; at != next; at += VM_PAGE_SIZE) {
-            if (vm_get_page_mapping(pmap->aid, at, &physical) != VM_OK)
-                continue;
+        addr_t at = found.base, last = at + (found.size - 1);
+        for (; pmap_next_page(pmap, &at, last, &physical); at += VM_PAGE_SIZE) {
             if (!continues(&run, at, physical, flags)) {
                 visit_and_begin(&run, visit, argument);
                 run = (struct pmap_dump_info){.vaddr = at, .paddr = physical, .flags = flags};

@@ -188,6 +188,42 @@ static void test_modify_flags(void)
     end();
 }
 
+/* What is another's between them stays. */
+static void test_unmap_around_others(void)
+{
+    void *at = (void *)(2 * SPOT + PAGE);
+    size_t size;
+    begin();
+    assert_true(vm_create_anonymous_region(machine_program(), "own", &at, REGION_ADDR_EXACT_ADDRESS,
+                                           PAGE, 0, LOCK_RW) > 0);
+    assert_int_equal(machine_write(2 * SPOT + PAGE, 77), 0);
+    OK(pmap->f.map(pmap, 2 * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+    OK(pmap->f.map(pmap, 2 * SPOT + PAGES(2), frame, 0, PAGE, RW, NULL, NULL));
+    OK(pmap->f.unmap(pmap, 2 * SPOT, PAGES(3), &size));
+    assert_int_equal(size, PAGES(2));
+    assert_int_equal(machine_read(2 * SPOT + PAGE), 77);
+    assert_int_equal(machine_read(2 * SPOT), ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(machine_read(2 * SPOT + PAGES(2)), ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(vm_unmap_range(machine_program(), 2 * SPOT + PAGE, PAGE), VM_OK);
+    end();
+}
+
+/* Pieces of a mapping that fault again show what they showed. */
+static void test_modify_flags_and_back(void)
+{
+    begin();
+    OK(pmap->f.map(pmap, 2 * SPOT, frame, PAGE, PAGES(7), RW, NULL, NULL));
+    OK(pmap->f.unmap(pmap, 2 * SPOT + PAGE, PAGE, NULL));
+    OK(pmap->f.modify_flags(pmap, 2 * SPOT + PAGES(2), PAGES(5), VREGION_FLAGS_NONE, NULL));
+    OK(pmap->f.modify_flags(pmap, 2 * SPOT + PAGES(4), PAGES(3), RO, NULL));
+    assert_numbered(2 * SPOT + PAGES(4), 3, 6);
+    OK(pmap->f.modify_flags(pmap, 2 * SPOT + PAGES(2), PAGES(2), RW, NULL));
+    assert_numbered(2 * SPOT + PAGES(2), 5, 4);
+    assert_numbered(2 * SPOT, 1, 2);
+    OK(pmap->f.unmap(pmap, 2 * SPOT, PAGES(7), NULL));
+    end();
+}
+
 /* Each page of a large mapping: which frame it is of, and where in it. */
 static void test_lookup_of_each_page(void)
 {
@@ -267,20 +303,32 @@ static void test_serialise(void)
     end();
 }
 
+/* Nothing is written, and read, as nothing. */
+static void test_serialise_nothing(void)
+{
+    size_t bytes;
+    pmap = get_current_pmap();
+    OK(pmap_serialised_size(pmap, &bytes));
+    OK(pmap->f.serialise(pmap, buffer, bytes));
+    OK(pmap->f.deserialise(pmap, buffer, bytes));
+    FAILS(LIB_ERR_DESERIALISE, pmap->f.deserialise(pmap, buffer, bytes - 1));
+}
+
 /* Where the third run finds something in its way, the first two go again. */
 static void test_deserialise_is_all_or_nothing(void)
 {
     size_t bytes;
     begin();
     for (size_t i = 0; i < 3; i++)
-        OK(pmap->f.map(pmap, (2 + i) * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+        OK(pmap->f.map(pmap, (2 + i) * SPOT, frame, 0, PAGES(3 - i), RW, NULL, NULL));
     OK(pmap_serialised_size(pmap, &bytes));
     OK(pmap->f.serialise(pmap, buffer, bytes));
     for (size_t i = 0; i < 2; i++)
-        OK(pmap->f.unmap(pmap, (2 + i) * SPOT, PAGE, NULL));
+        OK(pmap->f.unmap(pmap, (2 + i) * SPOT, PAGES(3), NULL));
     FAILS(LIB_ERR_PMAP_EXISTING_MAPPING, pmap->f.deserialise(pmap, buffer, bytes));
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(machine_read((2 + i) * SPOT), ERR_VM_PF_BAD_ADDRESS);
+        for (size_t j = 0; j < 3; j++)
+            assert_int_equal(machine_read((2 + i) * SPOT + PAGES(j)), ERR_VM_PF_BAD_ADDRESS);
     OK(pmap->f.unmap(pmap, 4 * SPOT, PAGE, NULL));
     OK(pmap->f.deserialise(pmap, buffer, bytes));
     assert_numbered(4 * SPOT, 1, 1);
@@ -418,7 +466,8 @@ VSPACE_MAIN("pmaps", TEST(test_pmap_init_errors), TEST(test_no_pmap_function_is_
             TEST(test_determine_addr), TEST(test_map_and_unmap), TEST(test_map_errors),
             TEST(test_unmap_in_a_vregion), TEST(test_unmap_counts_what_was_mapped),
             TEST(test_map_over_page_tables), TEST(test_modify_flags),
+            TEST(test_modify_flags_and_back), TEST(test_unmap_around_others),
             TEST(test_lookup_of_each_page), TEST(test_lookup_beside_vregions), TEST(test_serialise),
-            TEST(test_deserialise_is_all_or_nothing), TEST(test_deserialise_checks),
-            TEST(test_dump), TEST(test_measure_res), TEST(test_create_pts_pinned),
-            TEST(test_page_table_errors))
+            TEST(test_serialise_nothing), TEST(test_deserialise_is_all_or_nothing),
+            TEST(test_deserialise_checks), TEST(test_dump), TEST(test_measure_res),
+            TEST(test_create_pts_pinned), TEST(test_page_table_errors))

@@ -142,6 +142,19 @@ static int handle_faults(void *address)
     return 0;
 }
 
+static int handle_filled(void *address)
+{
+    while (!is_stopped()) {
+        errval_t error = vspace_pagefault_handler(CURRENT, (lvaddr_t)address, PAGEFLT_READ);
+        assert_true(err_is_ok(error) || err_no(error) == LIB_ERR_VSPACE_PAGEFAULT_ADDR_NOT_FOUND ||
+                    err_has(error, LIB_ERR_VSPACE_VREGION_NOT_FOUND) ||
+                    err_has(error, LIB_ERR_MEMOBJ_WRONG_OFFSET) ||
+                    err_has(error, QUIRE_ERR_PF_BAD_ADDRESS));
+        machine_yield();
+    }
+    return 0;
+}
+
 static int map_and_forget(void *unused)
 {
     (void)unused;
@@ -457,6 +470,33 @@ static void unmaps_of_one_address(void)
     end();
 }
 
+static int map_and_unmap_helper(void *unused)
+{
+    (void)unused;
+    for (unsigned round = 0; round < 5; round++) {
+        struct memobj *memobj;
+        OK(vspace_map_anon_fixed(SPOT, PAGE, RW, NULL, &memobj));
+        OK(memobj->f.fill(memobj, 0, frames[0], 0));
+        machine_yield();
+        OK(vspace_unmap((void *)SPOT));
+    }
+    set_stopped(true);
+    return 0;
+}
+
+/* What a helper made is freed when no handler uses it any more. */
+static void handlers_against_unmap(void)
+{
+    begin();
+    set_stopped(false);
+    frames[0] = new_frame(1, 1);
+    for (size_t i = 0; i < 3; i++)
+        machine_spawn(handle_filled, (void *)SPOT);
+    machine_spawn(map_and_unmap_helper, NULL);
+    end();
+    OK(cap_destroy(frames[0]));
+}
+
 static int get_regions(void *unused)
 {
     (void)unused;
@@ -610,6 +650,7 @@ RACE(handlers_against_destroy)
 RACE(pins_against_pager_free)
 RACE(pmap_maps_at_once)
 RACE(unmaps_of_one_object)
+RACE(handlers_against_unmap)
 RACE(destroys_at_once)
 RACE(units_against_unfill)
 RACE(flush_against_pager_free)
@@ -628,7 +669,9 @@ VSPACE_MAIN(
     cmocka_unit_test(test_race_handlers_against_destroy),
     cmocka_unit_test(test_race_pins_against_pager_free),
     cmocka_unit_test(test_race_pmap_maps_at_once), cmocka_unit_test(test_race_unmaps_of_one_object),
-    cmocka_unit_test(test_race_destroys_at_once), cmocka_unit_test(test_race_units_against_unfill),
+    cmocka_unit_test(test_race_destroys_at_once),
+    cmocka_unit_test(test_race_handlers_against_unmap),
+    cmocka_unit_test(test_race_units_against_unfill),
     cmocka_unit_test(test_race_flush_against_pager_free),
     cmocka_unit_test(test_race_reserves_at_once), cmocka_unit_test(test_race_unmaps_of_one_address),
     cmocka_unit_test(test_race_get_region_against_destroy),

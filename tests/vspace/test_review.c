@@ -93,6 +93,47 @@ static void test_pinned_protect_maps_again(void)
     OK(cap_destroy(frame));
 }
 
+/* So it is with what is pinned in another object, and with that only. */
+static void test_pins_outlast_protection(void)
+{
+    struct capref frame = new_frame(6, 1);
+    struct pmap_res_info before, now;
+    OK(memobj_create_anon(&anon, PAGES(6), 0));
+    for (size_t i = 0; i < 6; i++)
+        OK(anon.m.f.fill_foff(&anon.m, PAGES(i), frame, PAGE, PAGES(i)));
+    map_at(&regions[0], &anon.m, SPOT, 6);
+    map_at(&regions[1], &anon.m, 2 * SPOT, 6);
+    OK(anon.m.f.pin(&anon.m, &regions[1], PAGES(5), PAGE));
+    OK(anon.m.f.pin(&anon.m, &regions[0], PAGE, PAGE));
+    OK(anon.m.f.pin(&anon.m, &regions[0], PAGE, PAGES(2)));
+    OK(anon.m.f.pin(&anon.m, &regions[0], PAGES(4), PAGE));
+    OK(get_current_pmap()->f.measure_res(get_current_pmap(), &before));
+    OK(anon.m.f.protect(&anon.m, &regions[0], 0, PAGES(6), VREGION_FLAGS_NONE));
+    OK(anon.m.f.protect(&anon.m, &regions[0], PAGES(2), PAGES(4), RW));
+    OK(anon.m.f.protect(&anon.m, &regions[0], 0, PAGES(3), RW));
+    OK(get_current_pmap()->f.measure_res(get_current_pmap(), &now));
+    assert_int_equal(now.slots_used, before.slots_used);
+    uint64_t faults = machine_faults();
+    assert_numbered(SPOT + PAGE, 2, 2);
+    assert_numbered(SPOT + PAGES(4), 1, 5);
+    assert_int_equal(machine_faults(), faults);
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
+/* A right that comes back needs no fault, either. */
+static void test_pins_get_rights_back(void)
+{
+    make_anon(2);
+    map_at(&regions[0], &anon.m, SPOT, 2);
+    OK(anon.m.f.pin(&anon.m, &regions[0], 0, PAGES(2)));
+    OK(anon.m.f.protect(&anon.m, &regions[0], 0, PAGES(2), RO));
+    OK(anon.m.f.protect(&anon.m, &regions[0], 0, PAGES(2), RW));
+    uint64_t faults = machine_faults();
+    assert_int_equal(machine_write(SPOT + PAGE, 7), 0);
+    assert_int_equal(machine_faults(), faults);
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
 /* ---- frames that are in an object more than once ---- */
 
 static void test_destroy_caps_once_each(void)
@@ -283,6 +324,29 @@ static void test_serialise_keeps_the_caching(void)
 
 /* ---- numbers ---- */
 
+/* What is reserved and not mapped takes no time, however much it is. */
+static void test_pmap_over_a_huge_vregion(void)
+{
+    struct pmap *pmap = get_current_pmap();
+    struct capref frame = new_frame(1, 1);
+    struct pmap_dump_info runs[2];
+    size_t size = machine_user_size() / 16 & ~VM_PAGE_MASK, count, unmapped;
+    OK(memobj_create_anon(&anon, size, 0));
+    OK(anon.m.f.fill(&anon.m, PAGE, frame, 0));
+    OK(anon.m.f.fill(&anon.m, size - PAGE, frame, 0));
+    OK(vregion_map(&regions[0], CURRENT, &anon.m, 0, size, RW));
+    genvaddr_t base = vregion_get_base_addr(&regions[0]);
+    assert_numbered(base + PAGE, 1, 1);
+    assert_numbered(base + size - PAGE, 1, 1);
+    OK(pmap->f.dump(pmap, runs, 2, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(runs[0].vaddr, base + PAGE);
+    assert_int_equal(runs[1].vaddr, base + size - PAGE);
+    OK(pmap->f.unmap(pmap, base + PAGE, size - PAGE, &unmapped));
+    assert_int_equal(unmapped, PAGES(2));
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
 /* Nodes whose parts no offset could name. */
 static void test_numa_of_too_many_nodes(void)
 {
@@ -353,11 +417,13 @@ static void test_vfs_short_file_shows_zeros(void)
 VSPACE_MAIN("what a review found", TEST(test_pin_over_protected_pieces),
             TEST(test_pagefault_null_over_protected_pieces),
             TEST(test_pinned_fill_over_protected_pieces), TEST(test_pinned_fill_over_a_guard),
-            TEST(test_pinned_protect_maps_again), TEST(test_destroy_caps_once_each),
+            TEST(test_pinned_protect_maps_again), TEST(test_pins_outlast_protection),
+            TEST(test_pins_get_rights_back), TEST(test_destroy_caps_once_each),
             TEST(test_operations_on_a_destroyed_object),
             TEST(test_object_goes_before_an_added_vregion), TEST(test_add_vregion_of_any_bytes),
             TEST(test_vregion_destroy_without_map_region), TEST(test_vregion_is_mapped_already),
             TEST(test_unmap_region_after_remove), TEST(test_unknown_flags),
             TEST(test_protect_leaves_other_flags), TEST(test_serialise_keeps_the_caching),
-            TEST(test_numa_of_too_many_nodes), TEST(test_frames_where_no_memory_can_be),
-            TEST(test_mmu_aware_after_destroy), TEST(test_vfs_short_file_shows_zeros))
+            TEST(test_pmap_over_a_huge_vregion), TEST(test_numa_of_too_many_nodes),
+            TEST(test_frames_where_no_memory_can_be), TEST(test_mmu_aware_after_destroy),
+            TEST(test_vfs_short_file_shows_zeros))
