@@ -183,9 +183,9 @@ void mapping_remove(vm_region *region, addr_t first, addr_t last)
  * last, or it is the one that brought the page. */
 static bool collect_access(const struct vm_tmap_format *format, uint64_t *entry)
 {
-    struct vm_page *page = vm_page_at(tmap_entry_physical(format, *entry));
     if (!(*entry & format->accessed))
         return false;
+    struct vm_page *page = vm_page_at(tmap_entry_physical(format, *entry));
     (void)vm_atomic_fetch_and(entry, ~format->accessed, __ATOMIC_RELAXED);
     page_note_access(page);
     return !page_is_young(page);
@@ -226,12 +226,13 @@ size_t mapping_collect(vm_region *region)
     struct vm_translation_map *tmap = tmap_of(region);
     struct tmap_walk walk = {.next = region->base, .last = region_last(region)};
     const struct vm_tmap_format *format = tmap->format;
+    uint64_t marks = format->accessed | format->dirty;
     size_t accessed = 0;
     uint64_t *entry;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while ((entry = tmap_run(tmap, &walk)) != NULL)
         for (size_t i = 0; i < walk.count; i++) {
-            if (!tmap_is_present(format, entry[i]))
+            if (!(entry[i] & marks) || !tmap_is_present(format, entry[i]))
                 continue;
             accessed += (entry[i] & format->accessed) != 0;
             (void)collect_access(format, &entry[i]);
@@ -253,7 +254,7 @@ static inline uint64_t change_entry(const vm_region *region, const struct vm_tma
                                     uint64_t *entry, const struct change *change)
 {
     uint64_t old = *entry, set = change->own;
-    if (!tmap_is_present(format, old))
+    if (((old & ~change->keep) | change->own | change->other) == 0 || !tmap_is_present(format, old))
         return 0;
     if (change->own != change->other && !region->is_device) {
         const struct vm_page *page = vm_page_at(tmap_entry_physical(format, old));

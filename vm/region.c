@@ -283,7 +283,7 @@ static void fill_info(vm_region *region, vm_region_info *info)
         .base = region->base,
         .size = region->size,
         .lock = region->lock,
-        .wiring = region->wiring == REGION_WIRING_UNDER_WAY ? REGION_WIRING_WIRED : region->wiring,
+        .wiring = region_shown_wiring(region),
         .mapping = region->mapping,
         .inherit = region->inherit,
         .advice = region->advice,

@@ -106,6 +106,12 @@ static inline unsigned region_rights(unsigned lock, int mapping)
 /* In `wiring`: it is to be wired, and its pages are being brought in. */
 #define REGION_WIRING_UNDER_WAY 4
 
+/* What a caller is told. */
+static inline int region_shown_wiring(const vm_region *region)
+{
+    return region->wiring == REGION_WIRING_UNDER_WAY ? REGION_WIRING_WIRED : region->wiring;
+}
+
 static inline bool region_is_wired(const vm_region *region)
 {
     return region->wiring != REGION_WIRING_LAZY;

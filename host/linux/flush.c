@@ -50,6 +50,23 @@ static void flush_few(addr_t first, addr_t end)
     }
 }
 
+typedef uint64_t __attribute__((may_alias)) eight_bytes;
+
+/* The first from `frame` on; process.frames: none. They are few, as a rule, and looked at by eights. */
+static uint32_t next_writable(uint32_t frame)
+{
+    const eight_bytes *eights = (const eight_bytes *)(const void *)may_write;
+    while (frame < process.frames) {
+        if (frame % 8 == 0 && __atomic_load_n(&eights[frame / 8], __ATOMIC_ACQUIRE) == 0)
+            frame += 8;
+        else if (place_allows(frame))
+            return frame;
+        else
+            frame++;
+    }
+    return (uint32_t)process.frames;
+}
+
 /* Whether the frame is shown there, and may be written. No lock: the answer is old, unless no fill begins. */
 static bool is_writable_in(uint32_t frame, addr_t first, addr_t end)
 {
@@ -65,7 +82,8 @@ static bool protect_all(addr_t first, addr_t end)
 {
     addr_t low = end, high = first;
     size_t count = 0;
-    for (uint32_t frame = 0; frame < process.frames; frame++) {
+    for (uint32_t frame = next_writable(0); frame < process.frames;
+         frame = next_writable(frame + 1)) {
         if (!is_writable_in(frame, first, end))
             continue;
         addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
@@ -97,11 +115,12 @@ static void flush_many(addr_t first, addr_t end)
 {
     place_wait_for_fills();
     bool is_protected = protect_all(first, end);
-    for (uint32_t frame = 0; frame < process.frames; frame++) {
+    for (uint32_t frame = next_writable(0); frame < process.frames;
+         frame = next_writable(frame + 1)) {
         if (!is_writable_in(frame, first, end))
             continue;
         if (is_protected)
-            __atomic_store_n(&nodes[frame].writable, 0, __ATOMIC_RELEASE);
+            place_allow(frame, false);
         else
             forbid_frame(frame, first, end);
     }

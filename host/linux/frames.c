@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where frames' bytes are: at an address of regions, in a spare page, or in the arena, at the frame's own page.
- * Spares are few, and taken in turn: what a store reads next to each other lies next to each other. */
+ * Spares are few, and the first that is free is taken: what a store reads next to each other lies next to each
+ * other, and one page after another is read to where the last was, which this CPU's caches have. */
 #include "linux.h"
 
 #include <sched.h>
@@ -10,9 +11,8 @@
 static char *arena; /* a page for each frame, then the spares */
 static size_t arena_size;
 static uint8_t *in_arena; /* the frame's page of the arena is in use, or may hold bytes */
-static uint32_t spare_lock;
-static uint32_t ring[PAGES_AT_ONCE]; /* free spares */
-static size_t first_free, free_count;
+static uint64_t free_spares; /* a bit for each; atomic */
+_Static_assert(PAGES_AT_ONCE <= 64, "a word has a bit for each spare");
 
 static addr_t arena_page(size_t index)
 {
@@ -39,11 +39,7 @@ int frames_start(void)
     (void)madvise(arena, arena_size, MADV_NOHUGEPAGE);
     (void)madvise(arena, arena_size, MADV_DONTFORK);
     in_arena = (uint8_t *)arena + (process.frames + process.spares) * VM_PAGE_SIZE;
-    spare_lock = 0;
-    first_free = 0;
-    free_count = process.spares;
-    for (uint32_t i = 0; i < process.spares; i++)
-        ring[i] = i;
+    free_spares = UINT64_MAX >> (64 - process.spares);
     return VM_OK;
 }
 
@@ -65,26 +61,21 @@ void *host_frame_ptr(addr_t physical)
 
 /* ---- places out of sight ------------------------------------------------------------------------ */
 
+/* 0: all are in use. */
 static addr_t take_spare(void)
 {
-    addr_t spare = 0;
-    lock(&spare_lock);
-    if (free_count > 0) {
-        spare = arena_page(process.frames + ring[first_free]);
-        first_free = (first_free + 1) % process.spares;
-        free_count--;
-    }
-    unlock(&spare_lock);
-    return spare;
+    uint64_t free = __atomic_load_n(&free_spares, __ATOMIC_RELAXED);
+    while (free != 0)
+        if (__atomic_compare_exchange_n(&free_spares, &free, free & (free - 1), true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return arena_page(process.frames + (size_t)__builtin_ctzll(free));
+    return 0;
 }
 
 static void put_spare(addr_t spare)
 {
-    uint32_t index = (uint32_t)((spare - arena_page(process.frames)) >> VM_PAGE_SHIFT);
-    lock(&spare_lock);
-    ring[(first_free + free_count) % process.spares] = index;
-    free_count++;
-    unlock(&spare_lock);
+    size_t index = (spare - arena_page(process.frames)) >> VM_PAGE_SHIFT;
+    __atomic_fetch_or(&free_spares, (uint64_t)1 << index, __ATOMIC_RELEASE);
 }
 
 static bool is_spare(addr_t place)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the Linux host share. Nothing here calls malloc or takes a lock of libc's: it runs in
  * signal handlers. Order of locks: the regions' (calls), one region's limit's (tried, never waited for
- * without end), the core's, then a window of places, then the leaves (spares, pending, bad pages, the ring, room). */
+ * without end), the core's, then a window of places, then the leaves (pending, bad pages, the ring, room). */
 #ifndef QUIRE_LINUX_H
 #define QUIRE_LINUX_H
 
@@ -82,14 +82,13 @@ void zap_page(addr_t address);
 
 /* ---- places (place.c) ---- */
 /* Whose bytes are shown at an address of regions. Nodes below process.frames are frames; then come pending
- * ones (garbage, to be dropped) and replicas. `at` and `writable` are guarded by the window of `at`; for frames
+ * ones (garbage, to be dropped) and replicas. `at` and may_write are guarded by the window of `at`; for frames
  * that are shown nowhere, by who has the frame. */
 struct node {
     addr_t at;     /* a frame's place; 0: nowhere yet */
     uint32_t next; /* in its bucket, + 1 */
     uint32_t
         pins; /* of frames: who uses the place; NODE_MOVES: it changes. Of replicas: the frame */
-    uint8_t writable; /* Linux may let the program write */
     uint8_t state;
 };
 #define NODE_MOVES 0x80000000u
@@ -97,6 +96,7 @@ enum { NODE_QUEUED = 1, NODE_GOING, NODE_CLAIMED }; /* states of pending nodes *
 #define NO_NODE UINT32_MAX
 
 extern struct node *nodes;
+extern uint8_t *may_write; /* of each node: Linux may let the program write */
 static inline bool node_is_frame(uint32_t node)
 {
     return node < process.frames;
@@ -117,11 +117,11 @@ static inline addr_t physical_of(uint32_t frame)
 /* Whether Linux may let the program write; the order of flushes relies on it. */
 static inline bool place_allows(uint32_t node)
 {
-    return __atomic_load_n(&nodes[node].writable, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&may_write[node], __ATOMIC_ACQUIRE);
 }
 static inline void place_allow(uint32_t node, bool writable)
 {
-    __atomic_store_n(&nodes[node].writable, writable, __ATOMIC_RELEASE);
+    __atomic_store_n(&may_write[node], writable, __ATOMIC_RELEASE);
 }
 
 size_t place_bytes(size_t frames);

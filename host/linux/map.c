@@ -165,15 +165,12 @@ int quire_unmap(void *address)
 static int find_whole(const struct region *region, region_id *id)
 {
     struct vm_owner found;
-    vm_region_info info;
     int error = vm_find_owner(process.aid, region->base, &found);
-    if (error == VM_OK)
-        error = vm_get_region_info(found.id, &info);
     if (error != VM_OK)
         return error;
     *id = found.id;
-    return info.base == region->base && info.size == region->size &&
-                   info.wiring == REGION_WIRING_LAZY
+    return found.base == region->base && found.size == region->size &&
+                   found.wiring == REGION_WIRING_LAZY
                ? VM_OK
                : ERR_UNSUPPORTED;
 }

@@ -8,6 +8,7 @@
 #define WINDOW_PAGES 16
 
 struct node *nodes;
+uint8_t *may_write;
 static uint32_t *heads;  /* node + 1 */
 static size_t windows;   /* a power of two: groups of buckets */
 static size_t lock_mask; /* what shares buckets shares a lock, too: no more locks than groups */
@@ -30,7 +31,7 @@ static size_t node_count(size_t frames)
 
 size_t place_bytes(size_t frames)
 {
-    return node_count(frames) * sizeof(struct node) +
+    return node_count(frames) * (sizeof(struct node) + sizeof *may_write) +
            window_count(frames) * WINDOW_PAGES * sizeof(uint32_t);
 }
 
@@ -40,6 +41,7 @@ void place_start(void *memory)
     nodes = memory;
     heads = (uint32_t *)(void *)(nodes + node_count(process.frames));
     windows = window_count(process.frames);
+    may_write = (uint8_t *)(heads + windows * WINDOW_PAGES);
     lock_mask = (windows < LOCKS ? windows : LOCKS) - 1;
     for (size_t i = 0; i < LOCKS; i++)
         locks[i].word = 0;

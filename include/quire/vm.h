@@ -249,6 +249,7 @@ struct vm_owner {
     addr_t base, size;
     off_t offset;  /* of base, in the cache */
     unsigned lock; /* with REGION_CACHED */
+    int wiring;    /* as in vm_region_info */
     region_id id;
 };
 /* Of the first region that ends above `address`. ERR_NOT_FOUND: there is none; ERR_VM_INVALID_ASPACE,

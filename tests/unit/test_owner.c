@@ -194,6 +194,7 @@ static void test_vm_find_owner(void)
     assert_int_equal(found.id, id);
     assert_int_equal(found.size, PAGES(4));
     assert_int_equal(found.offset, 0);
+    assert_int_equal(found.wiring, REGION_WIRING_LAZY);
     assert_int_equal(found.lock, LOCK_RW); /* neighbours of different owners stay two */
     OK(vm_find_owner(program, SPOT + PAGES(4), &found));
     assert_ptr_equal(found.owner, &two);
