@@ -249,7 +249,7 @@ static void test_vfs_part_of_one_byte(void)
         assert_int_equal(machine_write(SPOT, 'c'), 0);
         FAILS(offset == 1 ? SYS_ERR_OK : QUIRE_ERR_PF_PAST_END,
               memobj_flush_vfs(&vfs.anon.m, NULL));
-        assert_memory_equal(machine_file_data(file), "ac", 2);
+        assert_true(memcmp(machine_file_data(file), "ac", 2) == 0);
         OK(memobj_destroy_vfs(&vfs.anon.m));
     }
     OK(cap_destroy(frame));
@@ -426,7 +426,7 @@ static void test_failed_pinned_fills_keep_no_node(void)
     for (unsigned class = 0; class < machine_failure_classes(); class ++)
         for (unsigned round = 0; round < 20; round++)
             failures += fails_to_fill(class);
-    assert_true(failures > MEMOBJ_FIRST_FRAMES);
+    assert_true(failures > MEMOBJ_FIRST_FRAMES || machine_failure_classes() == 0);
     assert_int_equal(requests, 0);
     vspace_set_allocator(NULL);
     OK(memobj_destroy_pinned(&pinned.m));

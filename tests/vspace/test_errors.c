@@ -133,7 +133,7 @@ static void test_modify_flags_without_memory(void)
             fails_for(LIB_ERR_PMAP_MODIFY_FLAGS, LIB_ERR_PMAP_MODIFY_FLAGS, also);
         OK(pmap->f.modify_flags(pmap, SPOT, PAGES(4), RW, NULL));
     }
-    assert_true(seen);
+    assert_true(seen || machine_failure_classes() == 0);
     OK(memobj_destroy_anon(&anon.m, true));
 }
 

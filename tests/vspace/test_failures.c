@@ -586,7 +586,7 @@ static void test_failures_unmap_says_how_much(void)
         }
         OK(current->f.unmap(current, SPOT, PAGES(8), NULL));
     }
-    assert_true(some);
+    assert_true(some || machine_failure_classes() == 0);
     destroy_frame();
 }
 
