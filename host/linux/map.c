@@ -8,7 +8,7 @@
 static int check(const struct quire_mapping *mapping)
 {
     size_t granule = mapping->granule ? mapping->granule : SMALLEST_GRANULE;
-    if (mapping->size == 0 || mapping->size > process.size || mapping->offset < 0 ||
+    if (mapping->size == 0 || mapping->size > INT64_MAX - VM_PAGE_MASK || mapping->offset < 0 ||
         mapping->offset > INT64_MAX - (off_t)(mapping->size + VM_PAGE_MASK) ||
         ((addr_t)mapping->offset & VM_PAGE_MASK) ||
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
@@ -21,9 +21,10 @@ static int check(const struct quire_mapping *mapping)
     if (mapping->store &&
         (!mapping->store->ops || !mapping->store->ops->destroy || !mapping->store->ops->read))
         return ERR_INVALID_ARGS;
-    if (mapping->store &&
-        (mapping->store->ops->fault || (!mapping->store->ops->write && mapping->flags == 0)))
+    if (mapping->store && mapping->store->ops->fault)
         return ERR_UNSUPPORTED;
+    if (mapping->store && !mapping->store->ops->write && mapping->flags == 0)
+        return ERR_PERMISSION_DENIED;
     return !mapping->store && (mapping->offset || (mapping->flags & QUIRE_READ_ONLY))
                ? ERR_INVALID_ARGS
                : VM_OK;

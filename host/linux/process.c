@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #define LARGEST_RANGE ((addr_t)1 << 40)
-#define SMALLEST_RANGE ((addr_t)1 << 30)
+#define SMALLEST_RANGE ((addr_t)16 << 20)
 #define SMALLEST_BUDGET ((size_t)1 << 20)
 #define MOST_HANDLERS 16
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
@@ -45,14 +45,15 @@ static int reserve_given(addr_t base, addr_t size)
     return range == MAP_FAILED ? ERR_VM_NO_REGION_SLOT : VM_OK;
 }
 
-/* As large as the limits of the process allow. */
+/* As large as the limits of the process allow, and leave as much again to the program. */
 static int reserve_range(void)
 {
-    for (addr_t size = LARGEST_RANGE; size >= SMALLEST_RANGE; size /= 4) {
+    for (addr_t size = LARGEST_RANGE; size >= SMALLEST_RANGE; size /= 2) {
         range_size = size + UNIT_SIZE;
-        range = reserve(0, range_size);
+        range = reserve(0, 2 * range_size);
         if (range == MAP_FAILED)
             continue;
+        munmap((char *)range + range_size, range_size);
         process.base = ((addr_t)range + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
         process.size = size;
         return VM_OK;

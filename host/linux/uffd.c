@@ -72,6 +72,14 @@ static void probe_madvise(void)
         munmap(page, VM_PAGE_SIZE);
 }
 
+static const char *why_none(bool user_only, int error)
+{
+    if (error == EMFILE || error == ENFILE)
+        return "userfaultfd: too many files are open";
+    return user_only ? "userfaultfd: not permitted, or not in this kernel"
+                     : "userfaultfd: faults of the kernel are not permitted to this user";
+}
+
 int uffd_open(enum quire_mode mode, const char **why)
 {
     bool user_only = mode == QUIRE_MODE_SIGNAL;
@@ -79,12 +87,9 @@ int uffd_open(enum quire_mode mode, const char **why)
     uint64_t needed = QU_FEATURE_WP | (user_only ? QU_FEATURE_SIGBUS : 0u);
     uint64_t features = needed | (known & (QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS));
     int fd = open_any(user_only);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-        return ERR_NO_MEMORY;
     if (fd < 0) {
-        *why = user_only ? "userfaultfd: not permitted, or not in this kernel"
-                         : "userfaultfd: faults of the kernel are not permitted to this user";
-        return ERR_UNSUPPORTED;
+        *why = why_none(user_only, errno);
+        return errno == EMFILE || errno == ENFILE ? ERR_NO_MEMORY : ERR_UNSUPPORTED;
     }
     if ((known & needed) != needed || agree(fd, features) != 0) {
         *why = "userfaultfd: this kernel lacks write protection or SIGBUS";

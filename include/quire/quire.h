@@ -50,7 +50,9 @@ enum quire_mode {
 typedef bool quire_upcall(void *argument, void *address, unsigned access, int error);
 
 struct quire_options {
-    size_t budget;        /* bytes of memory for everything, tables included; at least 1 MiB */
+    /* Bytes of memory for everything, tables included, which are about a sixtieth of it and are there from the
+     * start; at least 1 MiB. */
+    size_t budget;
     enum quire_mode mode; /* of regions that don't say; AUTO is SIGNAL */
     unsigned
         daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
@@ -58,7 +60,8 @@ struct quire_options {
         handlers; /* threads of HANDLER mode, up to 16; 0: 2. A store that doesn't answer holds one */
     const struct vm_policy *policy; /* which page goes; NULL: CAR */
     /* The addresses of regions: so many bytes from `base` on, both multiples of 2 MiB, below 2^47. NULL and 0: where
-     * Linux has room, as much as it has up to 1 TiB. ERR_VM_NO_REGION_SLOT: something is there. */
+     * Linux has room: 1 TiB, or half of what limits of the process leave, but 16 MiB at least.
+     * ERR_VM_NO_REGION_SLOT: something is there. */
     void *base;
     size_t range;
     quire_upcall *upcall; /* of VSPACE mode; NULL: there is none */
@@ -118,9 +121,11 @@ struct quire_mapping {
     /* Of <quire/stores.h>, or one's own. Whose it becomes, if quire_map succeeds, until quire_unmap destroys it;
      * NULL: memory. */
     vm_store *store;
-    size_t size;    /* of the region, in bytes */
-    off_t offset;   /* of its start in the store; page aligned */
-    unsigned flags; /* QUIRE_READ_ONLY, QUIRE_PRIVATE */
+    /* Of the region, in bytes; whole pages are mapped. A page at or behind the store's end is SIGBUS; what the last
+     * one has behind it reads as zeros. */
+    size_t size;
+    off_t offset;   /* of its start in the store; page aligned; 0 for memory */
+    unsigned flags; /* QUIRE_READ_ONLY (not for memory), QUIRE_PRIVATE */
     /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two (more than a page is 64 KiB at
      * least). 0: a page, or up to 64 KiB where faults come in sequence. */
     size_t granule;
@@ -135,10 +140,11 @@ struct quire_mapping {
 };
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
- * store with `fault`, one without `write` that is to be written, or a mode that this user can't have: see
- * quire_why), ERR_VM_NO_REGION_SLOT, ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice, or tables
- * for that much would take too much of the budget; or a store that is to be written doesn't promise room by its
- * `commit`). */
+ * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT (no addresses are left
+ * for so much), ERR_PERMISSION_DENIED (neither flag, and the store can't be written: it has no `write`, or, without
+ * overcommit, a file isn't VM_STORE_FILE_WRITABLE), ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice,
+ * or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by
+ * its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.

@@ -13,7 +13,7 @@ struct vm_store_ops {
     void (*destroy)(vm_store *store);
     /* Promise room for `size` bytes in all: charges or gives back the difference to
      * store->committed_size and sets it. Called with the cache locked. VM_OK,
-     * ERR_VM_WOULD_OVERCOMMIT. NULL: nothing is charged. */
+     * ERR_VM_WOULD_OVERCOMMIT; ERR_PERMISSION_DENIED: nothing may be written. NULL: nothing is charged. */
     int (*commit)(vm_store *store, off_t size);
     /* Whether `read` would bring a page at `offset`. Called with the cache locked, so it must not
      * sleep. NULL: never. */

@@ -46,7 +46,7 @@ struct vm_store_file_options {
  * and what a last, partial page has behind them is zeros. Where the file is shorter than it was, or gets shorter,
  * an access behind its end is ERR_VM_PF_PAST_END, and no signal; it isn't made longer.
  * ERR_NOT_FOUND, ERR_PERMISSION_DENIED, ERR_IO; ERR_INVALID_ARGS also for another kind of file, and for a range
- * that isn't in the file. Writing without WRITABLE is ERR_PERMISSION_DENIED. */
+ * that isn't in the file. Writing without WRITABLE is ERR_PERMISSION_DENIED, and so is `commit`. */
 int vm_store_create_file(const struct vm_store_file_options *options, vm_store **store);
 
 struct vm_store_file_info {

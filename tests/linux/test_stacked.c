@@ -159,7 +159,35 @@ static void test_new_file_is_not_read_before_it_is_written(void)
     OK(quire_unmap(address));
 }
 
-LINUX_MAIN(TEST_WITH(test_swap_that_is_full_of_pages_that_do_not_shrink, .budget = 8 * MIB,
+static vm_store *file_to_read(void)
+{
+    char name[] = "/tmp/quire-stacked-XXXXXX";
+    vm_store *store;
+    struct vm_store_file_options options = {.descriptor = mkstemp(name)};
+    assert_true(options.descriptor >= 0 && unlink(name) == 0);
+    assert_int_equal(write(options.descriptor, name, sizeof name), sizeof name);
+    OK(vm_store_create_file(&options, &store));
+    close(options.descriptor);
+    return store;
+}
+
+static void test_file_to_read_is_not_mapped_to_be_written(void)
+{
+    struct quire_mapping mapping = {.store = file_to_read(), .size = PAGE};
+    void *at;
+    assert_int_equal(quire_map(&mapping, &at), ERR_PERMISSION_DENIED);
+    mapping.flags = QUIRE_PRIVATE;
+    OK(quire_map(&mapping, &at));
+    *(volatile char *)at = 1;
+    OK(quire_unmap(at));
+    mapping.store = file_to_read();
+    mapping.flags = QUIRE_READ_ONLY;
+    OK(quire_map(&mapping, &at));
+    assert_int_equal(*(volatile char *)at, '/');
+}
+
+LINUX_MAIN(TEST(test_file_to_read_is_not_mapped_to_be_written),
+           TEST_WITH(test_swap_that_is_full_of_pages_that_do_not_shrink, .budget = 8 * MIB,
                      .overcommit = true),
            TEST_MODES(test_new_file_is_not_read_before_it_is_written, .budget = 8 * MIB),
            TEST_MODES(test_swap_on_lz4, .budget = 8 * MIB),

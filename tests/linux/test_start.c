@@ -3,6 +3,8 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 static void test_start_arguments(void)
 {
@@ -67,6 +69,39 @@ static void test_start_and_stop_leave_nothing(void)
         uses += use(QUIRE_MODE_AUTO) + use(QUIRE_MODE_HANDLER);
     assert_int_equal(open_files(), files + uses);
     assert_true(mappings() <= before + uses * 3 + 10); /* a swap's file, and malloc's */
+}
+
+/* A third of what is left is there for the program still. */
+static void start_within(size_t addresses)
+{
+    const struct rlimit limit = {addresses, addresses};
+    struct quire_options options = {.budget = 4 * MIB};
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    OK(quire_start(&options));
+    void *own = mmap(NULL, addresses / 3, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(own, MAP_FAILED);
+    write_page(map_memory(100), 99, 5);
+    OK(quire_stop());
+    munmap(own, addresses / 3);
+}
+
+static void test_start_leaves_addresses_to_the_program(void)
+{
+    if (CHECKS_RACES || CHECKS_MEMORY)
+        skip_test("the checker needs more addresses than there are to be");
+    start_within(4130 * MIB);
+    start_within(1060 * MIB);
+    start_within(600 * MIB);
+    start_within(100 * MIB);
+}
+
+static void test_start_without_descriptors_says_so(void)
+{
+    const struct rlimit none = {3, 3};
+    struct quire_options options = {.budget = 4 * MIB};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(quire_start(&options), ERR_NO_MEMORY);
+    assert_non_null(strstr(quire_why(), "too many files"));
 }
 
 static void test_stop_writes_and_destroys_stores(void)
@@ -148,6 +183,8 @@ static void test_regions_up_to_the_limit_of_mappings(void)
 
 LINUX_MAIN(TEST_WITH(test_regions_up_to_the_limit_of_mappings, .budget = 512 * MIB),
            TEST_WITH(test_start_arguments, .budget = 0),
+           TEST_WITH(test_start_without_descriptors_says_so, .budget = 0),
+           TEST_WITH(test_start_leaves_addresses_to_the_program, .budget = 0),
            TEST_WITH(test_start_and_stop_leave_nothing, .budget = 0),
            TEST_WITH(test_stop_writes_and_destroys_stores, .budget = 0),
            TEST(test_info_says_what_there_is), TEST(test_swap_arguments),

@@ -361,23 +361,25 @@ static void test_map_arguments(void)
     assert_int_equal(quire_map(&(struct quire_mapping){.size = PAGE}, NULL), ERR_INVALID_ARGS);
     assert_int_equal(quire_unmap((void *)store->bytes), ERR_VM_INVALID_REGION);
     assert_int_equal(store->destroyed, 0);
+    assert_int_equal(quire_map(&(struct quire_mapping){.size = (size_t)1 << 41}, &address),
+                     ERR_VM_NO_REGION_SLOT);
 }
 
-/* What is written couldn't go anywhere. */
-static void test_store_that_has_no_write(void)
+static void test_store_without_write_is_not_mapped_to_be_written(void)
 {
-    struct vm_store_ops ops;
-    struct test_store *store = store_create(2000);
+    struct test_store *store = store_create(4);
+    struct vm_store_ops ops = *store->store.ops;
+    struct quire_mapping mapping = {.store = &store->store, .size = 4 * PAGE};
     void *address;
-    ops = *store->store.ops;
     ops.write = NULL;
     store->store.ops = &ops;
-    assert_int_equal(map_pages(store, 2000, 0, &address), ERR_UNSUPPORTED);
+    assert_int_equal(quire_map(&mapping, &address), ERR_PERMISSION_DENIED);
     assert_int_equal(store->destroyed, 0);
-    OK(map_pages(store, 2000, QUIRE_READ_ONLY, &address));
-    for (size_t i = 0; i < 2000; i++)
-        assert_true(page_is(address, i, i + 1));
+    mapping.flags = QUIRE_PRIVATE;
+    OK(quire_map(&mapping, &address));
+    write_page(address, 3, 9);
     OK(quire_unmap(address));
+    assert_int_equal(store->destroyed, 1);
 }
 
 static void test_write_of_an_evicted_page_that_cannot_be_read_again(void)
@@ -503,5 +505,5 @@ LINUX_MAIN(
     TEST(test_store_keeps_what_it_has_promised_before),
     TEST(test_store_promises_no_more_than_it_has), TEST(test_swap_promises_its_pages),
     TEST_WITH(test_overcommit_asks_for_no_promise, .budget = 2 * MIB, .overcommit = true),
-    TEST(test_store_that_has_no_write), TEST(test_store_hears_of_references),
-    TEST(test_map_arguments))
+    TEST(test_store_hears_of_references), TEST(test_map_arguments),
+    TEST(test_store_without_write_is_not_mapped_to_be_written))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """quire demo sort: a process that pages itself, over each store, as a user sees it."""
-import ctypes
 import fcntl
 import json
 import os
@@ -14,13 +13,12 @@ import termios
 import time
 
 from parts import unit
+from parts.doctor import NOBODY, forbid_userfaultfd
 from parts.tool import QUIRE, quire, refuses
 
 SMALL = ("--size", "64M", "--budget", "8M")
 MIB = 1 << 20
 NO_USERFAULTFD = ("can't page itself here", "quire doctor")
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
-          "--inh-caps=-all"]
 
 
 def check_figures(report, name, command, store):
@@ -69,17 +67,6 @@ def check_as_nobody(report):
                      and all(words in filtered.stderr for words in NO_USERFAULTFD), filtered.stderr)
         report.check("a path that can't be written", done.returncode == 125
                      and "Permission denied; give a path" in done.stderr, done.stderr)
-
-
-def forbid_userfaultfd():
-    """By a seccomp filter, as containers do: EPERM."""
-    code = b"".join(struct.pack("HBBI", *step) for step in (
-        (0x20, 0, 0, 0), (0x15, 0, 1, 323), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7fff0000)))
-    steps = ctypes.create_string_buffer(code)
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(steps)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "seccomp")
 
 
 def check_refusals(report):

@@ -146,16 +146,6 @@ def run_sanitized(report):
                      + os.path.abspath("tests/linux/races.txt")})
 
 
-def check_doctor(report):
-    done = subprocess.run(["build/quire", "doctor", "--json"], stdout=subprocess.PIPE, text=True,
-                          timeout=60, check=False)
-    answer = json.loads(done.stdout) if done.returncode in (0, 1) else {}
-    report.check("quire doctor --json is complete",
-                 {"kernel", "user", "userfaultfd", "modes", "costs", "advice"} <= set(answer),
-                 done.stdout)
-    report.command("quire doctor", ["build/quire", "doctor"], timeout=60)
-
-
 def linux_tests(directory):
     listed = subprocess.run(["meson", "introspect", "--tests", directory], stdout=subprocess.PIPE, text=True, check=True)
     return [test for test in json.loads(listed.stdout) if unit.is_linux(test)]
@@ -170,4 +160,3 @@ def run(report):
         unit.run_program(report, test)
     as_nobody(report, [test["cmd"][0] for test in tests])
     check_installed(report)
-    check_doctor(report)

@@ -23,8 +23,8 @@ struct findings {
     struct utsname system;
     bool any, full; /* userfaultfd of user mode; of the kernel's accesses, too */
     int any_error, full_error;
-    int device_error; /* of opening /dev/userfaultfd */
-    bool device;      /* and it gave one */
+    int device_error;
+    bool device; /* /dev/userfaultfd gave one */
     uint64_t features;
     int sysctl;      /* vm.unprivileged_userfaultfd; below 0: can't be read */
     int seccomp;     /* 0: none, 1: strict, 2: a filter */
@@ -64,11 +64,7 @@ static bool try_open(int flags, int *error, uint64_t *found)
 
 static bool try_device(int *error, uint64_t *found)
 {
-    int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
-    *error = device < 0 ? errno : 0;
-    int fd = device >= 0 ? ioctl(device, QU_DEVICE_NEW, O_CLOEXEC | O_NONBLOCK) : -1;
-    if (device >= 0)
-        close(device);
+    int fd = doctor_open_device(error);
     if (fd < 0)
         return false;
     *found = ask_features(fd);
@@ -104,15 +100,26 @@ static bool try_madvise(void)
     return works;
 }
 
+/* Who may have one for all faults may have it for those of programs, too. */
+static bool has_any(const struct findings *f)
+{
+    return f->any || f->full || f->device;
+}
+
 static bool signal_works(const struct findings *f)
 {
     uint64_t needed = QU_FEATURE_WP | QU_FEATURE_SIGBUS;
-    return f->any && (f->features & needed) == needed;
+    return has_any(f) && (f->features & needed) == needed;
 }
 
 static bool handler_works(const struct findings *f)
 {
     return (f->full || f->device) && (f->features & QU_FEATURE_WP);
+}
+
+static bool vspace_works(const struct findings *f)
+{
+    return f->costs.vspace >= 0;
 }
 
 static void look(struct findings *f)
@@ -124,41 +131,53 @@ static void look(struct findings *f)
     f->sysctl = number_in("/proc/sys/vm/unprivileged_userfaultfd", "", -1);
     f->seccomp = number_in("/proc/self/status", "Seccomp:", 0);
     f->drops_many = try_madvise();
-    doctor_measure(&f->costs, signal_works(f), f->any);
+    doctor_measure(&f->costs, signal_works(f), has_any(f));
 }
 
 /* ---- what to do --------------------------------------------------------------------------------- */
 
+/* The kernel has it, whatever the call says. */
+static bool is_built_in(const struct findings *f)
+{
+    return f->sysctl >= 0 || f->device_error != ENOENT;
+}
+
+static const char *advice_for_any(const struct findings *f)
+{
+    if (f->seccomp == 2 && (f->any_error == EPERM || (f->any_error == ENOSYS && is_built_in(f))))
+        return "a seccomp filter forbids userfaultfd: let it allow that call (docker run "
+               "--security-opt "
+               "seccomp=FILE, a profile that has it), or let this user open /dev/userfaultfd (as "
+               "root: chmod o+rw "
+               "/dev/userfaultfd; docker run --device=/dev/userfaultfd; Linux 6.1)";
+    if (f->any_error == ENOSYS)
+        return "this kernel has no userfaultfd: it needs CONFIG_USERFAULTFD=y";
+    if (f->any_error == EINVAL)
+        return "this kernel is older than 5.11: as root, sysctl -w vm.unprivileged_userfaultfd=1";
+    return "this kernel lets this user have no userfaultfd, for the reason above";
+}
+
 /* The next piece of advice, from *at = 0 on; NULL: there is no more. */
 static const char *advice(const struct findings *f, unsigned *at)
 {
-    while (*at < 6)
+    while (*at < 4)
         switch ((*at)++) {
         case 0:
-            if (!f->any && f->any_error == ENOSYS)
-                return "this kernel has no userfaultfd: it needs CONFIG_USERFAULTFD=y";
+            if (!has_any(f))
+                return advice_for_any(f);
             break;
         case 1:
-            if (!f->any && f->any_error == EPERM && f->seccomp == 2)
-                return "a seccomp filter forbids userfaultfd: allow it; docker: --security-opt "
-                       "seccomp=FILE with userfaultfd in FILE";
-            break;
-        case 2:
-            if (!f->any && f->any_error == EINVAL)
-                return "this kernel is older than 5.11: as root, sysctl -w "
-                       "vm.unprivileged_userfaultfd=1";
-            break;
-        case 3:
-            if (f->any && !signal_works(f))
+            if (has_any(f) && !signal_works(f))
                 return "this kernel's userfaultfd lacks write protection or SIGBUS: Linux 5.7 or "
                        "newer has them";
             break;
-        case 4:
-            if (f->any && !handler_works(f))
-                return "for system calls on pages that are not in memory (handler mode): as root, "
-                       "sysctl -w vm.unprivileged_userfaultfd=1, or let this user open "
-                       "/dev/userfaultfd (chmod, Linux 6.1), or give the program "
-                       "CAP_SYS_PTRACE (setcap cap_sys_ptrace+ep FILE)";
+        case 2:
+            if (has_any(f) && !handler_works(f))
+                return "for system calls on pages that are not in memory (handler mode), one of "
+                       "these, as root: "
+                       "sysctl -w vm.unprivileged_userfaultfd=1; or chmod o+rw /dev/userfaultfd "
+                       "(Linux 6.1); or, for "
+                       "one program, setcap cap_sys_ptrace+ep FILE";
             break;
         default:
             if (signal_works(f) && !f->drops_many)
@@ -181,9 +200,13 @@ static void say_cost(const char *what, double cost)
         printf("  %-46s %8.2f us\n", what, cost);
 }
 
-static void say(const struct findings *f)
+static const char *yes(bool value)
 {
-    const char *text;
+    return value ? "yes" : "no";
+}
+
+static void say_userfaultfd(const struct findings *f)
+{
     printf("Linux %s, user %u\n", f->system.release, (unsigned)geteuid());
     printf("  userfaultfd, faults of programs                %s\n", because(f->any_error));
     printf("  userfaultfd, faults of system calls, too       %s\n", because(f->full_error));
@@ -195,17 +218,29 @@ static void say(const struct findings *f)
                                                                                       : "none");
     for (size_t i = 0; i < FEATURES; i++)
         printf("  %-18s %-27s %s\n", features[i].name,
-               f->features & features[i].bit ? "there" : "missing", features[i].use);
-    printf("  many pages dropped at once                     %s\n", f->drops_many ? "yes" : "no");
+               !has_any(f)                     ? "not known"
+               : f->features & features[i].bit ? "there"
+                                               : "missing",
+               features[i].use);
+    printf("  many pages dropped at once                     %s\n", yes(f->drops_many));
+}
+
+static void say(const struct findings *f)
+{
+    const char *text;
+    say_userfaultfd(f);
     printf("A fault costs here\n");
     say_cost("Linux's own, fresh memory", f->costs.plain);
-    say_cost("by signal, in the thread", f->costs.signal);
-    say_cost("by message, to another thread", f->costs.handler);
-    printf("Quire works here in signal mode: %s; in handler mode: %s\n",
-           signal_works(f) ? "yes" : "no", handler_works(f) ? "yes" : "no");
+    say_cost("by signal, in the thread (signal mode)", f->costs.signal);
+    say_cost("by message, to another thread (handler mode)", f->costs.handler);
+    say_cost("by mapping, in the thread (vspace mode)", f->costs.vspace);
+    printf("Quire works here in signal mode: %s; in handler mode: %s; in vspace mode: %s\n",
+           yes(signal_works(f)), yes(handler_works(f)), yes(vspace_works(f)));
     if (signal_works(f))
-        printf("Signal mode needs SIGBUS for itself: quire_check() says whether a program leaves "
-               "it\n");
+        printf("A program that asks for no mode gets signal mode, which needs SIGBUS for itself: "
+               "quire_check() says whether the program leaves it\n");
+    else
+        printf("A program that asks for no mode asks for signal mode: quire_start() fails\n");
     for (unsigned at = 0; (text = advice(f, &at)) != NULL;)
         printf("To do: %s\n", text);
 }
@@ -234,11 +269,12 @@ static void say_json(const struct findings *f)
            f->system.release, (unsigned)geteuid(), json_bool(f->any), json_bool(f->full),
            json_bool(f->device), f->sysctl, f->seccomp, (unsigned long long)f->features,
            json_bool(f->drops_many));
-    printf("\"modes\": {\"signal\": %s, \"handler\": %s}, \"costs\": {", json_bool(signal_works(f)),
-           json_bool(handler_works(f)));
+    printf("\"modes\": {\"signal\": %s, \"handler\": %s, \"vspace\": %s}, \"costs\": {",
+           json_bool(signal_works(f)), json_bool(handler_works(f)), json_bool(vspace_works(f)));
     json_cost("plain", f->costs.plain, ", ");
     json_cost("signal", f->costs.signal, ", ");
-    json_cost("handler", f->costs.handler, "}, \"advice\": [");
+    json_cost("handler", f->costs.handler, ", ");
+    json_cost("vspace", f->costs.vspace, "}, \"advice\": [");
     for (unsigned at = 0; (text = advice(f, &at)) != NULL; comma = ", ")
         printf("%s\"%s\"", comma, text);
     printf("]}\n");

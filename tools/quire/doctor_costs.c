@@ -2,6 +2,7 @@
 /* What a fault costs, by trying it. */
 #include "doctor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,7 +21,7 @@
 #define PAGES ((size_t)1000)
 #define ROUNDS 5
 
-static int uffd;
+static int uffd, memory_file;
 static unsigned char source[4096] __attribute__((aligned(4096)));
 
 static void copy_in(uintptr_t address)
@@ -54,10 +55,10 @@ static double microseconds(void)
 }
 
 /* For each page of fresh memory, which `uffd` is asked about unless it is -1. */
-static double touch_once(void)
+static double touch_once(int rights)
 {
     volatile unsigned char *memory =
-        mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, PAGES * PAGE, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct qu_register r = {{(uint64_t)(uintptr_t)memory, PAGES * PAGE}, QU_REGISTER_MISSING, 0};
     if (memory == MAP_FAILED)
         return -1;
@@ -73,21 +74,40 @@ static double touch_once(void)
     return taken;
 }
 
-static double touch(void)
+static double touch(int rights)
 {
     double best = -1;
     for (int i = 0; i < ROUNDS; i++) {
-        double taken = touch_once();
+        double taken = touch_once(rights);
         if (taken > 0 && (best < 0 || taken < best))
             best = taken;
     }
     return best;
 }
 
+int doctor_open_device(int *error)
+{
+    int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+    int fd = device >= 0 ? ioctl(device, QU_DEVICE_NEW, O_CLOEXEC | O_NONBLOCK) : -1;
+    *error = fd < 0 ? errno : 0;
+    if (device >= 0)
+        close(device);
+    return fd;
+}
+
+/* In the order in which libquire tries them. */
+static int open_any(void)
+{
+    int error, fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | QU_USER_MODE_ONLY);
+    if (fd < 0)
+        fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+    return fd >= 0 ? fd : doctor_open_device(&error);
+}
+
 static bool open_uffd(uint64_t features)
 {
     struct qu_api api = {QU_API, features, 0};
-    uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | QU_USER_MODE_ONLY);
+    uffd = open_any();
     return uffd >= 0 && ioctl(uffd, QU_IOC_API, &api) == 0;
 }
 
@@ -97,7 +117,7 @@ static double measure_signal(void)
     if (!open_uffd(QU_FEATURE_SIGBUS))
         return -1;
     sigaction(SIGBUS, &mine, &before);
-    double cost = touch();
+    double cost = touch(PROT_READ | PROT_WRITE);
     sigaction(SIGBUS, &before, NULL);
     close(uffd);
     return cost;
@@ -108,10 +128,32 @@ static double measure_handler(void)
     pthread_t thread;
     if (!open_uffd(0) || pthread_create(&thread, NULL, answer, NULL) != 0)
         return -1;
-    double cost = touch();
+    double cost = touch(PROT_READ | PROT_WRITE);
     pthread_cancel(thread);
     pthread_join(thread, NULL);
     close(uffd);
+    return cost;
+}
+
+static void on_sigsegv(int number, siginfo_t *info, void *context)
+{
+    void *page = (void *)((uintptr_t)info->si_addr & ~(PAGE - 1));
+    (void)context;
+    if (mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, memory_file,
+             0) == MAP_FAILED)
+        signal(number, SIG_DFL);
+}
+
+static double measure_vspace(void)
+{
+    struct sigaction mine = {.sa_sigaction = on_sigsegv, .sa_flags = SA_SIGINFO}, before;
+    memory_file = memfd_create("doctor", MFD_CLOEXEC);
+    if (memory_file < 0)
+        return -1;
+    sigaction(SIGSEGV, &mine, &before);
+    double cost = ftruncate(memory_file, (off_t)PAGE) == 0 ? touch(PROT_NONE) : -1;
+    sigaction(SIGSEGV, &before, NULL);
+    close(memory_file);
     return cost;
 }
 
@@ -119,7 +161,9 @@ void doctor_measure(struct doctor_costs *costs, bool signal, bool handler)
 {
     memset(source, 7, sizeof source);
     uffd = -1;
-    costs->plain = touch();
+    costs->plain = touch(PROT_READ | PROT_WRITE);
     costs->signal = signal ? measure_signal() : -1;
     costs->handler = handler ? measure_handler() : -1;
+    uffd = -1;
+    costs->vspace = measure_vspace();
 }

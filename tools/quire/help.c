@@ -139,12 +139,14 @@ const char help_doctor[] =
     "usage: quire doctor [--json]\n"
     "\n"
     "Tries what a process needs that pages itself with libquire: userfaultfd, by this\n"
-    "user, in this kernel, under its seccomp filter. Says what Quire would use, what a\n"
-    "fault costs that way in microseconds (best of five), and what to change for more.\n"
+    "user, in this kernel, under its seccomp filter. Says which modes work, what Linux\n"
+    "takes for a fault in each (microseconds, the best of five), which one Quire uses,\n"
+    "and what to change for more.\n"
     "\n"
     "  --json               the same as one JSON object\n"
     "\n"
-    "Exit status: 0: Quire works here; 1: it does not; 125: what was asked was wrong.\n";
+    "Exit status: 0: Quire works here in signal mode, or more; 1: it does not; 125: what\n"
+    "was asked was wrong.\n";
 
 const char help_demo[] =
     "usage: quire demo sort [OPTION]...\n"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -203,6 +204,13 @@ static int transfer(struct transfer *t, transfer_call *call)
     return VM_OK;
 }
 
+/* What is in the page cache costs less without the ring. */
+static ssize_t read_at_once(int descriptor, const struct iovec *piece, int count, off_t offset)
+{
+    ssize_t done = preadv2(descriptor, piece, count, offset, RWF_NOWAIT);
+    return done < 0 ? 0 : done;
+}
+
 /* Whether the file ends so many bytes before the transfer does, in its last page: then that is still there. */
 static bool is_cut_in_last(const struct transfer *t, size_t missing)
 {
@@ -212,9 +220,13 @@ static bool is_cut_in_last(const struct transfer *t, size_t missing)
 
 static int read_run(struct transfer *t)
 {
-    if (t->file->ring && t->count > 1)
-        advance(t, store_ring_read(t->file->ring, t->file->descriptor, t->file->offset + t->at,
-                                   t->piece, t->count));
+    if (t->file->ring && t->count > 1) {
+        (void)transfer(t, read_at_once);
+        if (t->count - t->first > 1)
+            advance(t, store_ring_read(t->file->ring, t->file->descriptor,
+                                       t->file->offset + t->at + (off_t)t->done,
+                                       t->piece + t->first, t->count - t->first));
+    }
     int error = transfer(t, preadv);
     if (error != VM_OK || t->done == t->wanted)
         return error;
@@ -290,6 +302,13 @@ static int file_write(vm_store *store, off_t offset, const addr_t *frames, size_
     return run_all(file, offset, frames, count, done, write_run);
 }
 
+/* Room isn't promised, but that one may write. */
+static int file_commit(vm_store *store, off_t size)
+{
+    const struct file_store *file = store->data;
+    return size > 0 && !file->writable ? ERR_PERMISSION_DENIED : VM_OK;
+}
+
 static bool file_has_page(vm_store *store, off_t offset)
 {
     const struct file_store *file = store->data;
@@ -307,6 +326,7 @@ static void file_destroy(vm_store *store)
 
 static const struct vm_store_ops file_ops = {
     .destroy = file_destroy,
+    .commit = file_commit,
     .has_page = file_has_page,
     .read = file_read,
     .write = file_write,
@@ -371,6 +391,15 @@ static int fit(struct file_store *file, const struct vm_store_file_options *opti
     return before < now ? begin_fresh(file, before) : VM_OK;
 }
 
+/* Where a read can't say that it would wait (tmpfs), each one in a ring is another thread's of the kernel. */
+static bool ring_is_of_use(const struct file_store *file)
+{
+    char byte;
+    struct iovec piece = {&byte, 1};
+    return preadv2(file->descriptor, &piece, 1, file->offset, RWF_NOWAIT) >= 0 ||
+           errno != EOPNOTSUPP;
+}
+
 int vm_store_create_file(const struct vm_store_file_options *options, vm_store **store)
 {
     if (!options || !store || !is_valid(options))
@@ -391,7 +420,7 @@ int vm_store_create_file(const struct vm_store_file_options *options, vm_store *
         free(file);
         return error;
     }
-    if (!(options->flags & VM_STORE_FILE_NO_RING))
+    if (!(options->flags & VM_STORE_FILE_NO_RING) && ring_is_of_use(file))
         file->ring = store_ring_create();
     *store = &file->store;
     return VM_OK;
