@@ -3,6 +3,7 @@
  * any more is found by the read that ends early, and by asking before each write. */
 #define _GNU_SOURCE
 #include "store_common.h"
+#include "store_fresh.h"
 #include "store_ring.h"
 
 #include <errno.h>
@@ -25,9 +26,7 @@ struct file_store {
     bool writable;
     off_t offset;
     off_t length; /* atomic; only gets less */
-    /* Pages from here on are our creation's: each has a bit, set once it was written. NULL: there are none. */
-    size_t fresh, fresh_bytes;
-    uint64_t *used; /* atomic */
+    struct store_fresh fresh;
     struct store_ring *ring;
     int last_errno; /* atomic */
 };
@@ -113,41 +112,14 @@ static bool look_again(struct file_store *file)
     return true;
 }
 
-/* ---- what creation has added -------------------------------------------------------------------- */
-
-#define BITS 64
-
-static bool is_used(const struct file_store *file, size_t page)
-{
-    if (!file->used || page < file->fresh)
-        return true;
-    size_t bit = page - file->fresh;
-    return __atomic_load_n(&file->used[bit / BITS], __ATOMIC_ACQUIRE) >> bit % BITS & 1;
-}
-
-/* Before they are: a write that fails may have left something. */
-static void set_used(struct file_store *file, off_t offset, size_t count)
-{
-    size_t first = store_page_of(offset), end = first + count;
-    if (!file->used)
-        return;
-    for (size_t page = first < file->fresh ? file->fresh : first; page < end; page++) {
-        size_t bit = page - file->fresh;
-        __atomic_fetch_or(&file->used[bit / BITS], (uint64_t)1 << bit % BITS, __ATOMIC_RELEASE);
-    }
-}
-
 /* The file ended at `end`, and has been made longer. */
 static int begin_fresh(struct file_store *file, off_t end)
 {
     off_t kept = end > file->offset ? end - file->offset : 0;
-    size_t pages = ((size_t)file->length + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
-    file->fresh = ((size_t)kept + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
-    if (file->fresh >= pages)
-        return VM_OK;
-    file->fresh_bytes = ((pages - file->fresh) / BITS + 1) * sizeof *file->used;
-    file->used = store_reserve(file->fresh_bytes);
-    return file->used ? VM_OK : ERR_NO_MEMORY;
+    return store_fresh_begin(&file->fresh, ((size_t)kept + VM_PAGE_MASK) >> VM_PAGE_SHIFT,
+                             ((size_t)file->length + VM_PAGE_MASK) >> VM_PAGE_SHIFT)
+               ? VM_OK
+               : ERR_NO_MEMORY;
 }
 
 /* ---- reading and writing ------------------------------------------------------------------------ */
@@ -298,7 +270,7 @@ static int file_write(vm_store *store, off_t offset, const addr_t *frames, size_
         return ERR_PERMISSION_DENIED;
     size_t inside = count, pages = ((size_t)file_size(store) + VM_PAGE_MASK) >> VM_PAGE_SHIFT;
     if (store_clamp(offset, &inside, pages) == VM_OK)
-        set_used(file, offset, inside);
+        store_fresh_use(&file->fresh, store_page_of(offset), inside);
     return run_all(file, offset, frames, count, done, write_run);
 }
 
@@ -312,14 +284,15 @@ static int file_commit(vm_store *store, off_t size)
 static bool file_has_page(vm_store *store, off_t offset)
 {
     const struct file_store *file = store->data;
-    return offset >= 0 && offset < file_size(store) && is_used(file, store_page_of(offset));
+    return offset >= 0 && offset < file_size(store) &&
+           store_fresh_is_used(&file->fresh, store_page_of(offset));
 }
 
 static void file_destroy(vm_store *store)
 {
     struct file_store *file = store->data;
     store_ring_destroy(file->ring);
-    store_release(file->used, file->fresh_bytes);
+    store_fresh_end(&file->fresh);
     (void)close(file->descriptor);
     free(file);
 }
