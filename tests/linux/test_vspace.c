@@ -419,6 +419,23 @@ static void test_memobj_flush_vfs_of_a_file_that_may_be_read_only(void)
     end_file(handle);
 }
 
+/* ---- stacks ---- */
+
+/* One of 8 KiB, above bytes that must stay as they are. */
+static void test_faults_leave_what_is_below_a_small_alternate_stack(void)
+{
+    static unsigned char memory[65536 + 8192];
+    stack_t alternate = {.ss_sp = memory + 65536, .ss_size = 8192};
+    volatile unsigned char *data = begin(256, 256);
+    memset(memory, 0xee, 65536);
+    assert_int_equal(sigaltstack(&alternate, NULL), 0);
+    for (size_t i = 0; i < 256; i++)
+        data[i * PAGE] = (unsigned char)i;
+    for (size_t i = 0; i < 65536; i++)
+        assert_int_equal(memory[i], 0xee);
+    end();
+}
+
 /* ---- forks ---- */
 
 static volatile unsigned char *shared;
@@ -524,6 +541,7 @@ LINUX_MAIN(TEST_WITH(test_quire_start_range_errors, .budget = 0),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_got_shorter),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_may_be_read_only),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_is_appended_to_from_now_on),
+           VSPACE(test_faults_leave_what_is_below_a_small_alternate_stack),
            VSPACE(test_fork_leaves_the_child_no_vspace),
            VSPACE(test_forks_beside_a_thread_that_begins_a_vspace),
            TEST_WITH(test_fork_shows_the_child_nothing, .budget = 0))
