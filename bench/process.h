@@ -12,16 +12,19 @@
 
 struct way {
     const char *name;
+    int open_flags; /* of the file, beside O_RDWR */
+    bool has_threads;
     /* Begins with the file; where it is memory then, its address, else NULL. */
     unsigned char *(*start)(int fd, size_t size, size_t budget);
     /* Where there is no memory: the word at an offset, to be read or written. */
     uint64_t *(*find)(size_t offset, bool write);
     /* All that was written is in the file. */
     void (*finish)(void);
-    uint64_t (*faults)(void);
+    uint64_t (*faults)(void); /* so far */
 };
 
-extern const struct way way_mmap, way_pool, way_floor, way_quire, way_quire_4k;
+extern const struct way way_mmap, way_mmap_random, way_pool, way_floor, way_quire, way_quire_64k,
+    way_quire_4k, way_quire_direct;
 
 _Noreturn void fail(const char *what);
 

@@ -1,60 +1,247 @@
 # SPDX-License-Identifier: MIT
-"""What an access costs in a process that pages itself, beside what it has to beat: a file in the page cache, a
-fourth of it in memory. Each figure is a process of its own; the ways take turns, and the best run counts, since
-another program's work only ever adds."""
+"""What an access costs in a process that pages itself, beside what it has to beat: a file in the page cache, and one
+on a disk, a fourth of it in memory. Each figure is a process of its own; the ways take turns, and the best run counts,
+since another program's work only ever adds."""
+import collections
+import contextlib
+import os
 import subprocess
+import tempfile
 
+import memory_limit
+import progress
 import sim_figures
 
 PROGRAM = f"{sim_figures.BUILD}/bench/process"
 SNAPSHOT = f"{sim_figures.BUILD}/bench/snapshot"
-SNAPSHOT_MIB, SNAPSHOT_ROUNDS = 1024, 4
+MIB = 1 << 20
+
+Size = collections.namedtuple("Size", "mib budget accesses runs disk_mib disk_budget disk_accesses disk_runs patience snapshot")
+FULL = Size(mib=512, budget=128, accesses={"read": 131072, "sequential": 131072, "uniform": 300000, "zipf": 300000,
+                                           "write": 150000},
+            runs=3, disk_mib=128, disk_budget=32, disk_accesses={"read": 32768, "sequential": 32768, "uniform": 20000,
+                                                                 "zipf": 20000, "write": 10000},
+            disk_runs=3, patience=10, snapshot=1024)
+SHORT = Size(mib=128, budget=32, accesses={"read": 32768, "sequential": 32768, "uniform": 50000, "zipf": 60000,
+                                           "write": 25000},
+             runs=2, disk_mib=64, disk_budget=16, disk_accesses={"read": 16384, "sequential": 16384, "uniform": 8000,
+                                                                 "zipf": 8000, "write": 4000},
+             disk_runs=1, patience=2, snapshot=256)
+IN_SEQUENCE = ("read", "sequential")
+WAYS = ("mmap", "pool", "floor", "quire", "quire-64k", "quire-4k")
+DISK_WAYS = ("mmap", "mmap-random", "quire", "quire-direct")
+LIMITED_ONLY = ("mmap", "mmap-random")
+ALLOWANCE = 8  # MiB beyond the budget: the program, its tables, what Linux reads ahead
+SNAPSHOT_ROUNDS = 4
 WRITTEN = {"all": "each page was written since the last", "some": "1,000 pages were"}
-MIB, BUDGET = 512, 128
-PATTERNS = {"sequential": 131072, "uniform": 300000, "zipf": 300000, "write": 150000}
-WAYS = ("mmap", "pool", "floor", "quire", "quire-4k")
-RUNS, SHORT_RUNS = 7, 3
+
+Figures = collections.namedtuple("Figures", "wall cpu faults mib sum")
 
 
-def run(way, pattern, threads):
-    """(nanoseconds of wall time, of CPU time, faults, MiB) for an access."""
-    said = subprocess.run([PROGRAM, way, pattern, str(MIB), str(BUDGET), str(PATTERNS[pattern]),
-                           str(threads)], stdout=subprocess.PIPE, text=True, check=True, timeout=300)
-    wall, cpu, faults, peak = said.stdout.split()
-    return float(wall), float(cpu), int(faults), int(peak)
+def run(way, pattern, path, budget, accesses, threads=1, **options):
+    """Nanoseconds of wall and CPU time for an access, faults in all, MiB at most, and the sum of what was read."""
+    said = subprocess.run([PROGRAM, way, pattern, path, str(budget), str(accesses), str(threads)],
+                          stdout=subprocess.PIPE, text=True, check=True, **{"timeout": 300, **options})
+    wall, cpu, faults, peak, total = said.stdout.split()
+    return Figures(float(wall), float(cpu), int(faults), int(peak), int(total))
 
 
-def snapshots():
+def best(runs, accesses):
+    """Of some runs, as a dictionary; nanoseconds for a fault are of CPU."""
+    cpu = min(r.cpu for r in runs)
+    return {"wall": min(r.wall for r in runs), "cpu": cpu, "faults": runs[0].faults, "mib": max(r.mib for r in runs),
+            "cpu_fault": cpu * accesses / runs[0].faults if runs[0].faults else None}
+
+
+def check_sums(name, runs):
+    """All ways must have read the same."""
+    sums = {way: found[0].sum for way, found in runs.items() if found}
+    if len(set(sums.values())) > 1:
+        raise SystemExit(f"bench: not all ways read the same ({name}): {sums}")
+
+
+def fill(file, mib):
+    for _ in range(mib):
+        file.write(os.urandom(MIB))
+    file.flush()
+
+
+# ---- a file in the page cache -------------------------------------------------------------------------
+
+def measure_pattern(size, path, pattern, threads, steps):
+    """{way: figures}"""
+    name = f"{pattern}, {threads} thread{'s' if threads > 1 else ''}"
+    ways = [way for way in WAYS if threads == 1 or way != "pool"]  # which has no lock
+    runs = {way: [] for way in ways}
+    for _ in range(size.runs):
+        for way in ways:
+            steps.step(name, way)
+            runs[way].append(run(way, pattern, path, size.budget, size.accesses[pattern], threads))
+    check_sums(name, runs)
+    return name, {way: best(runs[way], size.accesses[pattern] * threads) for way in ways}
+
+
+def measure_memory(size):
+    """{pattern and threads: {way: figures}}"""
+    steps = progress.Progress("process", size.runs * len(size.accesses) * (2 * len(WAYS) - 1))
+    with os.fdopen(os.memfd_create("data", 0), "wb") as file:
+        fill(file, size.mib)
+        path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+        found = dict(measure_pattern(size, path, pattern, threads, steps)
+                     for threads in (1, 2) for pattern in size.accesses)
+    steps.end()
+    return found
+
+
+# ---- a file on a disk ---------------------------------------------------------------------------------
+
+def disk_file(directory, mib):
+    """A file of so much on a disk; its file system. That must be one that isn't memory."""
+    kind = memory_limit.file_system(directory)
+    if kind in ("tmpfs", "ramfs"):
+        raise memory_limit.NotPossible(f"{directory} is no disk but {kind}; set TMPDIR to a directory on one")
+    file = tempfile.NamedTemporaryFile(dir=directory, prefix="quire-bench-")  # pylint: disable=consider-using-with
+    fill(file, mib)
+    return file, kind
+
+
+def drop(file):
+    """From the page cache, so that the first access reads the disk."""
+    os.fsync(file.fileno())
+    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def disk_ways(pattern, limited):
+    """Advice is of use to what is at random only."""
+    return [way for way in DISK_WAYS if (limited or way not in LIMITED_ONLY)
+            and (way != "mmap-random" or pattern not in IN_SEQUENCE)]
+
+
+def run_disk(size, way, pattern, file, enter):
+    """None: it took longer than anybody waits."""
+    drop(file)
+    patience = size.patience if way == "mmap" and pattern not in IN_SEQUENCE else 300
+    try:
+        return run(way, pattern, file.name, size.disk_budget, size.disk_accesses[pattern], preexec_fn=enter,
+                   timeout=patience)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def measure_disk_pattern(size, pattern, file, enter, steps):
+    """{way: figures}; {"longer": nanoseconds} where that is all that is known."""
+    accesses = size.disk_accesses[pattern]
+    runs = {way: [] for way in disk_ways(pattern, enter is not None)}
+    given_up = set()
+    for _ in range(size.disk_runs):
+        for way, found in runs.items():
+            steps.step(f"{pattern}, on disk", way)
+            figures = None if way in given_up else run_disk(size, way, pattern, file, enter)
+            if figures:
+                found.append(figures)
+            else:
+                given_up.add(way)
+    check_sums(f"{pattern}, on disk", runs)
+    return {way: best(found, accesses) if found else {"longer": size.patience * 1e9 / accesses}
+            for way, found in runs.items()}
+
+
+@contextlib.contextmanager
+def limit_or_why(size):
+    """What enters the cgroup and None; or None and why there is no cgroup."""
+    with contextlib.ExitStack() as stack:
+        try:
+            entered = stack.enter_context(memory_limit.limited((size.disk_budget + ALLOWANCE) * MIB)), None
+        except memory_limit.NotPossible as reason:
+            entered = None, str(reason)
+        yield entered
+
+
+def measure_disk(size):
+    directory = os.environ.get("TMPDIR", "build/bench")
+    os.makedirs(directory, exist_ok=True)
+    try:
+        file, kind = disk_file(directory, size.disk_mib)
+    except memory_limit.NotPossible as reason:
+        return {"why": str(reason), "accesses": {}}
+    with file, limit_or_why(size) as (enter, why):
+        total = size.disk_runs * sum(len(disk_ways(pattern, enter is not None)) for pattern in size.disk_accesses)
+        steps = progress.Progress("process", total)
+        found = {pattern: measure_disk_pattern(size, pattern, file, enter, steps) for pattern in size.disk_accesses}
+        steps.end()
+    return {"file_system": kind, "why": why, "accesses": found}
+
+
+# ---- snapshots ----------------------------------------------------------------------------------------
+
+def snapshots(size):
     """{what was written: {way: milliseconds of it, of its end, microseconds of a first write after it}}."""
+    steps = progress.Progress("process", 2 * len(WRITTEN))
+
     def one(way, written):
-        said = subprocess.run([SNAPSHOT, way, str(SNAPSHOT_MIB), str(SNAPSHOT_ROUNDS), written],
+        steps.step("snapshots", f"{way}, {written}")
+        said = subprocess.run([SNAPSHOT, way, str(size.snapshot), str(SNAPSHOT_ROUNDS), written],
                               stdout=subprocess.PIPE, text=True, check=True, timeout=300)
         return [float(word) for word in said.stdout.split()]
-    return {written: {way: one(way, written) for way in ("quire", "fork")} for written in WRITTEN}
-
-
-def best(runs):
-    return {"wall": min(r[0] for r in runs), "cpu": min(r[1] for r in runs), "faults": runs[0][2],
-            "mib": max(r[3] for r in runs)}
+    found = {written: {way: one(way, written) for way in ("quire", "fork")} for written in WRITTEN}
+    steps.end()
+    return found
 
 
 def measure(short):
     sim_figures.build("bench/process", "bench/snapshot")
-    figures = {}
-    for threads in (1, 2):
-        for pattern in PATTERNS:
-            ways = [way for way in WAYS if threads == 1 or way != "pool"]  # which has no lock
-            runs = {way: [] for way in ways}
-            for _ in range(SHORT_RUNS if short else RUNS):
-                for way in ways:
-                    runs[way].append(run(way, pattern, threads))
-            figures[f"{pattern}, {threads} thread{'s' if threads > 1 else ''}"] = {
-                way: best(runs[way]) for way in ways}
-    return {"accesses": figures, "snapshots": snapshots()}
+    size = SHORT if short else FULL
+    return {"size": size._asdict(), "accesses": measure_memory(size), "disk": measure_disk(size),
+            "snapshots": snapshots(size)}
 
 
-def show_snapshots(figures):
-    print(f"\nA snapshot of {SNAPSHOT_MIB} MiB that are in memory: milliseconds of CPU (of its end; microseconds of the "
+# ---- tables -------------------------------------------------------------------------------------------
+
+def table(title, columns, rows, width=18):
+    print(f"\n{title}\n" + " " * 24 + "".join(f"{column:>{width}}" for column in columns))
+    for name, cells in rows:
+        print(f"{name:24}" + "".join(f"{cell:>{width}}" for cell in cells))
+
+
+def ratio(ways, key, way, of):
+    return f"{ways[way][key] / ways[of][key]:.2f}" if ways.get(of, {}).get(key) else "-"
+
+
+def show_memory(size, figures):
+    where = f"A file of {size['mib']} MiB in the page cache, {size['budget']} MiB of it in memory (mmap: all)"
+    table(f"{where}: nanoseconds of CPU (wall) for an access, or in \"read\" a page", (*WAYS, "64k/mmap"),
+          [(name, [f"{ways[way]['cpu']:,.0f} ({ways[way]['wall']:,.0f})" if way in ways else "-" for way in WAYS]
+            + [ratio(ways, "cpu", "quire-64k", "mmap") if name.startswith(IN_SEQUENCE) else "-"])
+           for name, ways in figures.items()])
+    table("The same: nanoseconds of CPU for a fault (faults in all); pool: a miss", (*WAYS, "4k/floor"),
+          [(name, [f"{ways[way]['cpu_fault']:,.0f} ({ways[way]['faults']:,})" if way in ways else "-" for way in WAYS]
+            + [ratio(ways, "cpu_fault", "quire-4k", "floor")]) for name, ways in figures.items()])
+    print(f"RSS of a process on Quire: {max(ways['quire']['mib'] for ways in figures.values())} MiB at most")
+
+
+def disk_cell(found):
+    if not found:
+        return "-"
+    if "longer" in found:
+        return f"over {found['longer'] / 1e3:,.0f}"
+    return f"{found['wall'] / 1e3:,.1f} ({found['cpu'] / 1e3:,.1f})"
+
+
+def show_disk(size, disk):
+    if disk["accesses"]:
+        table(f"A file of {size['disk_mib']} MiB on a disk ({disk['file_system']}), none of it in the page cache, each process in "
+              f"a memory cgroup of {size['disk_budget'] + ALLOWANCE} MiB,\nQuire's budget {size['disk_budget']}: microseconds "
+              "of wall (CPU) time for an access", (*DISK_WAYS, "quire/mmap"),
+              [(name, [disk_cell(ways.get(way)) for way in DISK_WAYS]
+                + [ratio(ways, "wall", "quire", "mmap" if name in IN_SEQUENCE else "mmap-random")])
+               for name, ways in disk["accesses"].items()])
+    if disk["why"]:
+        print(("mmap under a limit is not here, and no process has one: " if disk["accesses"]
+               else "\nNo accesses on a disk: ") + disk["why"])
+
+
+def show_snapshots(size, figures):
+    print(f"\nA snapshot of {size['snapshot']} MiB that are in memory: milliseconds of CPU (of its end; microseconds of the "
           f"first write to a page after it)\n{'':40}{'quire_snapshot':>26}{'fork':>26}")
     for written, ways in figures.items():
         cells = [f"{taken:.2f} ({ended:.2f}; {write:.1f})" for taken, ended, write in ways.values()]
@@ -62,14 +249,6 @@ def show_snapshots(figures):
 
 
 def show(measured):
-    figures = measured["accesses"]
-    print(f"\nA file of {MIB} MiB, {BUDGET} MiB of it in memory: nanoseconds of CPU (wall) for an access, by the "
-          "process that has it\n" + " " * 24 + "".join(f"{way:>18}" for way in WAYS) + f"{'4k/floor':>10}")
-    for name, ways in figures.items():
-        cells = [f"{ways[way]['cpu']:,.0f} ({ways[way]['wall']:,.0f})" if way in ways else "-" for way in WAYS]
-        print(f"{name:24}" + "".join(f"{cell:>18}" for cell in cells)
-              + f"{ways['quire-4k']['cpu'] / ways['floor']['cpu']:10.2f}")
-    peak = max(ways["quire"]["mib"] for ways in figures.values())
-    print(f"RSS of a process on Quire: {peak} MiB at most\n"
-          "mmap below a limit of memory is not here: the file is in memory, and Linux would need swap to take it out")
-    show_snapshots(measured["snapshots"])
+    show_memory(measured["size"], measured["accesses"])
+    show_disk(measured["size"], measured["disk"])
+    show_snapshots(measured["size"], measured["snapshots"])

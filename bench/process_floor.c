@@ -130,4 +130,4 @@ static uint64_t floor_faults(void)
     return faults;
 }
 
-const struct way way_floor = {"floor", start_floor, NULL, finish_floor, floor_faults};
+const struct way way_floor = {"floor", 0, true, start_floor, NULL, finish_floor, floor_faults};

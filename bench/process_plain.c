@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The file mapped, with no limit; and a pool of pages that a program fills itself: a hash, a clock, pread. */
+/* The file mapped, with no limit of its own; and a pool of pages that a program fills itself: a hash, a clock, pread. */
 #include "process.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static unsigned char *mapped;
@@ -20,18 +21,30 @@ static unsigned char *start_mmap(int fd, size_t size, size_t budget)
     return mapped;
 }
 
+static unsigned char *start_random(int fd, size_t size, size_t budget)
+{
+    start_mmap(fd, size, budget);
+    if (madvise(mapped, size, MADV_RANDOM) != 0)
+        fail("madvise");
+    return mapped;
+}
+
 static void finish_mmap(void)
 {
     if (msync(mapped, mapped_size, MS_SYNC) != 0)
         fail("msync");
 }
 
-static uint64_t no_faults(void)
+static uint64_t linux_faults(void)
 {
-    return 0;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)(usage.ru_minflt + usage.ru_majflt);
 }
 
-const struct way way_mmap = {"mmap", start_mmap, NULL, finish_mmap, no_faults};
+const struct way way_mmap = {"mmap", 0, true, start_mmap, NULL, finish_mmap, linux_faults};
+const struct way way_mmap_random = {"mmap-random", 0,           true,        start_random,
+                                    NULL,          finish_mmap, linux_faults};
 
 /* ---- the pool ----------------------------------------------------------------------------------- */
 
@@ -106,4 +119,4 @@ static uint64_t pool_misses(void)
     return misses;
 }
 
-const struct way way_pool = {"pool", start_pool, find_pool, finish_pool, pool_misses};
+const struct way way_pool = {"pool", 0, false, start_pool, find_pool, finish_pool, pool_misses};

@@ -1,70 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Quire over a store that is the file. */
+/* Quire over libquire's store of a file. */
 #include "process.h"
 
-#include <quire/host.h>
+#include <fcntl.h>
 #include <quire/quire.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static int file;
-static size_t file_size;
+static size_t mapped_size;
 static unsigned char *base;
 
-static void destroy(vm_store *store)
+static void check(int error)
 {
-    (void)store;
+    if (error == VM_OK)
+        return;
+    fprintf(stderr, "process: %s %s\n", vm_error_text(error), quire_why());
+    exit(1);
 }
-
-static bool has_page(vm_store *store, off_t offset)
-{
-    (void)store;
-    return offset < (off_t)file_size;
-}
-
-static int read_pages(vm_store *store, off_t offset, const addr_t *frames, size_t count,
-                      size_t *done)
-{
-    (void)store;
-    for (size_t i = 0; i < count; i++)
-        if (pread(file, host_frame_ptr(frames[i]), PAGE, offset + (off_t)(i * PAGE)) !=
-            (ssize_t)PAGE)
-            return ERR_IO;
-    *done = count * PAGE;
-    return VM_OK;
-}
-
-static int write_pages(vm_store *store, off_t offset, const addr_t *frames, size_t count,
-                       size_t *done)
-{
-    (void)store;
-    for (size_t i = 0; i < count; i++)
-        if (pwrite(file, host_frame_ptr(frames[i]), PAGE, offset + (off_t)(i * PAGE)) !=
-            (ssize_t)PAGE)
-            return ERR_IO;
-    *done = count * PAGE;
-    return VM_OK;
-}
-
-static const struct vm_store_ops ops = {
-    .destroy = destroy, .has_page = has_page, .read = read_pages, .write = write_pages};
-static vm_store store = {.ops = &ops};
 
 static unsigned char *start_with(int fd, size_t size, size_t budget, size_t granule)
 {
     struct quire_options options = {.budget = budget};
-    struct quire_mapping mapping = {.store = &store, .size = size, .granule = granule};
+    struct vm_store_file_options file = {.descriptor = fd, .flags = VM_STORE_FILE_WRITABLE};
+    struct quire_mapping mapping = {.size = size, .granule = granule};
     void *address;
-    file = fd;
-    file_size = size;
-    int error = quire_start(&options);
-    if (error == VM_OK)
-        error = quire_map(&mapping, &address);
-    if (error != VM_OK) {
-        fprintf(stderr, "process: %s %s\n", vm_error_text(error), quire_why());
-        exit(1);
-    }
+    check(vm_store_create_file(&file, &mapping.store));
+    check(quire_start(&options));
+    check(quire_map(&mapping, &address));
+    mapped_size = size;
     base = address;
     return base;
 }
@@ -74,6 +37,11 @@ static unsigned char *start_quire(int fd, size_t size, size_t budget)
     return start_with(fd, size, budget, 0);
 }
 
+static unsigned char *start_64k(int fd, size_t size, size_t budget)
+{
+    return start_with(fd, size, budget, 16 * PAGE);
+}
+
 static unsigned char *start_4k(int fd, size_t size, size_t budget)
 {
     return start_with(fd, size, budget, PAGE);
@@ -81,15 +49,22 @@ static unsigned char *start_4k(int fd, size_t size, size_t budget)
 
 static void finish_quire(void)
 {
-    if (quire_flush(base, file_size) != VM_OK)
-        fail("quire_flush");
+    check(quire_flush(base, mapped_size));
 }
 
 static uint64_t quire_faults(void)
 {
     struct quire_info info;
-    return quire_get_info(&info) == VM_OK ? info.faults : 0;
+    check(quire_get_info(&info));
+    return info.faults;
 }
 
-const struct way way_quire = {"quire", start_quire, NULL, finish_quire, quire_faults};
-const struct way way_quire_4k = {"quire-4k", start_4k, NULL, finish_quire, quire_faults};
+#define WAY(name, flags, start)                                                                    \
+    {                                                                                              \
+        name, flags, true, start, NULL, finish_quire, quire_faults                                 \
+    }
+
+const struct way way_quire = WAY("quire", 0, start_quire);
+const struct way way_quire_64k = WAY("quire-64k", 0, start_64k);
+const struct way way_quire_4k = WAY("quire-4k", 0, start_4k);
+const struct way way_quire_direct = WAY("quire-direct", O_DIRECT, start_quire);

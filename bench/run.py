@@ -67,7 +67,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("parts", metavar="PART", nargs="*", help=f"{', '.join(PARTS)}; without: all but sort")
     parser.add_argument("--short", action="store_true",
-                        help="policies: on short traces, in less than a minute; process: fewer runs")
+                        help="policies: on short traces, in less than a minute; process: of smaller files, in about one")
     parser.add_argument("--json", metavar="FILE", help="write the figures to FILE, too")
     arguments = parser.parse_args()
     for part in arguments.parts:

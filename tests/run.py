@@ -28,6 +28,7 @@ PARTS = {
     "demo": ("quire demo sort: on each store, on a terminal, where it can't be", "demo.run"),
     "stores": ("the stores for Linux programs, under a checker of races; the manual's examples",
                "stores.run"),
+    "bench": ("the programs of ./dev bench process: each way reads and writes the same", "bench.run"),
     "torture": ("random traces against the model and Linux, schedules, failures", "torture.run"),
     "fuzz": ("each fuzzer over its corpus, and some seconds beyond", "fuzz.run"),
     "tool": ("the quire command: what it refuses, what it passes on", "tool.run"),

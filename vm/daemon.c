@@ -4,6 +4,7 @@
 
 #include <quire/host.h>
 
+#include "pagein.h"
 #include "print.h"
 #include "system.h"
 #include "writeback.h"
@@ -73,6 +74,13 @@ int reclaim_for(struct reclaim_attempt *attempt, int again)
 void reclaim_ensure(void)
 {
     if (__builtin_expect(page_available() == 0, 0))
+        (void)vm_reclaim(WANTED);
+}
+
+/* The last frame is for who asked: see pagein_begin. */
+void reclaim_ensure_cluster(void)
+{
+    if (page_available() <= VM_CLUSTER)
         (void)vm_reclaim(WANTED);
 }
 

@@ -44,9 +44,10 @@ struct fault {
     struct vm_page *page; /* found at `at`, or NULL */
     bool found;           /* it was there already */
     bool in_store;        /* the store of `at`, or swap, has it */
-    bool skipping;        /* temporary caches don't show through any more */
-    bool hidden;          /* nor does `at` */
-    bool paged_in;        /* a try before this one has read from the store */
+    bool in_swap;
+    bool skipping; /* temporary caches don't show through any more */
+    bool hidden;   /* nor does `at` */
+    bool paged_in; /* a try before this one has read from the store */
 };
 
 /* ---- permission --------------------------------------------------------------------------------- */
@@ -102,11 +103,11 @@ static void step_down(struct fault *f)
 
 static struct vm_page *look(struct fault *f)
 {
-    f->in_store = false;
+    f->in_store = f->in_swap = false;
     if (f->skipping && f->at->temporary)
         return NULL;
     struct vm_page *page = vm_cache_lookup_page(f->at, f->offset);
-    f->in_store = cache_is_swapped(page);
+    f->in_store = f->in_swap = cache_is_swapped(page);
     if (cache_is_skip(page))
         f->skipping = true;
     return cache_is_page(page) ? page : NULL;
@@ -317,10 +318,9 @@ static int read_page(struct fault *f)
     struct vm_pagein in;
     struct region_reading *reading = &f->region->reading;
     uint64_t key = (uint64_t)f->offset >> VM_PAGE_SHIFT;
-    bool swapped = cache_is_swapped(vm_cache_lookup_page(f->at, f->offset));
-    size_t most = is_alone(f) ? 1 : swapped ? pagein_window(reading, key) : VM_CLUSTER;
+    size_t most = is_alone(f) ? 1 : f->in_swap ? pagein_window(reading, key) : VM_CLUSTER;
     int error = pagein_begin(&in, f->at, f->offset, most);
-    if (error == VM_OK && swapped) {
+    if (error == VM_OK && f->in_swap) {
         vm_atomic_count(&f->region->refaults, 1);
         pagein_note(reading, key, in.count);
     }
@@ -410,6 +410,8 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
     bool grown = false;
     struct reclaim_attempt attempt = {0};
     count_fault(access);
+    if (access & VM_ACCESS_CLUSTER)
+        reclaim_ensure_cluster();
     do {
         reclaim_note_shortage(&attempt);
         result = try_fault(&f);

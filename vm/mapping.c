@@ -221,6 +221,16 @@ void mapping_remove_idle(vm_region *region, addr_t first, addr_t last)
     vm_mutex_unlock(&tmap->lock);
 }
 
+/* The first of count entries from i on that has one of these bits; most have none, so by fours. */
+static size_t skip_unmarked(const uint64_t *entry, size_t i, size_t count, uint64_t marks)
+{
+    while (i + 4 <= count && !((entry[i] | entry[i + 1] | entry[i + 2] | entry[i + 3]) & marks))
+        i += 4;
+    while (i < count && !(entry[i] & marks))
+        i++;
+    return i;
+}
+
 size_t mapping_collect(vm_region *region)
 {
     struct vm_translation_map *tmap = tmap_of(region);
@@ -231,8 +241,9 @@ size_t mapping_collect(vm_region *region)
     uint64_t *entry;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while ((entry = tmap_run(tmap, &walk)) != NULL)
-        for (size_t i = 0; i < walk.count; i++) {
-            if (!(entry[i] & marks) || !tmap_is_present(format, entry[i]))
+        for (size_t i = skip_unmarked(entry, 0, walk.count, marks); i < walk.count;
+             i = skip_unmarked(entry, i + 1, walk.count, marks)) {
+            if (!tmap_is_present(format, entry[i]))
                 continue;
             accessed += (entry[i] & format->accessed) != 0;
             (void)collect_access(format, &entry[i]);

@@ -37,7 +37,7 @@ int vm_find_owner(aspace_id aid, addr_t address, struct vm_owner *found)
                                    .base = region->base,
                                    .size = region->size,
                                    .offset = region->cache_offset,
-                                   .lock = region->lock,
+                                   .lock = region->lock | (region->cached ? REGION_CACHED : 0u),
                                    .wiring = region_shown_wiring(region),
                                    .id = region->id};
     aspace_put_read_locked(aspace);

@@ -57,7 +57,7 @@ errval_t devframe_create(struct capref *dest, genpaddr_t base, size_t bytes)
     gensize_t size = page_round_up(bytes);
     if (!dest || size == 0)
         return LIB_ERR_INVALID_ARGS;
-    if (!is_page_aligned(base) || size - 1 > UINTPTR_MAX - base || is_memory(base, size))
+    if (!is_page_aligned(base) || !is_physical(base, size) || is_memory(base, size))
         return LIB_ERR_FRAME_CREATE;
     *dest = (struct capref){base, size, ObjType_DevFrame};
     return SYS_ERR_OK;

@@ -84,6 +84,12 @@ errval_t vspace_current_init(bool init_domain)
     return error;
 }
 
+void vspace_forget(void)
+{
+    domains_lock = (struct vspace_lock){0};
+    first_is_taken = false;
+}
+
 struct vspace *get_current_vspace(void)
 {
     struct domain *domain = get_domain();

@@ -15,7 +15,8 @@ vregion_flags_t flags_of_lock(unsigned lock)
 {
     if (lock & LOCK_NO_READ)
         return VREGION_FLAGS_NONE;
-    return VREGION_FLAGS_READ | (lock & LOCK_RW ? VREGION_FLAGS_WRITE : 0u) |
+    return (lock & REGION_CACHED ? 0u : VREGION_FLAGS_NOCACHE) | VREGION_FLAGS_READ |
+           (lock & LOCK_RW ? VREGION_FLAGS_WRITE : 0u) |
            (lock & LOCK_EXECUTE ? VREGION_FLAGS_EXECUTE : 0u);
 }
 

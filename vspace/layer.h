@@ -24,12 +24,28 @@ static inline bool is_page_aligned(addr_t address)
 unsigned flags_to_lock(vregion_flags_t flags);
 vregion_flags_t flags_of_lock(unsigned lock);
 unsigned flags_to_cacheability(vregion_flags_t flags);
+/* No others than those of memobj.h. */
+static inline bool flags_are_known(vregion_flags_t flags)
+{
+    return !(flags & ~(VREGION_FLAGS_MASK | VREGION_FLAGS_VTD_SNOOP));
+}
+/* Those that protection sets; the others stay what they were when the vregion was mapped. */
+#define FLAGS_OF_RIGHTS                                                                            \
+    (VREGION_FLAGS_READ | VREGION_FLAGS_WRITE | VREGION_FLAGS_EXECUTE | VREGION_FLAGS_GUARD |      \
+     VREGION_FLAGS_VTD_SNOOP)
 /* VM_ACCESS_*; none counts as reading. */
 unsigned fault_to_access(vm_fault_type_t type);
 /* Whether anything may touch it. */
 static inline bool flags_allow_access(vregion_flags_t flags)
 {
     return !(flags_to_lock(flags) & LOCK_NO_READ);
+}
+
+/* Where physical addresses end: a page table's entry has no room for more. */
+#define PHYSICAL_END ((genpaddr_t)1 << 52)
+static inline bool is_physical(genpaddr_t base, gensize_t bytes)
+{
+    return bytes <= PHYSICAL_END && base <= PHYSICAL_END - bytes;
 }
 
 /* ---- memory for structures (allocate.c) ---- */
@@ -114,10 +130,13 @@ struct memobj_run {
 bool memobj_find_run(const struct memobj *memobj, genvaddr_t offset, struct memobj_run *run);
 /* The end of the object, in whole pages. */
 genvaddr_t memobj_end(const struct memobj *memobj);
-/* Maps [first, last] of the object in a vregion that shows it. LIB_ERR_MEMOBJ_WRONG_OFFSET: it isn't all
- * filled; what comes before is mapped. => store: not locked */
+/* Whether nobody may touch what shows an offset of the object; *last: as far as that is so, or isn't. */
+bool vregion_is_guarded(const struct vregion *vregion, genvaddr_t offset, genvaddr_t *last);
+/* Maps [first, last] of the object in a vregion that shows it. What nobody may touch is left out, or, with
+ * no_guards, an error. LIB_ERR_MEMOBJ_WRONG_OFFSET: it isn't all filled; what comes before is mapped.
+ * => store: not locked */
 errval_t memobj_map_filled(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
-                           genvaddr_t last);
+                           genvaddr_t last, bool no_guards);
 /* Takes out the last frame, if it is at or above `offset`. */
 errval_t memobj_unfill_last(struct memobj *memobj, genvaddr_t offset, struct capref *frame,
                             genvaddr_t *at);
@@ -138,6 +157,10 @@ errval_t memobj_unpin(struct memobj *memobj, struct vregion *vregion, genvaddr_t
 bool memobj_is_kept(const struct memobj *memobj, const struct memobj_frame_list *frame);
 bool memobj_is_pinned(const struct memobj *memobj, const struct memobj_frame_list *frame);
 void memobj_forget_pins(struct memobj *memobj, const struct vregion *vregion);
+/* Maps what is pinned of [first, last] in the vregion, as far as it may be touched and there is memory for tables.
+ * => memobj: its regions locked */
+void memobj_map_pinned(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
+                       genvaddr_t last);
 /* (memobj_fill.c) */
 errval_t memobj_fill(struct memobj *memobj, genvaddr_t offset, struct capref frame, size_t size);
 errval_t memobj_fill_foff(struct memobj *memobj, genvaddr_t offset, struct capref frame,
@@ -164,11 +187,17 @@ static inline void vregion_set_added(struct vregion *vregion, bool added)
     __atomic_store_n(&vregion->added, added, __ATOMIC_RELEASE);
 }
 
+/* Whether it is this vspace's, whatever it says of itself. */
+bool vspace_has_region(const struct vspace *vspace, const struct vregion *vregion);
+/* vspace_add_vregion, of one that isn't. */
+errval_t vspace_insert_region(struct vspace *vspace, struct vregion *vregion);
 /* The vregion at an address, which then isn't destroyed before it is let go; or NULL. */
 struct vregion *vspace_hold_region(struct vspace *vspace, genvaddr_t address);
 void vspace_release_region(struct vregion *vregion);
-/* Destroys a vregion, and frees what a helper made of it and of its object. */
-errval_t vspace_end_region(struct vregion *vregion);
+/* vregion_destroy, by who holds it so many times. */
+errval_t vregion_end(struct vregion *vregion, uint32_t holds);
+/* Destroys a vregion, and frees what a helper made of it and of its object; the holds end. */
+errval_t vspace_end_region(struct vregion *vregion, uint32_t holds);
 
 /* ---- pmaps ---- */
 
@@ -187,6 +216,9 @@ static inline const struct pmap_mapping *mapping_of(const struct vspace_owner *o
 void pmap_set_funcs(struct pmap *pmap);
 /* The regions of this pmap in the order of addresses, from *address on, which is set to the end. */
 bool pmap_next_region(const struct pmap *pmap, addr_t *address, struct vm_owner *found);
+/* The next page at or behind *address, up to last, that is mapped. */
+bool pmap_next_page(const struct pmap *pmap, genvaddr_t *address, genvaddr_t last,
+                    genpaddr_t *physical);
 /* => pmap: locked */
 errval_t pmap_map_locked(struct pmap *pmap, genvaddr_t vaddr, struct capref frame, size_t offset,
                          size_t size, vregion_flags_t flags);

@@ -87,18 +87,33 @@ static genvaddr_t end_of_run(struct memobj *memobj, genvaddr_t offset)
     return last < window ? last : window;
 }
 
-errval_t memobj_map_filled(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
-                           genvaddr_t last)
+bool vregion_is_guarded(const struct vregion *vregion, genvaddr_t offset, genvaddr_t *last)
 {
-    while (first <= last) {
+    struct vm_owner found;
+    genvaddr_t address = vregion->base + (offset - vregion->offset);
+    *last = offset;
+    if (vm_find_owner(vregion->vspace->pmap->aid, address, &found) != VM_OK)
+        return false;
+    *last = offset + (found.base + (found.size - 1) - address);
+    return found.lock & LOCK_NO_READ;
+}
+
+errval_t memobj_map_filled(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
+                           genvaddr_t last, bool no_guards)
+{
+    genvaddr_t end, run;
+    for (; first <= last; first = end + 1) {
         genvaddr_t address = vregion->base + (first - vregion->offset);
+        if (vregion_is_guarded(vregion, first, &end) && !no_guards)
+            continue;
         int error =
             vm_fault_aspace(vregion->vspace->pmap->aid, address, fault_to_access(PAGEFLT_READ));
         if (error == ERR_NOT_FOUND)
             return LIB_ERR_MEMOBJ_WRONG_OFFSET;
         if (error != VM_OK)
             return err_push(err_from_vm(error), LIB_ERR_MEMOBJ_PAGEFAULT_HANDLER);
-        first = end_of_run(memobj, first) + 1;
+        run = end_of_run(memobj, first);
+        end = run < end ? run : end;
     }
     return SYS_ERR_OK;
 }
@@ -137,7 +152,7 @@ static errval_t make_cache(struct memobj *memobj)
 errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, size_t size,
                        memobj_flags_t flags, struct memobj_frame_list *first, size_t count)
 {
-    if (!memobj || size == 0 || size > INT64_MAX - VM_PAGE_MASK || flags != 0)
+    if (size == 0 || size > INT64_MAX - VM_PAGE_MASK || flags != 0)
         return LIB_ERR_INVALID_ARGS;
     layer_clear(memobj, sizeof *memobj);
     memobj->size = size;
@@ -153,23 +168,27 @@ errval_t memobj_create(struct memobj *memobj, const struct memobj_kind *kind, si
 
 /* ---- going -------------------------------------------------------------------------------------- */
 
-/* Whether a frame behind this one in the list is of the same capability. */
-static bool is_used_again(const struct memobj_frame_list *frame)
+/* Makes the object's frames a list by capability, in which each is once. */
+static void sort_caps(struct memobj *memobj, struct memobj_frames *caps)
 {
-    const struct memobj_frame_list *other = frame->next[0];
-    if (frame->size == frame->frame.bytes)
-        return false;
-    while (other && other->frame.base != frame->frame.base)
-        other = other->next[0];
-    return other != NULL;
+    struct memobj_frame_list *frame = memobj->frames.head[0], *next;
+    frames_init(caps, &memobj->store->lock, NULL, 0);
+    lock_take(&memobj->store->lock);
+    for (; frame; frame = next) {
+        next = frame->next[0];
+        frame->offset = frame->frame.base;
+        if (!frames_at(caps, frame->offset))
+            frames_insert(caps, frame);
+    }
+    lock_give(&memobj->store->lock);
 }
 
-static void destroy_caps(const struct memobj *memobj)
+static void destroy_caps(struct memobj *memobj)
 {
-    const struct memobj_frame_list *frame = memobj->frames.head[0];
-    for (; frame; frame = frame->next[0])
-        if (!is_used_again(frame))
-            (void)cap_destroy(frame->frame);
+    struct memobj_frames caps;
+    sort_caps(memobj, &caps);
+    for (const struct memobj_frame_list *frame = caps.head[0]; frame; frame = frame->next[0])
+        (void)cap_destroy(frame->frame);
 }
 
 static struct vregion *first_region(struct memobj *memobj)

@@ -86,11 +86,11 @@ static errval_t map_new(struct memobj *memobj, genvaddr_t first, genvaddr_t last
 {
     const struct vregion *vregion = memobj->regions;
     lock_check(&memobj->lock);
-    if (!vregion || !flags_allow_access(vregion->flags))
+    if (!vregion)
         return SYS_ERR_OK;
     genvaddr_t low = vregion->offset, high = low + (vregion->size - 1);
-    errval_t error =
-        memobj_map_filled(memobj, vregion, first > low ? first : low, last < high ? last : high);
+    errval_t error = memobj_map_filled(memobj, vregion, first > low ? first : low,
+                                       last < high ? last : high, false);
     if (err_is_ok(error))
         return error;
     lock_take(&memobj->store->lock);

@@ -66,6 +66,8 @@ errval_t memobj_create_numa(struct memobj_numa *memobj, size_t size, memobj_flag
     memobj->node_count = node_count;
     memobj->stride = stride;
     memobj->node_size = parts_of(parts_of(size, stride), node_count) * stride;
+    if (node_count > INT64_MAX / memobj->node_size)
+        return LIB_ERR_INVALID_ARGS;
     return memobj_create(&memobj->m, &kind, size, flags, memobj->first, MEMOBJ_FIRST_FRAMES);
 }
 

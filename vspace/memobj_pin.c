@@ -86,7 +86,7 @@ static errval_t pin_range(struct memobj *memobj, const struct vregion *vregion, 
     errval_t error = add_pin(memobj, vregion, offset, last);
     if (err_is_fail(error))
         return error;
-    error = memobj_map_filled(memobj, vregion, offset, last);
+    error = memobj_map_filled(memobj, vregion, offset, last, true);
     if (err_is_fail(error))
         (void)remove_pin(memobj, vregion, offset, last);
     return error;
@@ -95,7 +95,7 @@ static errval_t pin_range(struct memobj *memobj, const struct vregion *vregion, 
 errval_t memobj_pin(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset, size_t range)
 {
     errval_t error = LIB_ERR_MEMOBJ_WRONG_OFFSET;
-    if (!memobj || !vregion)
+    if (!memobj || !vregion || !memobj->store)
         return LIB_ERR_INVALID_ARGS;
     lock_take(&memobj->lock);
     if (!memobj_shows(memobj, vregion))
@@ -109,11 +109,39 @@ errval_t memobj_pin(struct memobj *memobj, struct vregion *vregion, genvaddr_t o
 errval_t memobj_unpin(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
                       size_t range)
 {
-    if (!memobj || !vregion)
+    if (!memobj || !vregion || !memobj->store)
         return LIB_ERR_INVALID_ARGS;
     return range > 0 && remove_pin(memobj, vregion, offset, offset + page_round_up(range) - 1)
                ? SYS_ERR_OK
                : LIB_ERR_MEMOBJ_UNPIN_REGION;
+}
+
+/* Cuts [*first, *last] to its first part that is pinned in the vregion. False: there is none. */
+static bool next_pinned(struct memobj *memobj, const struct vregion *vregion, genvaddr_t *first,
+                        genvaddr_t *last)
+{
+    const struct memobj_pin *next = NULL;
+    lock_take(&memobj->store->lock);
+    for (const struct memobj_pin *pin = memobj->pins; pin; pin = pin->next)
+        if (pin->vregion == vregion && pin->last >= *first && pin->offset <= *last &&
+            (!next || pin->offset < next->offset))
+            next = pin;
+    if (next) {
+        *first = next->offset > *first ? next->offset : *first;
+        *last = next->last < *last ? next->last : *last;
+    }
+    lock_give(&memobj->store->lock);
+    return next != NULL;
+}
+
+void memobj_map_pinned(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
+                       genvaddr_t last)
+{
+    lock_check(&memobj->lock);
+    for (genvaddr_t end = last; next_pinned(memobj, vregion, &first, &end); end = last) {
+        (void)memobj_map_filled(memobj, vregion, first, end, false);
+        first = end + 1;
+    }
 }
 
 void memobj_forget_pins(struct memobj *memobj, const struct vregion *vregion)

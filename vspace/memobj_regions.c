@@ -30,11 +30,11 @@ static errval_t check_map(const struct memobj *memobj, const struct vregion *vre
     return SYS_ERR_OK;
 }
 
-/* => memobj: its regions locked. What is filled already, of an object that maps at once. */
-static errval_t map_present(struct memobj *memobj, const struct vregion *vregion)
+/* => memobj: its regions locked. What is filled in [at, last], of an object that maps at once. */
+static errval_t map_present(struct memobj *memobj, const struct vregion *vregion, genvaddr_t at,
+                            genvaddr_t last)
 {
-    genvaddr_t at = vregion->offset, last = at + (vregion->size - 1);
-    while (at <= last && flags_allow_access(vregion->flags)) {
+    while (at <= last) {
         lock_take(&memobj->store->lock);
         const struct memobj_frame_list *frame = frames_above(&memobj->frames, at);
         genvaddr_t first = frame && frame->offset > at ? frame->offset : at;
@@ -42,7 +42,7 @@ static errval_t map_present(struct memobj *memobj, const struct vregion *vregion
         lock_give(&memobj->store->lock);
         if (!frame || first > last)
             break;
-        errval_t error = memobj_map_filled(memobj, vregion, first, end < last ? end : last);
+        errval_t error = memobj_map_filled(memobj, vregion, first, end < last ? end : last, false);
         if (err_is_fail(error))
             return error;
         at = end + 1;
@@ -52,12 +52,14 @@ static errval_t map_present(struct memobj *memobj, const struct vregion *vregion
 
 errval_t memobj_map_region(struct memobj *memobj, struct vregion *vregion)
 {
-    if (!memobj || !vregion || vregion->memobj != memobj || !vregion_is_added(vregion))
+    if (!memobj || !vregion || !memobj->store || vregion->memobj != memobj ||
+        !vregion_is_added(vregion))
         return LIB_ERR_INVALID_ARGS;
     lock_take(&memobj->lock);
     errval_t error = check_map(memobj, vregion);
     if (err_is_ok(error) && memobj->kind->maps_filled)
-        error = map_present(memobj, vregion);
+        error =
+            map_present(memobj, vregion, vregion->offset, vregion->offset + (vregion->size - 1));
     if (err_is_ok(error)) {
         vregion->next_mapping = memobj->regions;
         LAYER_STEP();
@@ -81,15 +83,16 @@ errval_t memobj_unmap_region(struct memobj *memobj, struct vregion *vregion)
         *link = vregion->next_mapping;
         vregion->next_mapping = NULL;
         memobj_forget_pins(memobj, vregion);
-        (void)vm_discard_range(vregion->vspace->pmap->aid, vregion->base, vregion->size);
+        if (vregion_is_added(vregion)) /* else its addresses may be another's */
+            (void)vm_discard_range(vregion->vspace->pmap->aid, vregion->base, vregion->size);
     }
     lock_give(&memobj->lock);
     return found ? SYS_ERR_OK : LIB_ERR_VSPACE_VREGION_NOT_FOUND;
 }
 
 /* => memobj: its regions locked */
-static errval_t protect(struct vregion *vregion, genvaddr_t offset, size_t range,
-                        vs_prot_flags_t flags)
+static errval_t protect(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
+                        size_t range, vs_prot_flags_t flags)
 {
     struct pmap *pmap = vregion->vspace->pmap;
     genvaddr_t address = vregion->base + (offset - vregion->offset);
@@ -97,7 +100,12 @@ static errval_t protect(struct vregion *vregion, genvaddr_t offset, size_t range
     if (err_is_fail(error))
         return err_push(error, LIB_ERR_PMAP_MODIFY_FLAGS);
     if (page_round_up(range) == vregion->size)
-        vregion->flags = flags;
+        vregion->flags = (vregion->flags & ~FLAGS_OF_RIGHTS) | (flags & FLAGS_OF_RIGHTS);
+    /* If there is no memory for tables, the accesses map it. */
+    genvaddr_t last = offset + (page_round_up(range) - 1);
+    if (memobj->kind->maps_filled)
+        (void)map_present(memobj, vregion, offset, last);
+    memobj_map_pinned(memobj, vregion, offset, last);
     return SYS_ERR_OK;
 }
 
@@ -105,13 +113,13 @@ errval_t memobj_protect(struct memobj *memobj, struct vregion *vregion, genvaddr
                         size_t range, vs_prot_flags_t flags)
 {
     errval_t error = LIB_ERR_MEMOBJ_WRONG_OFFSET;
-    if (!memobj || !vregion)
+    if (!memobj || !vregion || !memobj->store || !flags_are_known(flags))
         return LIB_ERR_INVALID_ARGS;
     lock_take(&memobj->lock);
     if (!memobj_shows(memobj, vregion))
         error = LIB_ERR_VSPACE_VREGION_NOT_FOUND;
     else if (is_page_aligned(offset) && vregion_shows(vregion, offset, range))
-        error = protect(vregion, offset, range, flags);
+        error = protect(memobj, vregion, offset, range, flags);
     lock_give(&memobj->lock);
     return error;
 }
@@ -119,7 +127,7 @@ errval_t memobj_protect(struct memobj *memobj, struct vregion *vregion, genvaddr
 /* All that goes with the offset, for who asks for more than a fault. */
 static errval_t map_unit(struct memobj *memobj, const struct vregion *vregion, genvaddr_t offset)
 {
-    genvaddr_t first = vregion->offset, last = first + (vregion->size - 1);
+    genvaddr_t first = vregion->offset, last = first + (vregion->size - 1), end;
     struct memobj_run run;
     lock_take(&memobj->store->lock);
     bool found = memobj_find_run(memobj, offset, &run);
@@ -130,13 +138,15 @@ static errval_t map_unit(struct memobj *memobj, const struct vregion *vregion, g
         first = run.first > first ? run.first : first;
         last = run.last < last ? run.last : last;
     }
-    return memobj_map_filled(memobj, vregion, first, last);
+    if (vregion_is_guarded(vregion, offset, &end))
+        return err_push(err_from_vm(ERR_VM_PF_FATAL), LIB_ERR_MEMOBJ_PAGEFAULT_HANDLER);
+    return memobj_map_filled(memobj, vregion, first, last, false);
 }
 
 errval_t memobj_pagefault(struct memobj *memobj, struct vregion *vregion, genvaddr_t offset,
                           vm_fault_type_t type)
 {
-    if (!memobj || !vregion || vregion->memobj != memobj || type > PAGEFLT_EXEC)
+    if (!memobj || !vregion || !memobj->store || vregion->memobj != memobj || type > PAGEFLT_EXEC)
         return LIB_ERR_INVALID_ARGS;
     if (!vregion_is_added(vregion)) /* any more */
         return LIB_ERR_VSPACE_VREGION_NOT_FOUND;

@@ -153,5 +153,10 @@ errval_t vspace_mmu_aware_reset(struct vspace_mmu_aware *state, struct capref fr
 
 errval_t vspace_mmu_aware_destroy(struct vspace_mmu_aware *state)
 {
-    return state ? memobj_destroy_anon(&state->memobj.m, true) : LIB_ERR_INVALID_ARGS;
+    if (!state)
+        return LIB_ERR_INVALID_ARGS;
+    errval_t error = memobj_destroy_anon(&state->memobj.m, true);
+    if (err_is_ok(error)) /* it has no room */
+        state->size = state->consumed = state->offset = state->mapoffset = 0;
+    return error;
 }

@@ -152,9 +152,10 @@ errval_t pmap_map_locked(struct pmap *pmap, genvaddr_t vaddr, struct capref fram
     return error == VM_OK ? SYS_ERR_OK : err_push(err_from_vm(error), LIB_ERR_PMAP_DO_MAP);
 }
 
-static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t offset, size_t size)
+static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t offset, size_t size,
+                          vregion_flags_t flags)
 {
-    if (!pmap || size == 0)
+    if (!pmap || size == 0 || !flags_are_known(flags))
         return LIB_ERR_INVALID_ARGS;
     if (capref_is_null(frame))
         return LIB_ERR_PMAP_FRAME_IDENTIFY;
@@ -165,7 +166,7 @@ static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t o
 static errval_t map(struct pmap *pmap, genvaddr_t vaddr, struct capref frame, size_t offset,
                     size_t size, vregion_flags_t flags, size_t *retoffset, size_t *retsize)
 {
-    errval_t error = check_map(pmap, frame, offset, size);
+    errval_t error = check_map(pmap, frame, offset, size, flags);
     if (err_is_fail(error))
         return error;
     size = page_round_up(size + (offset & VM_PAGE_MASK));
@@ -181,18 +182,6 @@ static errval_t map(struct pmap *pmap, genvaddr_t vaddr, struct capref frame, si
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------- */
-
-bool pmap_next_region(const struct pmap *pmap, addr_t *address, struct vm_owner *found)
-{
-    const struct vspace_owner *owner;
-    while (vm_find_owner(pmap->aid, *address, found) == VM_OK) {
-        *address = found->base + found->size;
-        owner = found->owner;
-        if (owner && owner->pmap == pmap)
-            return true;
-    }
-    return false;
-}
 
 static errval_t check_range(const struct pmap *pmap, genvaddr_t vaddr, size_t size)
 {
@@ -217,11 +206,14 @@ static int unmap_part(struct pmap *pmap, const struct vm_owner *found, genvaddr_
     lock_check(&pmap->lock);
     first = found->base > first ? found->base : first;
     last = end < last ? end : last;
-    for (genvaddr_t at = first; at <= last; at += VM_PAGE_SIZE)
-        *unmapped += is_mapped(pmap, at) ? VM_PAGE_SIZE : 0;
-    if (owner->is_vregion)
-        return vm_discard_range(pmap->aid, first, last - first + 1);
-    return vm_unmap_range(pmap->aid, first, last - first + 1);
+    size_t mapped = 0;
+    genpaddr_t physical;
+    for (genvaddr_t at = first; pmap_next_page(pmap, &at, last, &physical); at += VM_PAGE_SIZE)
+        mapped += VM_PAGE_SIZE;
+    int error = owner->is_vregion ? vm_discard_range(pmap->aid, first, last - first + 1)
+                                  : vm_unmap_range(pmap->aid, first, last - first + 1);
+    *unmapped += error == VM_OK ? mapped : 0;
+    return error;
 }
 
 static errval_t unmap(struct pmap *pmap, genvaddr_t vaddr, size_t size, size_t *retsize)
@@ -268,8 +260,8 @@ static errval_t modify_flags(struct pmap *pmap, genvaddr_t vaddr, size_t size,
 {
     errval_t refusal = check_range(pmap, vaddr, size);
     int error = VM_OK;
-    if (err_is_fail(refusal))
-        return refusal;
+    if (err_is_fail(refusal) || !flags_are_known(flags))
+        return LIB_ERR_INVALID_ARGS;
     size = page_round_up(size);
     lock_take(&pmap->lock);
     bool covered = is_covered(pmap, vaddr, vaddr + (size - 1));
@@ -287,8 +279,10 @@ static errval_t modify_flags(struct pmap *pmap, genvaddr_t vaddr, size_t size,
 
 /* ---- what an address shows ---------------------------------------------------------------------- */
 
-/* => pmap: locked, so that a vregion isn't destroyed meanwhile. Something is mapped: there is an object. */
-static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, struct capref *cap)
+/* The frame that a mapped page is of, unless it has been taken out meanwhile. => pmap: locked, so that a vregion
+ * isn't destroyed. Something is mapped: there is an object. */
+static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, genpaddr_t page,
+                     struct capref *cap)
 {
     const struct vspace_owner *owner = found->owner;
     struct memobj_run run;
@@ -297,12 +291,14 @@ static bool find_cap(const struct vm_owner *found, genvaddr_t vaddr, struct capr
         return true;
     }
     const struct memobj *memobj = ((const struct vregion *)found->owner)->memobj;
+    genvaddr_t offset = (genvaddr_t)found->offset + (vaddr - found->base);
     lock_take(&memobj->store->lock);
-    bool filled = memobj_find_run(memobj, (genvaddr_t)found->offset + (vaddr - found->base), &run);
-    if (filled)
+    bool same =
+        memobj_find_run(memobj, offset, &run) && run.physical + (offset - run.first) == page;
+    if (same)
         *cap = run.frame->frame;
     lock_give(&memobj->store->lock);
-    return filled;
+    return same;
 }
 
 static errval_t lookup(struct pmap *pmap, genvaddr_t vaddr, struct pmap_mapping_info *info)
@@ -312,18 +308,19 @@ static errval_t lookup(struct pmap *pmap, genvaddr_t vaddr, struct pmap_mapping_
     addr_t physical = 0, at = vaddr;
     if (!pmap)
         return LIB_ERR_INVALID_ARGS;
+    vaddr &= ~VM_PAGE_MASK;
     lock_take(&pmap->lock);
     bool mapped = pmap_next_region(pmap, &at, &found) && found.base <= vaddr &&
                   vm_get_page_mapping(pmap->aid, vaddr, &physical) == VM_OK &&
-                  find_cap(&found, vaddr, &cap);
+                  find_cap(&found, vaddr, physical, &cap);
     lock_give(&pmap->lock);
     if (!mapped)
         return LIB_ERR_PMAP_FIND_VNODE;
     if (info)
-        *info = (struct pmap_mapping_info){.vaddr = vaddr & ~VM_PAGE_MASK,
+        *info = (struct pmap_mapping_info){.vaddr = vaddr,
                                            .size = VM_PAGE_SIZE,
                                            .cap = cap,
-                                           .offset = (physical & ~VM_PAGE_MASK) - cap.base,
+                                           .offset = physical - cap.base,
                                            .flags = flags_of_lock(found.lock)};
     return SYS_ERR_OK;
 }

@@ -34,9 +34,8 @@ void pmap_for_each_run(const struct pmap *pmap, pmap_visit_run *visit, void *arg
     lock_check(&pmap->lock);
     while (pmap_next_region(pmap, &next, &found)) {
         vregion_flags_t flags = flags_of_lock(found.lock);
-        for (addr_t at = found.base; at != next; at += VM_PAGE_SIZE) {
-            if (vm_get_page_mapping(pmap->aid, at, &physical) != VM_OK)
-                continue;
+        addr_t at = found.base, last = at + (found.size - 1);
+        for (; pmap_next_page(pmap, &at, last, &physical); at += VM_PAGE_SIZE) {
             if (!continues(&run, at, physical, flags)) {
                 visit_and_begin(&run, visit, argument);
                 run = (struct pmap_dump_info){.vaddr = at, .paddr = physical, .flags = flags};
@@ -128,7 +127,7 @@ static bool is_good(const struct pmap_dump_info *run, genvaddr_t end)
 {
     return run->size > 0 && is_page_aligned(run->vaddr | run->paddr | run->size) &&
            run->vaddr >= end && run->size <= UINTPTR_MAX - run->vaddr &&
-           run->size <= UINTPTR_MAX - run->paddr && !(run->flags & ~VREGION_FLAGS_MASK);
+           is_physical(run->paddr, run->size) && !(run->flags & ~VREGION_FLAGS_MASK);
 }
 
 static bool is_serialised(const struct serialised *from, size_t length)

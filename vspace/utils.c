@@ -307,6 +307,10 @@ errval_t vspace_map_file_fixed(genvaddr_t base, size_t size, vregion_flags_t fla
 
 errval_t vspace_unmap(const void *buf)
 {
-    struct vregion *vregion = vspace_get_region(get_current_vspace(), buf);
-    return vregion ? vspace_end_region(vregion) : LIB_ERR_VSPACE_VREGION_NOT_FOUND;
+    struct vspace *vspace = get_current_vspace();
+    if (!vspace)
+        return LIB_ERR_VSPACE_VREGION_NOT_FOUND;
+    genvaddr_t address = vspace_layout_lvaddr_to_genvaddr(&vspace->layout, (lvaddr_t)buf);
+    struct vregion *vregion = vspace_hold_region(vspace, address);
+    return vregion ? vspace_end_region(vregion, 1) : LIB_ERR_VSPACE_VREGION_NOT_FOUND;
 }

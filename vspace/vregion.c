@@ -6,7 +6,7 @@ static errval_t prepare(struct vregion *vregion, struct vspace *vspace, struct m
                         size_t offset, size_t size, vregion_flags_t flags)
 {
     if (!vregion || !vspace || !vspace->pmap || !memobj || !memobj->store || size == 0 ||
-        page_round_up(size) == 0 || (flags & ~(VREGION_FLAGS_MASK | VREGION_FLAGS_VTD_SNOOP)))
+        page_round_up(size) == 0 || !flags_are_known(flags) || vspace_has_region(vspace, vregion))
         return LIB_ERR_INVALID_ARGS;
     *vregion = (struct vregion){.vspace = vspace,
                                 .memobj = memobj,
@@ -43,7 +43,7 @@ static errval_t add_somewhere(struct vregion *vregion, size_t alignment)
         error = pmap->f.determine_addr_raw(pmap, vregion->size, alignment, &vregion->base);
         if (err_is_fail(error))
             return err_push(error, LIB_ERR_PMAP_DETERMINE_ADDR);
-        error = vspace_add_vregion(vregion->vspace, vregion);
+        error = vspace_insert_region(vregion->vspace, vregion);
     } while (err_no(error) == LIB_ERR_VSPACE_REGION_OVERLAP);
     return err_is_ok(error) ? SYS_ERR_OK : err_push(error, LIB_ERR_VSPACE_ADD_REGION);
 }
@@ -74,32 +74,40 @@ errval_t vregion_map_fixed(struct vregion *vregion, struct vspace *vspace, struc
     if (!is_page_aligned(addr))
         return LIB_ERR_VREGION_BAD_ALIGNMENT;
     vregion->base = addr;
-    error = vspace_add_vregion(vspace, vregion);
+    error = vspace_insert_region(vspace, vregion);
     if (err_is_fail(error))
         return err_push(error, LIB_ERR_VSPACE_ADD_REGION);
     return map_object(vregion);
 }
 
 /* Nobody finds it any more. */
-static void wait_for_users(struct vregion *vregion)
+static void wait_for_users(struct vregion *vregion, uint32_t but)
 {
     uint32_t users;
-    while ((users = __atomic_load_n(&vregion->users, __ATOMIC_ACQUIRE)) > 0)
+    while ((users = __atomic_load_n(&vregion->users, __ATOMIC_ACQUIRE)) > but)
         (void)host_wait(&vregion->users, users, VM_NO_DEADLINE, false);
+}
+
+/* An object need not have been told that it is shown. */
+static bool leaves_object(struct vregion *vregion)
+{
+    struct memobj *memobj = vregion->memobj;
+    errval_t error = memobj ? memobj->f.unmap_region(memobj, vregion) : SYS_ERR_OK;
+    return err_is_ok(error) || err_no(error) == LIB_ERR_VSPACE_VREGION_NOT_FOUND;
+}
+
+errval_t vregion_end(struct vregion *vregion, uint32_t holds)
+{
+    if (!vregion_is_added(vregion) || !leaves_object(vregion) ||
+        err_is_fail(vspace_remove_vregion(vregion->vspace, vregion)))
+        return LIB_ERR_VREGION_NOT_FOUND;
+    wait_for_users(vregion, holds);
+    return SYS_ERR_OK;
 }
 
 errval_t vregion_destroy(struct vregion *vregion)
 {
-    if (!vregion)
-        return SYS_ERR_OK;
-    struct memobj *memobj = vregion->memobj;
-    if (!vregion_is_added(vregion))
-        return LIB_ERR_VREGION_NOT_FOUND;
-    if (memobj && err_is_fail(memobj->f.unmap_region(memobj, vregion)))
-        return LIB_ERR_VREGION_NOT_FOUND;
-    (void)vspace_remove_vregion(vregion->vspace, vregion); /* it is the vspace's */
-    wait_for_users(vregion);
-    return SYS_ERR_OK;
+    return vregion ? vregion_end(vregion, 0) : SYS_ERR_OK;
 }
 
 errval_t vregion_pagefault_handler(struct vregion *vregion, genvaddr_t vaddr, vm_fault_type_t type)

@@ -55,15 +55,17 @@ static void unlink_region(struct vspace *vspace, struct vregion *vregion)
 
 /* ---- adding ------------------------------------------------------------------------------------- */
 
-static errval_t check_region(const struct vspace *vspace, const struct vregion *vregion)
+static errval_t check_region(const struct vregion *vregion)
 {
-    if (vregion->size == 0 || page_round_up(vregion->size) == 0 || !vspace->pmap)
+    const struct memobj *memobj = vregion->memobj;
+    if (vregion->size == 0 || page_round_up(vregion->size) == 0 ||
+        !flags_are_known(vregion->flags) || (memobj && !memobj->store))
         return LIB_ERR_INVALID_ARGS;
     if (!is_page_aligned(vregion->base) || !is_page_aligned(vregion->offset))
         return LIB_ERR_VREGION_BAD_ALIGNMENT;
-    if (!vregion->memobj)
+    if (!memobj)
         return SYS_ERR_OK;
-    genvaddr_t end = memobj_end(vregion->memobj);
+    genvaddr_t end = memobj_end(memobj);
     if (vregion->offset >= end || page_round_up(vregion->size) > end - vregion->offset)
         return LIB_ERR_MEMOBJ_WRONG_OFFSET;
     return SYS_ERR_OK;
@@ -99,16 +101,25 @@ static int map_region(const struct vspace *vspace, struct vregion *vregion)
     return id < 0 ? (int)id : VM_OK;
 }
 
-errval_t vspace_add_vregion(struct vspace *vspace, struct vregion *vregion)
+bool vspace_has_region(const struct vspace *vspace, const struct vregion *vregion)
 {
-    if (!vspace || !vregion)
-        return LIB_ERR_INVALID_ARGS;
-    errval_t error = check_region(vspace, vregion);
+    struct vm_owner found;
+    return vm_find_owner(vspace->pmap->aid, vregion->base, &found) == VM_OK &&
+           found.owner == &vregion->owner;
+}
+
+errval_t vspace_insert_region(struct vspace *vspace, struct vregion *vregion)
+{
+    errval_t error = check_region(vregion);
     if (err_is_fail(error))
         return error;
-    vregion->vspace = vspace;
-    vregion->owner = (struct vspace_owner){vspace->pmap, true};
-    vregion->size = page_round_up(vregion->size);
+    *vregion = (struct vregion){.owner = {vspace->pmap, true},
+                                .vspace = vspace,
+                                .memobj = vregion->memobj,
+                                .offset = vregion->offset,
+                                .size = page_round_up(vregion->size),
+                                .base = vregion->base,
+                                .flags = vregion->flags};
     lock_take(&vspace->pmap->lock);
     int failure = map_region(vspace, vregion);
     if (failure == VM_OK) {
@@ -119,6 +130,13 @@ errval_t vspace_add_vregion(struct vspace *vspace, struct vregion *vregion)
     if (failure == ERR_VM_NO_REGION_SLOT)
         return err_push(err_from_vm(failure), LIB_ERR_VSPACE_REGION_OVERLAP);
     return err_from_vm(failure);
+}
+
+errval_t vspace_add_vregion(struct vspace *vspace, struct vregion *vregion)
+{
+    if (!vspace || !vregion || !vspace->pmap || vspace_has_region(vspace, vregion))
+        return LIB_ERR_INVALID_ARGS;
+    return vspace_insert_region(vspace, vregion);
 }
 
 errval_t vspace_remove_vregion(struct vspace *vspace, struct vregion *vregion)
@@ -142,20 +160,26 @@ errval_t vspace_remove_vregion(struct vspace *vspace, struct vregion *vregion)
 
 /* ---- looking up --------------------------------------------------------------------------------- */
 
+/* => pmap: locked, so that what is found isn't freed before it has been looked at */
 static struct vregion *region_at(const struct vspace *vspace, genvaddr_t address)
 {
     struct vm_owner found;
-    genvaddr_t at = address;
-    if (!pmap_next_region(vspace->pmap, &at, &found) || found.base > address)
+    lock_check(&vspace->pmap->lock);
+    if (vm_find_owner(vspace->pmap->aid, address, &found) != VM_OK || found.base > address)
         return NULL;
-    return ((struct vspace_owner *)found.owner)->is_vregion ? found.owner : NULL;
+    const struct vspace_owner *owner = found.owner;
+    return owner && owner->pmap == vspace->pmap && owner->is_vregion ? found.owner : NULL;
 }
 
 struct vregion *vspace_get_region(struct vspace *vspace, const void *addr)
 {
     if (!vspace || !vspace->pmap)
         return NULL;
-    return region_at(vspace, vspace_layout_lvaddr_to_genvaddr(&vspace->layout, (lvaddr_t)addr));
+    genvaddr_t address = vspace_layout_lvaddr_to_genvaddr(&vspace->layout, (lvaddr_t)addr);
+    lock_take(&vspace->pmap->lock);
+    struct vregion *vregion = region_at(vspace, address);
+    lock_give(&vspace->pmap->lock);
+    return vregion;
 }
 
 struct vregion *vspace_hold_region(struct vspace *vspace, genvaddr_t address)
@@ -170,7 +194,8 @@ struct vregion *vspace_hold_region(struct vspace *vspace, genvaddr_t address)
 
 void vspace_release_region(struct vregion *vregion)
 {
-    if (__atomic_sub_fetch(&vregion->users, 1, __ATOMIC_ACQ_REL) == 0)
+    /* Who waits may hold it once himself. */
+    if (__atomic_sub_fetch(&vregion->users, 1, __ATOMIC_ACQ_REL) <= 1)
         host_wake(&vregion->users, UINT32_MAX);
 }
 
@@ -209,15 +234,17 @@ static void has_ended(struct memobj *memobj)
     }
 }
 
-errval_t vspace_end_region(struct vregion *vregion)
+errval_t vspace_end_region(struct vregion *vregion, uint32_t holds)
 {
     struct memobj *memobj = vregion->memobj;
     size_t made = vregion->made;
     if (memobj)
         will_end(memobj);
-    errval_t error = vregion_destroy(vregion);
+    errval_t error = vregion_end(vregion, holds);
     if (err_is_ok(error) && made > 0)
         layer_free(vregion, made);
+    if (err_is_fail(error) && holds > 0)
+        vspace_release_region(vregion);
     if (memobj)
         has_ended(memobj);
     return err_is_ok(error) ? SYS_ERR_OK : err_push(error, LIB_ERR_VREGION_DESTROY);
@@ -240,7 +267,7 @@ errval_t vspace_destroy(struct vspace *vspace)
         return LIB_ERR_INVALID_ARGS;
     struct pmap *pmap = vspace->pmap;
     while (vspace->head) {
-        errval_t error = vspace_end_region(vspace->head);
+        errval_t error = vspace_end_region(vspace->head, 0);
         if (err_is_fail(error))
             return err_push(error, LIB_ERR_VSPACE_DESTROY);
     }

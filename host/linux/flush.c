@@ -17,12 +17,15 @@ static void now_forbidden(addr_t address)
     place_allow(place_find(address), false);
 }
 
-/* => window locked. All of these the program can write. */
+/* => window locked. All of these the program can write. They may be of several of Linux's mappings. */
 static void forbid(addr_t first, addr_t end)
 {
-    uffd_protect(first, end - first);
-    for (addr_t at = first; at < end; at += VM_PAGE_SIZE)
+    bool is_protected = end - first > VM_PAGE_SIZE && uffd_try_protect(first, end - first);
+    for (addr_t at = first; at < end; at += VM_PAGE_SIZE) {
+        if (!is_protected)
+            uffd_protect(at, VM_PAGE_SIZE);
         now_forbidden(at);
+    }
 }
 
 /* Runs of pages are protected with one call. `end` is behind the last. */

@@ -10,7 +10,7 @@
 
 static char *arena; /* a page for each frame, then the spares */
 static size_t arena_size;
-static uint8_t *in_arena; /* the frame's page of the arena is in use, or may hold bytes */
+static uint8_t *in_arena;    /* the frame's page of the arena is in use, or may hold bytes */
 static uint64_t free_spares; /* a bit for each; atomic */
 _Static_assert(PAGES_AT_ONCE <= 64, "a word has a bit for each spare");
 

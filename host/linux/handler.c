@@ -68,5 +68,12 @@ void handler_stop(void)
         panic("the handlers can't be told to end", errno);
     while ((left = __atomic_load_n(&running, __ATOMIC_ACQUIRE)) != 0)
         (void)host_wait(&running, left, VM_NO_DEADLINE, false);
-    close(stop_fd);
+    handler_forget();
+}
+
+void handler_forget(void)
+{
+    if (stop_fd >= 0)
+        close(stop_fd);
+    stop_fd = -1;
 }

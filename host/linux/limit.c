@@ -132,3 +132,12 @@ void limit_count(struct region *region, size_t limit, size_t most)
         (void)nanosleep(&pause, NULL);
     }
 }
+
+void limit_look(struct region *region)
+{
+    size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
+    if (limit == 0)
+        return;
+    __atomic_store_n(&region->brought, limit, __ATOMIC_RELAXED);
+    limit_count(region, limit, 1);
+}

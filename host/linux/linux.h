@@ -17,6 +17,7 @@
 /* ---- state (process.c) ---- */
 struct process {
     uint32_t running;     /* from quire_start to quire_stop, in the process that has started it */
+    bool is_ending;       /* nothing is mapped any more; guarded by the regions' lock */
     enum quire_mode mode; /* of regions that don't say */
     int uffd[MODES];      /* -1: no region has needed it yet */
     uint64_t features[MODES]; /* of the userfaultfd, QU_FEATURE_* */
@@ -59,7 +60,7 @@ static inline void unlock(uint32_t *word)
 _Noreturn void panic(const char *text, long value);
 
 /* ---- the userfaultfd (uffd.c) ---- */
-/* One for each mode. VM_OK; or ERR_UNSUPPORTED, with what has failed in *why. */
+/* One for each mode. VM_OK; ERR_NO_MEMORY: no descriptor is left; or ERR_UNSUPPORTED, with what has failed in *why. */
 int uffd_open(enum quire_mode mode, const char **why);
 void uffd_close(enum quire_mode mode);
 void uffd_stop(void); /* closes all */
@@ -246,6 +247,7 @@ void signal_stop(void);
 bool signal_is_ours(void);
 int handler_start(void);
 void handler_stop(void);
+void handler_forget(void); /* in a child, which has none of the threads */
 
 /* ---- stores (store.c) ---- */
 /* A store that pins frames for `of`, and sees to errors as the policy says. NULL: no memory. */

@@ -8,7 +8,8 @@
 static int check(const struct quire_mapping *mapping)
 {
     size_t granule = mapping->granule ? mapping->granule : SMALLEST_GRANULE;
-    if (mapping->size == 0 || mapping->size > SIZE_MAX - VM_PAGE_MASK || mapping->offset < 0 ||
+    if (mapping->size == 0 || mapping->size > INT64_MAX - VM_PAGE_MASK || mapping->offset < 0 ||
+        mapping->offset > INT64_MAX - (off_t)(mapping->size + VM_PAGE_MASK) ||
         ((addr_t)mapping->offset & VM_PAGE_MASK) ||
         (mapping->flags & ~(QUIRE_READ_ONLY | QUIRE_PRIVATE)) || granule < SMALLEST_GRANULE ||
         granule > LARGEST_GRANULE || (granule & (granule - 1)) ||
@@ -107,6 +108,7 @@ static void give_up(struct region *region, bool mapped)
             store_keep(region->store);
         region->writes_store = false;
         (void)region_delete(region);
+        region_end(region);
     } else {
         reserve_end(region);
         vm_meta_free(region, sizeof *region);
@@ -146,7 +148,8 @@ int quire_map(const struct quire_mapping *mapping, void **address)
         return error;
     if (!mapping || !address)
         return call_end_with_regions(&call, ERR_INVALID_ARGS);
-    error = process.mode == QUIRE_MODE_VSPACE ? ERR_UNSUPPORTED : check(mapping);
+    error =
+        process.mode == QUIRE_MODE_VSPACE || process.is_ending ? ERR_UNSUPPORTED : check(mapping);
     return call_end_with_regions(&call, error == VM_OK ? map(mapping, address) : error);
 }
 
@@ -159,7 +162,10 @@ int quire_unmap(void *address)
     struct region *region = region_of((addr_t)address);
     if (!region || region->base != (addr_t)address)
         return call_end_with_regions(&call, ERR_VM_INVALID_REGION);
-    return call_end_with_regions(&call, region_delete(region));
+    error = region_delete(region);
+    regions_unlock();
+    region_end(region);
+    return call_end(&call, error);
 }
 
 /* quire_protect and quire_pin split the core's regions, of which a snapshot takes one; and a page that is pinned
@@ -229,7 +235,7 @@ int quire_snapshot(void *address, void **copy)
         error = ERR_INVALID_ARGS;
     else if (!region || region->base != (addr_t)address)
         error = ERR_VM_INVALID_REGION;
-    else if (region->writes_store || region->read_only)
+    else if (region->writes_store || region->read_only || process.is_ending)
         error = ERR_UNSUPPORTED;
     else
         error = snapshot(region, copy);

@@ -2,6 +2,8 @@
 /* Quire in this process: its start and its end. */
 #include "regions.h"
 
+#include <quire/vspace.h>
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -169,14 +171,15 @@ static bool stop_core(void)
 /* In a child there is nothing to page, and nobody who would. */
 static void forget(void)
 {
+    vspace_forget();
     if (!process.running)
         return;
     process.running = 0;
     process.aspace = NULL;
     if (process.mode == QUIRE_MODE_VSPACE)
         show_forget();
-    else
-        uffd_stop();
+    uffd_stop();
+    handler_forget();
 }
 
 static int take_faults(enum quire_mode mode)
@@ -282,6 +285,7 @@ int quire_start(const struct quire_options *options)
     process.budget = options->budget;
     process.overcommit = options->overcommit;
     process.aspace = NULL;
+    process.is_ending = false;
     *store_figures() = (struct store_figures){0};
     error = divide_budget(options->budget);
     if (error == VM_OK)
@@ -295,20 +299,14 @@ int quire_start(const struct quire_options *options)
     return VM_OK;
 }
 
-static void delete (struct region *region, void *error)
-{
-    int result = region_delete(region);
-    if (*(int *)error == VM_OK)
-        *(int *)error = result;
-}
-
 int quire_stop(void)
 {
     struct call call;
-    int error = call_begin_with_regions(&call), lost = VM_OK;
+    int error = call_begin_with_regions(&call), lost;
     if (error != VM_OK)
         return error;
-    regions_each(delete, &lost);
+    process.is_ending = true;
+    lost = regions_delete();
     __atomic_store_n(&process.running, 0, __ATOMIC_RELEASE);
     error = undo(6) ? lost : ERR_VM_GENERAL;
     return call_end_with_regions(&call, error);

@@ -47,6 +47,8 @@ int quire_protect(void *address, size_t size, bool writable)
         return error;
     if (writable && range.region->read_only)
         return call_end(&call, ERR_PERMISSION_DENIED);
+    if (!reserve_may_split(range.first, range.size))
+        return call_end(&call, ERR_NO_MEMORY);
     error = protect_in_linux(&range, writable);
     if (error != VM_OK)
         return call_end(&call, error);
@@ -113,30 +115,56 @@ int quire_populate(void *address, size_t size, bool write)
     return call_end(&call, error);
 }
 
-static int advise(void *address, size_t size, int advice)
+#define STEP (16 * VM_PAGE_SIZE)
+
+/* No more than a part of the limit: else the last would push out the first. */
+static int will_need(const struct range *range)
+{
+    size_t limit = __atomic_load_n(&range->region->limit, __ATOMIC_RELAXED);
+    addr_t size = range->size, most = (limit - limit / 4) * VM_PAGE_SIZE;
+    int error = VM_OK;
+    if (limit == 0)
+        return vm_advise_range(process.aid, range->first, size, VM_ADVICE_WILL_NEED);
+    if (size > most)
+        size = most;
+    for (addr_t at = 0; at < size && error == VM_OK; at += STEP) {
+        addr_t step = size - at < STEP ? size - at : STEP;
+        error = vm_advise_range(process.aid, range->first + at, step, VM_ADVICE_WILL_NEED);
+        limit_count(range->region, limit, step / VM_PAGE_SIZE);
+    }
+    return error;
+}
+
+/* With the core's region, which is split for it. */
+static bool is_kept(int advice)
+{
+    return advice == VM_ADVICE_NORMAL || advice == VM_ADVICE_RANDOM ||
+           advice == VM_ADVICE_SEQUENTIAL;
+}
+
+int quire_advise(void *address, size_t size, int advice)
 {
     struct call call;
     struct range range;
     int error = begin(&call, address, size, &range);
     if (error != VM_OK)
         return error;
-    error = vm_advise_range(process.aid, range.first, range.size, advice);
+    if (is_kept(advice) && !reserve_may_split(range.first, range.size))
+        return call_end(&call, ERR_NO_MEMORY);
+    error = advice == VM_ADVICE_WILL_NEED
+                ? will_need(&range)
+                : vm_advise_range(process.aid, range.first, range.size, advice);
     return call_end(&call, error);
 }
 
 int quire_prefetch(void *address, size_t size)
 {
-    return advise(address, size, VM_ADVICE_WILL_NEED);
+    return quire_advise(address, size, VM_ADVICE_WILL_NEED);
 }
 
 int quire_evict(void *address, size_t size)
 {
-    return advise(address, size, VM_ADVICE_PAGEOUT);
-}
-
-int quire_advise(void *address, size_t size, int advice)
-{
-    return advise(address, size, advice);
+    return quire_advise(address, size, VM_ADVICE_PAGEOUT);
 }
 
 /* ---- pages that stay ---------------------------------------------------------------------------- */
@@ -213,6 +241,7 @@ int quire_unpin(void *address, size_t size)
     if (error != VM_OK)
         return error;
     error = vm_unwire_range(process.aid, range.first, range.size);
+    limit_look(range.region);
     return call_end(&call, error);
 }
 

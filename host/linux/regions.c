@@ -71,17 +71,6 @@ void region_remove(struct region *region)
     set_units(region, NULL);
 }
 
-void regions_each(void (*visit)(struct region *region, void *argument), void *argument)
-{
-    addr_t cookie = process.base;
-    vm_region_info info;
-    while (vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK) {
-        struct region *region = region_of(info.base);
-        if (region && region->base == info.base)
-            visit(region, argument);
-    }
-}
-
 /* ---- in Linux's address space ------------------------------------------------------------------- */
 
 int region_find_place(addr_t size, addr_t *base)
@@ -150,9 +139,37 @@ int region_delete(struct region *region)
     settle(base, base + (size - 1));
     dirty_forget(base, size);
     unshow(base, size);
-    put_cache(region);
     reserve_end(region);
+    return error;
+}
+
+void region_end(struct region *region)
+{
+    put_cache(region);
     vm_meta_free(region, sizeof *region);
+}
+
+static struct region *first_region(void)
+{
+    addr_t cookie = process.base;
+    vm_region_info info;
+    struct region *region = NULL;
+    while (!region && vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK)
+        region = region_of(info.base);
+    return region;
+}
+
+int regions_delete(void)
+{
+    struct region *region;
+    int error = VM_OK;
+    while ((region = first_region()) != NULL) {
+        int result = region_delete(region);
+        unlock(&regions_lock);
+        region_end(region);
+        lock(&regions_lock);
+        error = error == VM_OK ? result : error;
+    }
     return error;
 }
 
@@ -257,13 +274,21 @@ int call_end(struct call *call, int result)
 int call_begin_with_regions(struct call *call)
 {
     int error = call_begin(call);
-    if (error == VM_OK)
-        lock(&regions_lock);
-    return error;
+    if (error != VM_OK)
+        return error;
+    lock(&regions_lock);
+    return __atomic_load_n(&process.running, __ATOMIC_RELAXED) /* it may have waited for the end */
+               ? VM_OK
+               : call_end_with_regions(call, ERR_UNSUPPORTED);
+}
+
+void regions_unlock(void)
+{
+    unlock(&regions_lock);
 }
 
 int call_end_with_regions(struct call *call, int result)
 {
-    unlock(&regions_lock);
+    regions_unlock();
     return call_end(call, result);
 }

@@ -31,13 +31,15 @@ int regions_start(void);
 void regions_stop(void);
 /* Of any address in the range of regions; NULL. No lock: it is the caller's that it stays. */
 struct region *region_of(addr_t address);
-/* Calls `visit` for each, in the order of addresses; `visit` may remove it. => regions locked */
-void regions_each(void (*visit)(struct region *region, void *argument), void *argument);
 /* => regions locked */
 void region_insert(struct region *region);
 void region_remove(struct region *region);
-/* => regions locked. Deletes the region with what belongs to it; the error of its last write. */
+/* => regions locked. The region goes, but for its store; the error of its last write. */
 int region_delete(struct region *region);
+/* => nothing locked: a store may unmap a region of its own at its end */
+void region_end(struct region *region);
+/* Both, of all; the first error. => regions locked, let go meanwhile */
+int regions_delete(void);
 /* A place of the size for a new region; shows it, once the core has the region. => regions locked */
 int region_find_place(addr_t size, addr_t *base);
 int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode);
@@ -50,6 +52,8 @@ int reserve_for(struct region *region);
 void reserve_end(struct region *region);
 /* Whether so much may be pinned beside what was promised. */
 bool reserve_may_pin(addr_t size);
+/* Whether a part of a region may become another than its neighbours. */
+bool reserve_may_split(addr_t first, addr_t size);
 
 /* What a fault in the region does before and after the core's. The first gives what is added to its access. */
 unsigned region_before_fault(struct region *region, addr_t address);
@@ -57,6 +61,8 @@ void region_after_fault(struct region *region, addr_t address, unsigned access);
 
 /* A fault has brought so many pages, at most (limit.c). */
 void limit_count(struct region *region, size_t limit, size_t most);
+/* More pages count than before. */
+void limit_look(struct region *region);
 
 /* A call of quire.h, from here to there: ERR_UNSUPPORTED where Quire doesn't run in this process. Signals that
  * a handler could take are held back: a handler may use a region, and this thread may have locks; nor is it
@@ -67,6 +73,7 @@ struct call {
 };
 int call_begin(struct call *call);
 int call_begin_with_regions(struct call *call); /* and the regions locked */
+void regions_unlock(void);
 int call_end(struct call *call, int result);
 int call_end_with_regions(struct call *call, int result);
 

@@ -41,6 +41,22 @@ bool reserve_may_pin(addr_t size)
     return promised == 0 || fits(promised, size / VM_PAGE_SIZE);
 }
 
+/* Whether the core's region there begins before the address. */
+static bool cuts(addr_t address)
+{
+    struct vm_owner found;
+    return vm_find_owner(process.aid, address, &found) == VM_OK && found.base < address;
+}
+
+bool reserve_may_split(addr_t first, addr_t size)
+{
+    size_t promised = __atomic_load_n(&structures, __ATOMIC_RELAXED);
+    if (promised == 0)
+        return true;
+    size_t more = ((size_t)cuts(first) + (size_t)cuts(first + size)) * OF_REGION;
+    return more == 0 || fits(promised + more, 0);
+}
+
 /* Tables go with the pages that swap takes; structures stay, and leave half of the budget to pages. */
 int reserve_for(struct region *region)
 {

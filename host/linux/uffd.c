@@ -63,13 +63,13 @@ static void probe_madvise(void)
         mmap(NULL, VM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct iovec range = {page, VM_PAGE_SIZE};
     self_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (page == MAP_FAILED || self_fd < 0)
-        return;
-    if (syscall(SYS_process_madvise, self_fd, &range, 1, MADV_DONTNEED, 0) != (long)VM_PAGE_SIZE) {
+    if (self_fd >= 0 && (page == MAP_FAILED || syscall(SYS_process_madvise, self_fd, &range, 1,
+                                                       MADV_DONTNEED, 0) != (long)VM_PAGE_SIZE)) {
         close(self_fd);
         self_fd = -1;
     }
-    munmap(page, VM_PAGE_SIZE);
+    if (page != MAP_FAILED)
+        munmap(page, VM_PAGE_SIZE);
 }
 
 static const char *why_none(bool user_only, int error)
@@ -89,7 +89,7 @@ int uffd_open(enum quire_mode mode, const char **why)
     int fd = open_any(user_only);
     if (fd < 0) {
         *why = why_none(user_only, errno);
-        return ERR_UNSUPPORTED;
+        return errno == EMFILE || errno == ENFILE ? ERR_NO_MEMORY : ERR_UNSUPPORTED;
     }
     if ((known & needed) != needed || agree(fd, features) != 0) {
         *why = "userfaultfd: this kernel lacks write protection or SIGBUS";

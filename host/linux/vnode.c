@@ -164,6 +164,8 @@ int host_vnode_write(void *of, off_t offset, const addr_t *frames, size_t count,
     *done = 0;
     if (left <= 0)
         return VM_OK;
+    if (appends(((const struct vnode *)of)->descriptor)) /* since it was opened here */
+        return ERR_IO;
     if ((uint64_t)left < size)
         size = (size_t)left;
     int error = transfer_frames(of, true, offset, frames, size, done);

@@ -120,7 +120,8 @@ enum memobj_type {
  *   map_region    the vregion is about to show the object. LIB_ERR_MEMOBJ_VREGION_ALREADY_MAPPED: it may be
  *                 shown once; LIB_ERR_MEMOBJ_MAP_REGION: it has that vregion, or not at this offset
  *   unmap_region  it no longer does; its pins go, and its translations. LIB_ERR_VSPACE_VREGION_NOT_FOUND
- *   protect       the rights of a part. LIB_ERR_MEMOBJ_WRONG_OFFSET: not all of it is in the vregion
+ *   protect       the rights of a part; other flags stay as they are. LIB_ERR_MEMOBJ_WRONG_OFFSET: not all of
+ *                 it is in the vregion
  *   pin           maps a part in the vregion, and keeps the frames there. LIB_ERR_MEMOBJ_WRONG_OFFSET: not
  *                 all of it is filled, or in the vregion
  *   unpin         ends a pin of the same vregion, offset and range. LIB_ERR_MEMOBJ_UNPIN_REGION

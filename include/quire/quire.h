@@ -66,7 +66,7 @@ struct quire_options {
     quire_upcall *upcall; /* of VSPACE mode; NULL: there is none */
     void *upcall_argument;
     bool
-        overcommit; /* memory of no store's may be larger than budget and swap: then a write can find no
+        overcommit; /* memory of no store's may be larger than budget and swap: then an access can find no
                         place, and is SIGBUS. Nor are stores asked by `commit` whether they have room */
 };
 
@@ -140,12 +140,13 @@ struct quire_mapping {
 
 /* A new region, at an address that Linux and Quire choose. ERR_INVALID_ARGS, ERR_NO_MEMORY, ERR_UNSUPPORTED (a
  * store with `fault`, or a mode that this user can't have: see quire_why), ERR_VM_NO_REGION_SLOT (no addresses are left
- * for so much), ERR_PERMISSION_DENIED (neither flag, and the store can't be written: it has no `write`, or a file isn't
- * VM_STORE_FILE_WRITABLE; without overcommit), ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice, or tables for that much would take too much of
- * the budget; or a store that is to be written doesn't promise room by its `commit`). */
+ * for so much), ERR_PERMISSION_DENIED (neither flag, and the store can't be written: it has no `write`, or, without
+ * overcommit, a file isn't VM_STORE_FILE_WRITABLE), ERR_VM_WOULD_OVERCOMMIT (memory, and budget and swap don't suffice,
+ * or tables for that much would take too much of the budget; or a store that is to be written doesn't promise room by
+ * its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
- * destroy is called before it returns; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
+ * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
  * The error of that write, after which the region has gone all the same.
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
@@ -162,7 +163,8 @@ int quire_snapshot(void *address, void **snapshot);
 /* Any part of one region, widened to whole pages. ERR_VM_INVALID_REGION: it isn't in one. ERR_INVALID_ARGS:
  * size 0. */
 
-/* Reading only, or writing again. ERR_PERMISSION_DENIED: it was mapped QUIRE_READ_ONLY. */
+/* Reading only, or writing again. ERR_PERMISSION_DENIED: it was mapped QUIRE_READ_ONLY. ERR_NO_MEMORY: also if so many
+ * parts of regions differ that promised memory might find no room beside what they take. */
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
  * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
@@ -180,7 +182,8 @@ int quire_prefetch(void *address, size_t size);
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
- * their writes are in the store, or in the next flush. */
+ * their writes are in the store, or in the next flush. What lies behind the end of a store that has become shorter
+ * stays in memory, and is no error, here and in quire_unmap, where it is lost, as with mmap(2). */
 int quire_flush(void *address, size_t size);
 /* Pages leave memory, after they were written if they have to be. */
 int quire_evict(void *address, size_t size);

@@ -247,9 +247,9 @@ int vm_set_region_owner(aspace_id aid, region_id rid, void *owner);
 struct vm_owner {
     void *owner; /* NULL: none */
     addr_t base, size;
-    off_t offset; /* of base, in the cache */
-    unsigned lock;
-    int wiring; /* as in vm_region_info */
+    off_t offset;  /* of base, in the cache */
+    unsigned lock; /* with REGION_CACHED */
+    int wiring;    /* as in vm_region_info */
     region_id id;
 };
 /* Of the first region that ends above `address`. ERR_NOT_FOUND: there is none; ERR_VM_INVALID_ASPACE,

@@ -4,13 +4,14 @@
  *
  * A memory object (memobj) holds frames that its user has filled in; a vregion shows a part of it; a vspace
  * is the ordered set of vregions of an address space; a pmap is that space's translation map. A fault on what
- * was not filled is an error for its user, who fills it and lets the thread go on: nothing is ever made up. In a Linux process that is libquire's QUIRE_MODE_VSPACE, with its upcall
- * (<quire/quire.h>).
+ * was not filled is an error for its user, who fills it and lets the thread go on: nothing is ever made up. In
+ * a Linux process that is libquire's QUIRE_MODE_VSPACE, with its upcall (<quire/quire.h>).
  *
  * All structures are the caller's, zeroed or not, and must stay where they are until they are destroyed.
  * Unless a function says otherwise it may sleep, may be called from any thread, and on any error has changed
  * nothing. A NULL where none is allowed is LIB_ERR_INVALID_ARGS. Addresses, offsets and alignments are of
- * whole pages; sizes are rounded up to them. */
+ * whole pages; sizes are rounded up to them. Flags that memobj.h doesn't know are LIB_ERR_INVALID_ARGS, and so is
+ * what was destroyed; what is mapped already must not be mapped again. */
 #ifndef QUIRE_VSPACE_H
 #define QUIRE_VSPACE_H
 
@@ -52,7 +53,8 @@ struct pmap_dump_info {
  *   map                 a frame where no vregion is; the flags are rights, and caching.
  *                       LIB_ERR_PMAP_EXISTING_MAPPING, LIB_ERR_PMAP_FRAME_IDENTIFY, LIB_ERR_PMAP_FRAME_SIZE
  *   unmap               the translations in a range; what `map` has mapped goes. *retsize: bytes that were
- *                       mapped. LIB_ERR_PMAP_FIND_VNODE: the first page isn't; holes behind it are fine
+ *                       mapped. LIB_ERR_PMAP_FIND_VNODE: the first page isn't; holes behind it are fine.
+ *                       LIB_ERR_PMAP_UNMAP around QUIRE_ERR_NO_MEMORY: that much is unmapped, the rest isn't
  *   modify_flags        the rights in a range. LIB_ERR_PMAP_NOT_MAPPED: not all of it is a vregion's, or
  *                       `map`'s
  *   lookup              what is mapped at an address; info may be NULL. LIB_ERR_PMAP_FIND_VNODE
@@ -177,6 +179,8 @@ struct vspace {
  * all. LIB_ERR_VSPACE_CURRENT_INIT: no address space, or one that has a vspace already (or, for others of the
  * domain, none); LIB_ERR_PMAP_CURRENT_INIT, LIB_ERR_VSPACE_PINNED_INIT, LIB_ERR_MALLOC_FAIL. */
 errval_t vspace_current_init(bool init_domain);
+/* For a host whose programs fork, in the child, which has one thread and no vspace, whatever others were doing. */
+void vspace_forget(void);
 /* NULL: none. */
 struct vspace *get_current_vspace(void);
 struct pmap *get_current_pmap(void);
@@ -191,10 +195,11 @@ errval_t vspace_destroy(struct vspace *vspace);
 struct pmap *vspace_get_pmap(const struct vspace *vspace);
 
 /* Puts a vregion with its base, size, object (NULL: none, a range kept free), offset and flags into the list
- * and the address space. LIB_ERR_VSPACE_REGION_OVERLAP, LIB_ERR_VREGION_BAD_ALIGNMENT,
- * LIB_ERR_INVALID_ARGS: no size; LIB_ERR_MEMOBJ_WRONG_OFFSET. */
+ * and the address space; its other members are set. The object isn't told.
+ * LIB_ERR_VSPACE_REGION_OVERLAP, LIB_ERR_VREGION_BAD_ALIGNMENT, LIB_ERR_MEMOBJ_WRONG_OFFSET,
+ * LIB_ERR_INVALID_ARGS: no size. */
 errval_t vspace_add_vregion(struct vspace *vspace, struct vregion *vregion);
-/* LIB_ERR_VSPACE_VREGION_NOT_FOUND: it isn't this vspace's. */
+/* The object isn't told. LIB_ERR_VSPACE_VREGION_NOT_FOUND: it isn't this vspace's. */
 errval_t vspace_remove_vregion(struct vspace *vspace, struct vregion *vregion);
 /* NULL: there is none. It stays as long as nobody destroys it. */
 struct vregion *vspace_get_region(struct vspace *vspace, const void *addr);
@@ -257,7 +262,8 @@ errval_t vspace_map_file_aligned(size_t alignment, size_t size, vregion_flags_t 
                                  vfs_handle_t file, off_t offset, size_t filesize,
                                  struct vregion **ret_vregion, struct memobj **ret_memobj);
 
-/* Destroys the vregion that `buf` is in. LIB_ERR_VSPACE_VREGION_NOT_FOUND: none. */
+/* Destroys the vregion that `buf` is in. LIB_ERR_VSPACE_VREGION_NOT_FOUND: none; LIB_ERR_VREGION_DESTROY around
+ * LIB_ERR_VREGION_NOT_FOUND: another thread did so meanwhile. */
 errval_t vspace_unmap(const void *buf);
 
 /* ---- a region that grows: the heap's ------------------------------------------------------------ */

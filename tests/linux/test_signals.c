@@ -263,6 +263,39 @@ static void test_store_may_use_regions(void)
         assert_true(page_is(outer, i, i + 1));
 }
 
+/* It gives its region back when it ends. */
+static void unmap_inner(vm_store *store)
+{
+    (void)store;
+    int error = quire_unmap((void *)inner);
+    assert_true(error == VM_OK || error == ERR_VM_INVALID_REGION); /* quire_stop was there before */
+    inner = NULL;
+}
+
+static void map_nested(void **outer)
+{
+    static const struct vm_store_ops ops = {
+        .destroy = unmap_inner, .has_page = has_inner, .read = read_inner};
+    static vm_store nested = {.ops = &ops};
+    inner = map_store(store_create(20), 0);
+    struct quire_mapping mapping = {
+        .store = &nested, .size = 20 * PAGE, .flags = QUIRE_READ_ONLY, .granule = PAGE};
+    OK(quire_map(&mapping, outer));
+    assert_true(page_is(*outer, 7, 8));
+}
+
+static void test_store_may_unmap_its_own_region_at_its_end(void)
+{
+    void *outer;
+    alarm(10);
+    map_nested(&outer);
+    OK(quire_unmap(outer));
+    assert_null(inner);
+    map_nested(&outer);
+    OK(quire_stop());
+    assert_null(inner);
+}
+
 /* A timer's handler that uses a region, while the program calls Quire and faults. */
 static volatile unsigned char *ticked;
 static volatile sig_atomic_t ticks;
@@ -337,4 +370,5 @@ LINUX_MAIN(TEST(test_a_thread_that_is_cancelled_in_a_fault_ends_it),
            TEST_WITH(test_faults_leave_errno, .budget = 2 * MIB),
            TEST_WITH(test_faults_run_on_the_alternate_stack, .budget = 2 * MIB),
            TEST_MODES(test_store_may_use_regions, .budget = 2 * MIB, .handlers = 4),
+           TEST_MODES(test_store_may_unmap_its_own_region_at_its_end, .budget = 2 * MIB),
            TEST_MODES(test_handlers_may_use_regions, .budget = 2 * MIB))

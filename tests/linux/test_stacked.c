@@ -81,6 +81,60 @@ static void test_swap_on_zstd_over_a_file(void)
     use_all();
 }
 
+/* The bytes of a page that doesn't shrink. */
+static void fill_badly(volatile unsigned char *page, uint64_t seed)
+{
+    volatile uint64_t *words = (volatile uint64_t *)(volatile void *)page;
+    for (size_t i = 0; i < PAGE / 8; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        words[i] = seed ^ seed >> 29;
+    }
+}
+
+static bool is_filled(const volatile unsigned char *page, uint64_t seed)
+{
+    uint64_t expected[PAGE / 8];
+    fill_badly((volatile unsigned char *)expected, seed);
+    return memcmp((const void *)page, expected, PAGE) == 0;
+}
+
+/* Until nothing more has room. How many pages could be written. */
+static size_t fill_up(volatile unsigned char *at)
+{
+    size_t count = 0;
+    while (count < PAGES && caught_write(at + count * PAGE) == 0) {
+        fill_badly(at + count * PAGE, count);
+        count++;
+    }
+    return count;
+}
+
+/* All of them are there, when there is room to bring them back. */
+static size_t fill_and_make_room(void)
+{
+    volatile unsigned char *other = map_memory(300), *at = map_memory(PAGES);
+    for (size_t i = 0; i < 300; i++)
+        fill_badly(other + i * PAGE, i);
+    size_t count = fill_up(at);
+    OK(quire_unmap((void *)other));
+    for (size_t i = 0; i < count; i++)
+        assert_true(is_filled(at + i * PAGE, i));
+    OK(quire_unmap((void *)at));
+    return count;
+}
+
+static void test_swap_that_is_full_of_pages_that_do_not_shrink(void)
+{
+    vm_store *store;
+    struct vm_store_compressed_options options = {
+        .pages = PAGES, .coder = VM_STORE_LZ4, .space = 6 * MIB};
+    OK(vm_store_create_compressed(&options, &store));
+    OK(quire_add_swap(store, PAGES, "small"));
+    size_t first = fill_and_make_room();
+    assert_in_range(first, 6 * MIB / PAGE, 13 * MIB / PAGE);
+    assert_in_range(fill_and_make_room(), first - first / 8, first + first / 8);
+}
+
 static void test_swap_on_a_checked_file(void)
 {
     vm_store *store;
@@ -133,6 +187,8 @@ static void test_file_to_read_is_not_mapped_to_be_written(void)
 }
 
 LINUX_MAIN(TEST(test_file_to_read_is_not_mapped_to_be_written),
+           TEST_WITH(test_swap_that_is_full_of_pages_that_do_not_shrink, .budget = 8 * MIB,
+                     .overcommit = true),
            TEST_MODES(test_new_file_is_not_read_before_it_is_written, .budget = 8 * MIB),
            TEST_MODES(test_swap_on_lz4, .budget = 8 * MIB),
            TEST_MODES(test_swap_on_zstd_over_a_file, .budget = 8 * MIB),

@@ -350,6 +350,8 @@ static void test_map_arguments(void)
         {.size = PAGE, .store = &store->store, .offset = 77},
         {.size = PAGE, .store = &store->store, .offset = -4096},
         {.size = SIZE_MAX},
+        {.size = 2 * PAGE, .store = &store->store, .offset = INT64_MAX - 4095},
+        {.size = PAGE, .store = &store->store, .offset = INT64_MAX - 4095},
         {.size = PAGE, .policy = {.on_error = QUIRE_ON_ERROR_ASK}},
         {.size = PAGE, .policy = {.on_error = (enum quire_on_error)9}},
     };

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -383,6 +384,26 @@ static void test_memobj_flush_vfs_of_a_file_that_got_shorter(void)
     end_file(handle);
 }
 
+/* The flag is that of each copy of the descriptor. */
+static void test_memobj_flush_vfs_of_a_file_that_is_appended_to_from_now_on(void)
+{
+    char text[32] = "";
+    void *handle;
+    int file = memfd_create("file", 0);
+    assert_int_equal(pwrite(file, "0123456789", 10, 0), 10);
+    volatile char *data = show_file(file, &handle);
+    data[3] = 'x';
+    assert_int_equal(fcntl(file, F_SETFL, O_RDWR | O_APPEND), 0);
+    assert_int_equal(err_no(memobj_flush_vfs(&vfs.anon.m, NULL)), QUIRE_ERR_IO);
+    assert_int_equal(pread(file, text, sizeof text, 0), 10);
+    assert_string_equal(text, "0123456789");
+    assert_int_equal(fcntl(file, F_SETFL, O_RDWR), 0);
+    good(memobj_flush_vfs(&vfs.anon.m, NULL));
+    assert_int_equal(pread(file, text, sizeof text, 0), 10);
+    assert_string_equal(text, "012x456789");
+    end_file(handle);
+}
+
 /* The flush says that the file doesn't have it. */
 static void test_memobj_flush_vfs_of_a_file_that_may_be_read_only(void)
 {
@@ -437,6 +458,38 @@ static void test_fork_leaves_the_child_no_vspace(void)
     end();
 }
 
+static uint32_t stop;
+
+static void *ask_for_a_vspace(void *unused)
+{
+    (void)unused;
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        assert_int_equal(err_no(vspace_current_init(true)), LIB_ERR_VSPACE_CURRENT_INIT);
+    return NULL;
+}
+
+/* Whatever the other thread has locked at the fork. */
+static void test_forks_beside_a_thread_that_begins_a_vspace(void)
+{
+    pthread_t thread;
+    int status;
+    (void)begin(1, 1);
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_a_vspace, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(5);
+            find_no_vspace();
+            _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    end();
+}
+
 static void test_fork_shows_the_child_nothing(void)
 {
     int status;
@@ -470,5 +523,7 @@ LINUX_MAIN(TEST_WITH(test_quire_start_range_errors, .budget = 0),
            VSPACE(test_memobj_flush_vfs_reaches_the_file),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_got_shorter),
            VSPACE(test_memobj_flush_vfs_of_a_file_that_may_be_read_only),
+           VSPACE(test_memobj_flush_vfs_of_a_file_that_is_appended_to_from_now_on),
            VSPACE(test_fork_leaves_the_child_no_vspace),
+           VSPACE(test_forks_beside_a_thread_that_begins_a_vspace),
            TEST_WITH(test_fork_shows_the_child_nothing, .budget = 0))

@@ -16,9 +16,10 @@ SECONDS = 2
 
 @dataclass
 class Killer:
-    """A command that ends with 0 where the core is as it should be. It loads libquire-sim.so."""
+    """A command that ends with 0 where the sources of a folder are as they should be. It loads its library."""
     name: str
     command: list
+    folder: str
     environment: dict = field(default_factory=dict)
     usual: float = 1.0  # processor seconds it takes on the core as it is
 
@@ -56,20 +57,24 @@ def end(process):
 RUNS = "100"
 
 
+# Whose mutants meson's tests notice, by how their names begin.
+FOLDERS = {"unit": "vm", "torture": "vm", "vspace": "vspace"}
+
+
 def meson_tests(directory):
-    """The tests of the core, by name."""
+    """The tests of the core and of vspace/, by name."""
     listed = subprocess.run(["meson", "introspect", "--tests", directory], stdout=subprocess.PIPE,
                             text=True, check=True)
-    return [Killer(test["name"].removeprefix("unit "), test["cmd"],
+    return [Killer(test["name"].removeprefix("unit "), test["cmd"], FOLDERS[test["name"].split()[0]],
                    {**test["env"], "QUIRE_RUNS": RUNS})
-            for test in json.loads(listed.stdout) if test["name"].startswith(("unit ", "torture "))]
+            for test in json.loads(listed.stdout) if test["name"].split()[0] in FOLDERS]
 
 
 def model_tests(directory):
     """Random traces against the model: the whole interface, without and with failing requests."""
     command = [f"{directory}/quire", "sim", "--jobs", "1", "--quiet", "--save", os.devnull]
-    return [Killer("model", [*command, "--ops", "100000"]),
-            Killer("model, failures", [*command, "--ops", "30000", "--fail", "any"])]
+    return [Killer("model", [*command, "--ops", "100000"], "vm"),
+            Killer("model, failures", [*command, "--ops", "30000", "--fail", "any"], "vm")]
 
 
 def all_killers(directory):
@@ -99,8 +104,9 @@ class Order:
         return (known + named + 0.1 * everywhere + 0.1) / killer.usual
 
     def of(self, source):
+        killers = [killer for killer in self.killers if source.startswith(killer.folder + "/")]
         with self.lock:
-            return sorted(self.killers, key=lambda killer: -self.worth(killer, source))
+            return sorted(killers, key=lambda killer: -self.worth(killer, source))
 
     def learn(self, source, killer):
         with self.lock:

@@ -8,7 +8,8 @@ import subprocess
 from dataclasses import dataclass
 
 BUILD = "build/mutants"
-LIBRARY = "libquire-sim.so"
+# What the tests load, by the folder of its sources.
+LIBRARIES = {"vm": "libquire-sim.so", "vspace": "libquire-vspace-sim.so"}
 OPTIONS = ["-Ddefault_library=shared", "-Dkernel=false", "-Dwerror=false", "-Ddebug=false",
            "-Doptimization=1"]
 
@@ -27,17 +28,21 @@ class Outcome:
         return self.kind in (KILLED, SURVIVED)
 
 
+def folder_of(source):
+    return source.split("/", 1)[0]
+
+
 def library_commands():
-    """{source: (arguments without its output, object)} of what the shared library is made of."""
+    """{library: {source: (arguments without its output, object)}} of what the shared libraries are made of."""
     with open(f"{BUILD}/compile_commands.json", encoding="utf-8") as file:
         entries = json.load(file)
-    commands = {}
+    commands = {library: {} for library in LIBRARIES.values()}
     for entry in entries:
-        if f"{LIBRARY}.p/" not in entry["output"]:
-            continue
-        source = os.path.relpath(os.path.join(entry["directory"], entry["file"]))
-        commands[source] = (plain(shlex.split(entry["command"])),
-                            os.path.abspath(os.path.join(BUILD, entry["output"])))
+        library = os.path.basename(os.path.dirname(entry["output"])).removesuffix(".p")
+        if library in commands:
+            source = os.path.relpath(os.path.join(entry["directory"], entry["file"]))
+            commands[library][source] = (plain(shlex.split(entry["command"])),
+                                         os.path.abspath(os.path.join(BUILD, entry["output"])))
     return commands
 
 
@@ -55,14 +60,15 @@ def plain(command):
 
 
 class Bench:
-    """A directory with a view of vm/ in which one file at a time is another."""
+    """A directory with a view of the sources in which one file at a time is another."""
 
     def __init__(self, number, commands):
         self.commands = commands
         self.place = os.path.abspath(f"{BUILD}/bench-{number}")
         self.object = os.path.join(self.place, "changed.o")
-        for source in glob.glob("vm/**/*.[ch]", recursive=True):
-            self.put_back(source)
+        for folder in LIBRARIES:
+            for source in glob.glob(f"{folder}/**/*.[ch]", recursive=True):
+                self.put_back(source)
 
     def put_back(self, source):
         view = os.path.join(self.place, source)
@@ -78,7 +84,7 @@ class Bench:
             os.remove(view)
             with open(view, "w", encoding="utf-8") as file:
                 file.write(text)
-        arguments, _ = self.commands[source]
+        arguments, _ = self.commands[LIBRARIES[folder_of(source)]][source]
         done = subprocess.run([*arguments, "-c", source, "-o", self.object], cwd=self.place,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         self.put_back(source)
@@ -88,11 +94,14 @@ class Bench:
             return file.read()
 
     def link(self, source):
-        """With the last compiled object in place of this source's. Whether it could be linked."""
+        """With the last compiled object in place of this source's, alone. Whether it could be linked."""
+        library = LIBRARIES[folder_of(source)]
+        for old in glob.glob(os.path.join(self.place, "*.so")):
+            os.remove(old)
         objects = [self.object if name == source else made
-                   for name, (_, made) in self.commands.items()]
-        done = subprocess.run(["cc", "-shared", f"-Wl,-soname,{LIBRARY}", "-o",
-                               os.path.join(self.place, LIBRARY), *objects],
+                   for name, (_, made) in self.commands[library].items()]
+        done = subprocess.run(["cc", "-shared", f"-Wl,-soname,{library}", "-o",
+                               os.path.join(self.place, library), *objects],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         return done.returncode == 0
 

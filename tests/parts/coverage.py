@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests reach of the core: lines, branches, and conditions by MC/DC (whether each condition
-of a decision has been seen to decide it by itself). The core is built as the simulator builds it.
+"""What the tests reach of the core, and of vspace/: lines, branches, and conditions by MC/DC (whether each
+condition of a decision has been seen to decide it by itself). Both are built as the simulator builds them.
 
 A branch that isn't reached needs its reason in tests/coverage/unreached.txt, and no figure may fall
 below tests/coverage/minimum.txt."""
@@ -17,8 +17,9 @@ DIRECTORY = "build/coverage"
 # Scenarios that reach something only when two are stopped, each at one place.
 RARE = ("owners-exit-together",)
 MANY_RUNS = 10000
-# The core, and whatever has inline functions of its headers.
-OBJECTS = (DIRECTORY + "/host/sim/libquire-sim.a.p/.._.._vm_*.o", DIRECTORY + "/tests/unit/*.p/*.o")
+# What is measured: its objects, and whatever has inline functions of its headers.
+OBJECTS = {"vm/": (DIRECTORY + "/host/sim/libquire-sim.a.p/.._.._vm_*.o", DIRECTORY + "/tests/unit/*.p/*.o"),
+           "vspace/": (DIRECTORY + "/vspace/libquire-vspace-sim.a.p/*.o",)}
 UNREACHED = "tests/coverage/unreached.txt"
 MINIMUM = "tests/coverage/minimum.txt"
 FLAGS = "-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc"
@@ -75,11 +76,11 @@ def run_programs(report):
     return glob.glob(os.path.join(DIRECTORY, "profiles", "*.profraw"))
 
 
-def export(profiles, form):
-    """What llvm-cov says of all of the core's files, counters of all programs together."""
+def export(profiles, folder, form):
+    """What llvm-cov says of all of the folder's files, counters of all programs together."""
     merged = os.path.join(DIRECTORY, "merged.profdata")
     subprocess.run(["llvm-profdata-19", "merge", "-sparse", "-o", merged, *profiles], check=True)
-    names = sorted(name for pattern in OBJECTS for name in glob.glob(pattern))
+    names = sorted(name for pattern in OBJECTS[folder] for name in glob.glob(pattern))
     objects = [word for name in names for word in ("-object", name)]
     done = subprocess.run(["llvm-cov-19", "export", f"-format={form}", "-instr-profile", merged,
                            *objects], stdout=subprocess.PIPE, text=True, check=True)
@@ -170,11 +171,12 @@ def records(function, kind):
 
 
 class Measure:
-    """Branches and conditions of the core by place; of an inline function in a header, its uses in
+    """Branches and conditions of a folder by place; of an inline function in a header, its uses in
     all files together."""
 
-    def __init__(self, root):
+    def __init__(self, root, folder):
         self.root = root + "/"
+        self.folder = folder
         self.sources = Sources()
         self.branches = {}  # (file, place...): [name of the function, text, taken, not taken]
         self.conditions = {}  # (file, place..., which of the decision's): whether it has decided
@@ -186,7 +188,7 @@ class Measure:
         return os.path.relpath(name, self.root) if name.startswith("/") else name
 
     def counts(self, file, line, column):
-        return file.startswith("vm/") and not self.sources[file].asserts(line, column)
+        return file.startswith(self.folder) and not self.sources[file].asserts(line, column)
 
     def add_function(self, function):
         name = function["name"].rpartition(":")[2]
@@ -212,7 +214,7 @@ class Measure:
             kind, _, rest = record.partition(":")
             if kind == "SF":
                 file = self.relative(rest)
-            elif kind == "DA" and file.startswith("vm/"):
+            elif kind == "DA" and file.startswith(self.folder):
                 line, count = rest.split(",")[:2]
                 lines = self.lines.setdefault(file, [0, 0])
                 lines[0] += int(count) > 0
@@ -245,11 +247,11 @@ class Measure:
                 yield f"{key[0]}:{key[1]}: number {key[-1] + 1} of {text}"
 
 
-def measure(profiles):
-    result = Measure(os.getcwd())
-    for function in json.loads(export(profiles, "text"))["data"][0]["functions"]:
+def measure(profiles, folder):
+    result = Measure(os.getcwd(), folder)
+    for function in json.loads(export(profiles, folder, "text"))["data"][0]["functions"]:
         result.add_function(function)
-    result.add_lines(export(profiles, "lcov"))
+    result.add_lines(export(profiles, folder, "lcov"))
     return result
 
 
@@ -270,7 +272,7 @@ def print_table(result):
     print(f"{'':28}" + " ".join(f"{kind + ' %':>18}" for kind in FIGURES))
     for file in sorted(result.lines):
         print(row(file, result.figures(file)))
-    print(row("all", result.figures()))
+    print(row(f"all of {result.folder}", result.figures()))
 
 
 def print_places(title, places):
@@ -297,12 +299,12 @@ def read_unreached():
 def read_minimum():
     with open(MINIMUM, encoding="utf-8") as file:
         lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
-    return {kind: float(value) for kind, value in lines}
+    return {(folder, kind): float(value) for folder, kind, value in lines}
 
 
-def check_unreached(report, result):
+def check_unreached(report, results):
     reasons = read_unreached()
-    unreached = list(result.unreached())
+    unreached = [branch for result in results for branch in result.unreached()]
     unexplained = [f"{entry[0]}:{line}: {': '.join(entry[1:])}" for entry, line in unreached
                    if not reasons.get(entry)]
     print_places("branches that are not reached, for no reason given", unexplained)
@@ -317,17 +319,19 @@ def check_unreached(report, result):
 def check_figures(report, result):
     minimum = read_minimum()
     for kind, (covered, total) in result.figures().items():
-        least = max(LEAST[kind], minimum[kind])
-        report.check(f"{kind}: at least {least} %", per_cent(covered, total) >= least,
+        least = max(LEAST[kind], minimum[result.folder, kind])
+        report.check(f"{kind} of {result.folder}: at least {least} %", per_cent(covered, total) >= least,
                      f"{covered} of {total} are {per_cent(covered, total)} %")
 
 
 def run(report):
     if not build(report):
         return
-    result = measure(run_programs(report))
-    print_table(result)
-    print_places("lines that are not reached", result.missed)
-    print_places("conditions that never decide", list(result.undecided()))
-    check_unreached(report, result)
-    check_figures(report, result)
+    profiles = run_programs(report)
+    results = [measure(profiles, folder) for folder in OBJECTS]
+    for result in results:
+        print_table(result)
+        print_places("lines that are not reached", result.missed)
+        print_places("conditions that never decide", list(result.undecided()))
+        check_figures(report, result)
+    check_unreached(report, results)

@@ -108,4 +108,4 @@ def run(report, wanted):
     report.passed(tally["killed"] + tally["explained"])
     report.check(f"{ENOUGH} % of the mutants are noticed", share(tally) >= ENOUGH,
                  f"{share(tally):.1f} %")
-    check_reasons(report, explained, everything, verdicts)
+    check_reasons(report, explained, all_mutants(mutants.all_files()), verdicts)

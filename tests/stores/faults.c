@@ -17,6 +17,7 @@ static struct {
     bool on, for_good;
     int number;
     size_t longest;
+    bool waits;
 } plan;
 
 void faults_at(const char *name, unsigned n, bool for_good, int number)
@@ -37,6 +38,11 @@ void faults_none(void)
 unsigned faults_seen(void)
 {
     return plan.seen;
+}
+
+void faults_wait(bool wait)
+{
+    plan.waits = wait;
 }
 
 void faults_shorten(size_t longest)
@@ -132,6 +138,19 @@ ssize_t __wrap_preadv64(int file, const struct iovec *piece, int count, off_t of
         return -1;
     return plan.longest ? __real_preadv64(file, &part, 1, offset)
                         : __real_preadv64(file, piece, count, offset);
+}
+
+ssize_t __real_preadv64v2(int file, const struct iovec *piece, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int file, const struct iovec *piece, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int file, const struct iovec *piece, int count, off_t offset, int flags)
+{
+    if (fails("preadv2"))
+        return -1;
+    if (plan.waits) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return __real_preadv64v2(file, piece, count, offset, flags);
 }
 
 ssize_t __real_pwritev64(int file, const struct iovec *piece, int count, off_t offset);

@@ -17,4 +17,7 @@ unsigned faults_seen(void);
 /* preadv and pwritev transfer no more than this in a call; 0: as they like. */
 void faults_shorten(size_t longest);
 
+/* Whatever is read without waiting (preadv2) would have to wait. */
+void faults_wait(bool wait);
+
 #endif

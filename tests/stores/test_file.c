@@ -39,6 +39,7 @@ static void end(void)
 {
     faults_none();
     faults_shorten(0);
+    faults_wait(false);
     for (size_t i = 0; i < MANY; i++)
         frames_free(frames[i], 1);
     store_end(store);
@@ -270,6 +271,7 @@ static void test_a_ring_that_fails(void **state)
     vm_store_file_info(store, &info);
     if (!info.ring)
         print_message("no io_uring here\n");
+    faults_wait(true);
     faults_at("io_uring_submit", 1, false, ENOMEM);
     for (unsigned i = 0; i < 3; i++) {
         OK(read_pages(0, 2, &done));
@@ -279,6 +281,7 @@ static void test_a_ring_that_fails(void **state)
     end();
     for (int number = 0; number <= EIO; number += EIO) {
         open_part(20 * PAGE, 0, 0, 0);
+        faults_wait(true);
         faults_at("io_uring_sqe", 1, false, number);
         OK(read_pages(0, 20, &done));
         assert_int_equal(done, 20 * PAGE);
@@ -286,6 +289,41 @@ static void test_a_ring_that_fails(void **state)
         assert_true(faults_seen() == 1 || !info.ring);
         end();
     }
+}
+
+/* The ring gets what would have to be waited for, and nothing else. */
+static void test_what_is_in_memory_is_not_read_by_the_ring(void **state)
+{
+    size_t done;
+    struct vm_store_file_info info;
+    (void)state;
+    open_part(20 * PAGE, 0, 0, 0);
+    vm_store_file_info(store, &info);
+    for (unsigned wait = 0; wait < 2; wait++) {
+        faults_wait(wait != 0);
+        faults_at("io_uring_submit", 1000, false, EIO);
+        OK(read_pages(0, 20, &done));
+        assert_int_equal(done, 20 * PAGE);
+        assert_file_bytes(0, done);
+        assert_int_equal(faults_seen(), info.ring ? wait : 0);
+    }
+    end();
+}
+
+/* Where the file system can't say that it would wait (tmpfs). */
+static void test_no_ring_where_each_read_would_be_a_threads(void **state)
+{
+    size_t done;
+    struct vm_store_file_info info;
+    (void)state;
+    faults_at("preadv2", 1, true, EOPNOTSUPP);
+    open_part(20 * PAGE, 0, 0, 0);
+    vm_store_file_info(store, &info);
+    assert_false(info.ring);
+    OK(read_pages(0, 20, &done));
+    assert_file_bytes(0, done);
+    assert_int_equal(faults_seen(), 1);
+    end();
 }
 
 /* ---- beginning ---- */
@@ -495,6 +533,8 @@ int main(void)
         cmocka_unit_test(test_interrupted_calls_go_on),
         cmocka_unit_test(test_errors_are_io_and_told),
         cmocka_unit_test(test_a_ring_that_fails),
+        cmocka_unit_test(test_what_is_in_memory_is_not_read_by_the_ring),
+        cmocka_unit_test(test_no_ring_where_each_read_would_be_a_threads),
         cmocka_unit_test(test_vm_store_create_file_refuses),
         cmocka_unit_test(test_create_makes_the_file_long_enough),
         cmocka_unit_test(test_what_creation_adds_is_there_once_it_is_written),

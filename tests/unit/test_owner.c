@@ -186,7 +186,8 @@ static void test_vm_find_owner(void)
     make_frames();
     region_id id = map_at(SPOT, 4, 0, LOCK_RW, REGION_NO_PRIVATE_MAP, &one);
     assert_true(id > 0);
-    assert_true(map_at(SPOT + PAGES(4), 2, 4, LOCK_RW, REGION_NO_PRIVATE_MAP, &two) > 0);
+    assert_true(
+        map_at(SPOT + PAGES(4), 2, 4, LOCK_RO | REGION_CACHED, REGION_NO_PRIVATE_MAP, &two) > 0);
     OK(vm_find_owner(program, 0, &found));
     assert_ptr_equal(found.owner, &one);
     assert_int_equal(found.base, SPOT);
@@ -197,6 +198,7 @@ static void test_vm_find_owner(void)
     assert_int_equal(found.lock, LOCK_RW); /* neighbours of different owners stay two */
     OK(vm_find_owner(program, SPOT + PAGES(4), &found));
     assert_ptr_equal(found.owner, &two);
+    assert_int_equal(found.lock, LOCK_RO | REGION_CACHED);
     OK(vm_protect_range(program, SPOT, PAGE, LOCK_RO));
     OK(vm_find_owner(program, SPOT + PAGES(2), &found));
     assert_ptr_equal(found.owner, &one);

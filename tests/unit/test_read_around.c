@@ -102,6 +102,29 @@ static void test_reading_ahead_leaves_a_frame(void)
     }
 }
 
+/* Rather than a part of it, which would be another fault soon, others' pages go. */
+static void test_a_cluster_that_is_asked_for_makes_room(void)
+{
+    static addr_t frames[512];
+    addr_t old, at;
+    size_t count = 0;
+    sim_file *file = sim_file_create_numbered("/f", 32);
+    map_pages(&old, sim_file_create_numbered("/old", 32), 32, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    map_pages(&at, file, 32, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    assert_numbered(old, 32, 1);
+    assert_byte(at, 1); /* the tables are there */
+    uint64_t evicted = figures().evictions;
+    while (figures().available_pages > VM_CLUSTER)
+        OK(vm_allocate_frames(1, false, &frames[count++]));
+    OK(vm_fault_aspace(program, at + PAGES(16),
+                       VM_ACCESS_READ | VM_ACCESS_USER | VM_ACCESS_CLUSTER));
+    assert_int_equal(sim_file_pages_read(file), 32);
+    assert_true(figures().evictions > evicted);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+    SIM_CHECK();
+}
+
 /* Where swap gets short, a page that is back is the only copy; else its slot keeps one. */
 static void test_slots_are_given_back_where_swap_is_short(void)
 {
@@ -173,6 +196,7 @@ static void test_what_nothing_was_read_of_is_cleared(void)
 }
 
 UNIT_MAIN("reading around a fault", TEST_ON(test_reading_ahead_leaves_a_frame, SMALL),
+          TEST_ON(test_a_cluster_that_is_asked_for_makes_room, SMALL),
           TEST_ON(test_slots_are_given_back_where_swap_is_short, .memory = (size_t)1 << 20,
                   .swap = 16),
           TEST(test_what_a_short_read_leaves_is_cleared),

@@ -74,6 +74,9 @@ static void test_address_space_has_gone(void)
     machine_enter(first);
     machine_end_program(second);
     FAILS(QUIRE_ERR_INVALID_ASPACE, pmap.f.measure_res(&pmap, &info));
+    errval_t error = anon.m.f.pagefault(&anon.m, &regions[1], 0, PAGEFLT_NULL);
+    FAILS(LIB_ERR_MEMOBJ_PAGEFAULT_HANDLER, error);
+    FAILS(QUIRE_ERR_INVALID_ASPACE, err_pop(error));
     FAILS(LIB_ERR_VSPACE_PAGEFAULT_ADDR_NOT_FOUND,
           vspace_pagefault_handler(&vspace, SPOT, PAGEFLT_READ));
     OK(vregion_destroy(&regions[1]));
@@ -200,8 +203,177 @@ static void test_mmu_aware_without_any_frame(void)
     OK(vspace_mmu_aware_destroy(&heap));
 }
 
-VSPACE_MAIN("what seldom happens in the layer", TEST(test_unmap_region_of_the_users_own),
-            TEST(test_pagefault_of_the_users_own), TEST(test_address_space_has_gone),
-            TEST(test_destroy_caps_of_parts), TEST(test_pins_of_two_regions),
-            TEST(test_flush_of_a_part), TEST(test_mmu_aware_with_frames_of_others),
-            TEST(test_serialise_guards_and_devices), TEST(test_mmu_aware_without_any_frame))
+/* ---- what is refused ---- */
+
+static void test_arguments_of_memobj_operations(void)
+{
+    static struct memobj_pinned pinned;
+    struct memobj *m = &anon.m;
+    struct capref frame = new_frame(3, 1);
+    OK(memobj_create_anon(&anon, PAGES(4), 0));
+    OK(m->f.fill(m, 0, frame, 0));
+    regions[0] = (struct vregion){.memobj = m, .vspace = CURRENT, .size = PAGE};
+    FAILS(LIB_ERR_INVALID_ARGS, m->f.map_region(m, &regions[0])); /* it isn't in the vspace */
+    FAILS(LIB_ERR_INVALID_ARGS, m->f.pagefault(m, NULL, 0, PAGEFLT_READ));
+    OK(vregion_map_fixed(&regions[0], CURRENT, m, 0, PAGES(3), SPOT, RW));
+    FAILS(LIB_ERR_MEMOBJ_WRONG_OFFSET, m->f.pin(m, &regions[0], 1, PAGE));
+    FAILS(LIB_ERR_INVALID_ARGS, memobj_flush_vfs(m, NULL));
+    OK(memobj_create_pinned(&pinned, PAGES(6), 0));
+    OK(pinned.m.f.fill(&pinned.m, PAGES(3), frame, 0));
+    OK(vregion_map_fixed(&regions[1], CURRENT, &pinned.m, 0, PAGES(2), 2 * SPOT, RW));
+    assert_nothing(2 * SPOT, 2); /* the frame is behind what it shows */
+    OK(memobj_destroy_pinned(&pinned.m));
+    OK(memobj_destroy_anon(m, true));
+}
+
+/* The largest object there is: a frame over its end, and one over the end of all offsets. */
+static void test_fill_over_the_last_offset(void)
+{
+    struct capref frame = new_frame(3, 1);
+    size_t size = (size_t)INT64_MAX - PAGE + 1;
+    OK(memobj_create_anon(&anon, size, 0));
+    FAILS(LIB_ERR_MEMOBJ_WRONG_OFFSET, anon.m.f.fill(&anon.m, size - PAGE, frame, 0));
+    OK(anon.m.f.fill(&anon.m, size - PAGE, frame, PAGES(2)));
+    OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, size - PAGES(2), PAGES(2), SPOT, RW));
+    assert_nothing(SPOT, 1);
+    assert_numbered(SPOT + PAGE, 1, 1);
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
+/* A pin isn't in the way of frames before and behind it. */
+static void test_pins_of_other_frames(void)
+{
+    struct capref frames[3] = {new_frame(1, 1), new_frame(1, 2), new_frame(1, 3)};
+    OK(memobj_create_anon(&anon, PAGES(3), 0));
+    for (size_t i = 0; i < 3; i++)
+        OK(anon.m.f.fill(&anon.m, PAGES(i), frames[i], 0));
+    OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGES(3), SPOT, RW));
+    OK(anon.m.f.pin(&anon.m, &regions[0], PAGE, PAGE));
+    OK(anon.m.f.unfill(&anon.m, PAGES(2), NULL, NULL));
+    OK(anon.m.f.unfill(&anon.m, 0, NULL, NULL));
+    FAILS(LIB_ERR_MEMOBJ_PIN_REGION, anon.m.f.unfill(&anon.m, 0, NULL, NULL));
+    OK(memobj_destroy_anon(&anon.m, false));
+    for (size_t i = 0; i < 3; i++)
+        OK(cap_destroy(frames[i]));
+}
+
+/* What nobody may touch can't be pinned, nor mapped by who asks for it. */
+static void test_pin_and_pagefault_of_guards(void)
+{
+    OK(memobj_create_anon(&anon, PAGES(4), 0));
+    OK(anon.m.f.fill(&anon.m, 0, new_frame(4, 1), 0));
+    OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGES(4), SPOT, RW));
+    OK(anon.m.f.protect(&anon.m, &regions[0], PAGES(2), PAGE, VREGION_FLAGS_GUARD));
+    errval_t error = anon.m.f.pin(&anon.m, &regions[0], PAGE, PAGES(2));
+    FAILS(LIB_ERR_MEMOBJ_PAGEFAULT_HANDLER, error);
+    FAILS(QUIRE_ERR_PF_FATAL, err_pop(error));
+    FAILS(LIB_ERR_MEMOBJ_UNPIN_REGION, anon.m.f.unpin(&anon.m, &regions[0], PAGE, PAGES(2)));
+    error = anon.m.f.pagefault(&anon.m, &regions[0], PAGES(2), PAGEFLT_NULL);
+    FAILS(LIB_ERR_MEMOBJ_PAGEFAULT_HANDLER, error);
+    FAILS(QUIRE_ERR_PF_FATAL, err_pop(error));
+    OK(anon.m.f.pagefault(&anon.m, &regions[0], PAGE, PAGEFLT_NULL));
+    OK(anon.m.f.pin(&anon.m, &regions[0], PAGES(3), PAGE));
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
+/* A frame of zeros behind the file's part is nothing to write. */
+static void test_flush_behind_the_files_part(void)
+{
+    static struct memobj_vfs vfs;
+    struct capref frame = new_frame(1, 9);
+    void *file = machine_file(NULL, PAGES(3));
+    OK(memobj_create_vfs(&vfs, PAGES(3), 0, file, 0, PAGE));
+    OK(vfs.anon.m.f.fill(&vfs.anon.m, PAGES(2), frame, 0));
+    OK(vregion_map_fixed(&regions[0], CURRENT, &vfs.anon.m, 0, PAGES(3), SPOT, RW));
+    assert_int_equal(machine_write(SPOT + PAGES(2), 7), 0);
+    OK(memobj_flush_vfs(&vfs.anon.m, NULL));
+    assert_int_equal(vm_sync_files(), VM_OK);
+    assert_int_equal(machine_file_data(file)[PAGES(2)], 0);
+    OK(memobj_destroy_vfs(&vfs.anon.m));
+    OK(cap_destroy(frame));
+}
+
+/* ---- no vspace ---- */
+
+static void *no_memory(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+static const struct vspace_allocator empty = {no_memory, vm_meta_free, no_memory, vm_meta_free};
+
+static void test_without_a_vspace(void)
+{
+    static struct vspace_mmu_aware heap;
+    struct vspace vspace;
+    struct pmap pmap;
+    void *unit;
+    aspace_id program = machine_program();
+    OK(vspace_pinned_alloc(&unit, FRAME_LIST));
+    OK(vspace_pinned_free(unit, FRAME_LIST));
+    vspace_set_allocator(&empty);
+    FAILS(LIB_ERR_VSPACE_PINNED_ALLOC, vspace_pinned_alloc(&unit, VREGION_LIST));
+    vspace_set_allocator(NULL);
+    FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_init(&heap, PAGE));
+    machine_leave();
+    errval_t error = pmap_current_init(&pmap, &vspace);
+    FAILS(LIB_ERR_PMAP_CURRENT_INIT, error);
+    FAILS(LIB_ERR_PMAP_INIT, err_pop(error));
+    machine_enter(program);
+}
+
+/* ---- several vspaces ---- */
+
+/* Each pmap looks at its own only, also where two are of one address space. */
+static void test_two_vspaces(void)
+{
+    static struct vspace vspace;
+    static struct pmap pmap;
+    struct capref frame = new_frame(1, 1);
+    OK(pmap_init(&pmap, &vspace, machine_program()));
+    OK(vspace_init(&vspace, &pmap));
+    regions[0] = (struct vregion){.base = SPOT, .size = PAGE};
+    regions[1] = (struct vregion){.base = 2 * SPOT, .size = PAGE};
+    OK(vspace_add_vregion(CURRENT, &regions[0]));
+    OK(vspace_add_vregion(&vspace, &regions[1]));
+    OK(get_current_pmap()->f.map(get_current_pmap(), 3 * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+    assert_list(CURRENT, 1, &regions[0]);
+    assert_list(&vspace, 1, &regions[1]);
+    assert_null(vspace_get_region(CURRENT, (void *)(2 * SPOT)));
+    assert_null(vspace_get_region(&vspace, (void *)SPOT));
+    FAILS(LIB_ERR_VSPACE_VREGION_NOT_FOUND, vspace_remove_vregion(CURRENT, &regions[1]));
+    FAILS(LIB_ERR_PMAP_FIND_VNODE, pmap.f.lookup(&pmap, 3 * SPOT, NULL));
+    FAILS(LIB_ERR_PMAP_FIND_VNODE, pmap.f.unmap(&pmap, 3 * SPOT, PAGE, NULL));
+    OK(vspace_destroy(&vspace));
+    FAILS(LIB_ERR_INVALID_ARGS, vspace_add_vregion(&vspace, &regions[1]));
+    assert_list(CURRENT, 1, &regions[0]);
+    OK(get_current_pmap()->f.unmap(get_current_pmap(), 3 * SPOT, PAGE, NULL));
+    OK(cap_destroy(frame));
+}
+
+/* What pmaps have mapped directly is no part of the list. */
+static void test_list_beside_mappings(void)
+{
+    struct pmap *pmap = get_current_pmap();
+    struct capref frame = new_frame(1, 1);
+    regions[0] = (struct vregion){.base = 4 * SPOT, .size = PAGE};
+    regions[1] = (struct vregion){.base = SPOT, .size = PAGE};
+    OK(pmap->f.map(pmap, 2 * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+    OK(pmap->f.map(pmap, 3 * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+    OK(vspace_add_vregion(CURRENT, &regions[0]));
+    OK(vspace_add_vregion(CURRENT, &regions[1]));
+    assert_list(CURRENT, 2, &regions[1], &regions[0]);
+    OK(pmap->f.unmap(pmap, 2 * SPOT, 2 * SPOT, NULL));
+    OK(cap_destroy(frame));
+}
+
+VSPACE_MAIN("what seldom happens in the layer", TEST(test_arguments_of_memobj_operations),
+            TEST(test_fill_over_the_last_offset), TEST(test_pins_of_other_frames),
+            TEST(test_pin_and_pagefault_of_guards), TEST(test_flush_behind_the_files_part),
+            BARE(test_without_a_vspace), TEST(test_two_vspaces), TEST(test_list_beside_mappings),
+            TEST(test_unmap_region_of_the_users_own), TEST(test_pagefault_of_the_users_own),
+            TEST(test_address_space_has_gone), TEST(test_destroy_caps_of_parts),
+            TEST(test_pins_of_two_regions), TEST(test_flush_of_a_part),
+            TEST(test_mmu_aware_with_frames_of_others), TEST(test_serialise_guards_and_devices),
+            TEST(test_mmu_aware_without_any_frame))

@@ -277,6 +277,48 @@ static void unmap_and_destroy_frame(void)
     destroy_frame();
 }
 
+static errval_t run_pin_pieces(void)
+{
+    return anon.m.f.pin(&anon.m, &region, 0, PAGES(4));
+}
+
+/* Protection has cut the vregion. */
+static void mapped_in_pieces(void)
+{
+    mapped_object();
+    OK(anon.m.f.protect(&anon.m, &region, PAGE, PAGE, RO));
+    OK(anon.m.f.protect(&anon.m, &region, PAGES(3), PAGE, VREGION_FLAGS_NONE));
+    OK(anon.m.f.protect(&anon.m, &region, PAGES(3), PAGE, RO));
+    OK(anon.m.f.protect(&anon.m, &region, PAGES(8), PAGES(8), RO));
+}
+
+static errval_t run_fault_null(void)
+{
+    return anon.m.f.pagefault(&anon.m, &region, PAGES(2), PAGEFLT_NULL);
+}
+
+static void guarded_pinned(void)
+{
+    pinned_object();
+    OK(run_fill_pinned());
+    OK(pinned.m.f.protect(&pinned.m, &region, 0, PAGES(8), VREGION_FLAGS_NONE));
+}
+
+static errval_t run_protect_pinned(void)
+{
+    return pinned.m.f.protect(&pinned.m, &region, PAGE, PAGES(2), RW);
+}
+
+static errval_t run_vspace_unmap(void)
+{
+    return at ? vspace_unmap(at) : SYS_ERR_OK;
+}
+
+static void mapped_helper(void)
+{
+    OK(vspace_map_anon_attr(&at, NULL, NULL, PAGES(4), NULL, RW));
+}
+
 static void mapped_frame(void)
 {
     make_frame();
@@ -474,6 +516,11 @@ SCENARIO(map_pinned, filled_pinned, run_map_pinned, destroy_pinned)
 SCENARIO(fault, mapped_object, run_fault, destroy_object)
 SCENARIO(fault_numa, numa_object, run_fault_numa, destroy_numa)
 SCENARIO(pin, mapped_object, run_pin, destroy_object)
+SCENARIO(pin_pieces, mapped_in_pieces, run_pin_pieces, destroy_object)
+SCENARIO(fault_null, mapped_in_pieces, run_fault_null, destroy_object)
+SCENARIO(destroy_pieces, mapped_in_pieces, run_destroy, destroy_object)
+SCENARIO(protect_pinned, guarded_pinned, run_protect_pinned, destroy_pinned)
+SCENARIO(vspace_unmap, mapped_helper, run_vspace_unmap, nothing)
 SCENARIO(protect, mapped_object, run_protect, destroy_object)
 SCENARIO(unfill, faulted_object, run_unfill, destroy_object)
 SCENARIO(pager_free, faulted_object, run_pager_free, destroy_object)
@@ -515,7 +562,38 @@ static void test_failures_current_init(void)
     machine_end_program(second);
 }
 
-VSPACE_MAIN("failures in the layer", TEST(test_failures_frame_alloc),
+/* A range of two mappings, each of which is cut: what was unmapped before there was no memory is said. */
+static void test_failures_unmap_says_how_much(void)
+{
+    struct pmap *current = get_current_pmap();
+    bool failed = true, some = false;
+    make_frame();
+    for (unsigned n = 1; failed; n++) {
+        size_t gone = 1, missing = 0;
+        for (size_t i = 0; i < 2; i++)
+            OK(current->f.map(current, SPOT + PAGES(4 * i), frame, 0, PAGES(4), RW, NULL, NULL));
+        machine_fail_at(0, n);
+        errval_t error = current->f.unmap(current, SPOT + PAGES(2), PAGES(4), &gone);
+        failed = machine_has_failed(0);
+        machine_fail_at(0, 0);
+        for (size_t i = 0; i < 8; i++)
+            missing += err_is_fail(current->f.lookup(current, SPOT + PAGES(i), NULL));
+        assert_int_equal(gone, PAGES(missing));
+        if (err_is_fail(error)) {
+            FAILS(LIB_ERR_PMAP_UNMAP, error);
+            FAILS(QUIRE_ERR_NO_MEMORY, err_pop(error));
+            some |= missing > 0;
+        }
+        OK(current->f.unmap(current, SPOT, PAGES(8), NULL));
+    }
+    assert_true(some || machine_failure_classes() == 0);
+    destroy_frame();
+}
+
+VSPACE_MAIN("failures in the layer", TEST(test_failures_unmap_says_how_much),
+            TEST(test_failures_pin_pieces), TEST(test_failures_fault_null),
+            TEST(test_failures_destroy_pieces), TEST(test_failures_protect_pinned),
+            TEST(test_failures_vspace_unmap), TEST(test_failures_frame_alloc),
             TEST(test_failures_memobj_create), TEST(test_failures_memobj_create_lazy),
             TEST(test_failures_fill), TEST(test_failures_fill_pinned),
             TEST(test_failures_fill_file), TEST(test_failures_flush),

@@ -34,6 +34,9 @@ static void test_pmap_init_errors(void)
     FAILS(LIB_ERR_INVALID_ARGS, pmap_set_min_mappable_va(get_current_pmap(), 1));
     FAILS(LIB_ERR_INVALID_ARGS,
           pmap_set_min_mappable_va(get_current_pmap(), ~VM_PAGE_MASK + PAGE - 1));
+    get_current_pmap()->max_mappable_va = SPOT;
+    FAILS(LIB_ERR_INVALID_ARGS, pmap_set_min_mappable_va(get_current_pmap(), SPOT));
+    OK(pmap_set_min_mappable_va(get_current_pmap(), SPOT - PAGE));
 }
 
 static void test_no_pmap_function_is_missing(void)
@@ -116,6 +119,7 @@ static void test_map_errors(void)
     FAILS(LIB_ERR_INVALID_ARGS, pmap->f.unmap(pmap, SPOT + 1, PAGE, NULL));
     FAILS(LIB_ERR_INVALID_ARGS, pmap->f.unmap(pmap, SPOT, 0, NULL));
     FAILS(LIB_ERR_INVALID_ARGS, pmap->f.unmap(pmap, ~VM_PAGE_MASK, PAGES(2), NULL));
+    FAILS(LIB_ERR_INVALID_ARGS, pmap->f.unmap(pmap, SPOT, SIZE_MAX, NULL));
     end();
 }
 
@@ -133,6 +137,40 @@ static void test_unmap_in_a_vregion(void)
     end();
 }
 
+/* What was never touched counts as nothing. */
+static void test_unmap_counts_what_was_mapped(void)
+{
+    size_t size;
+    begin();
+    OK(object.m.f.unfill(&object.m, 0, NULL, NULL));
+    for (size_t i = 0; i < 4; i++)
+        OK(object.m.f.fill_foff(&object.m, PAGES(i), frame, PAGE, PAGES(i)));
+    assert_numbered(SPOT, 1, 1);
+    assert_numbered(SPOT + PAGES(3), 1, 4);
+    OK(pmap->f.unmap(pmap, SPOT, PAGES(8), &size));
+    assert_int_equal(size, PAGES(2));
+    end();
+}
+
+/* More than one page table's, from the middle of one to that of another. */
+static void test_map_over_page_tables(void)
+{
+    struct capref large = new_frame(900, 0);
+    pmap = get_current_pmap();
+    OK(pmap->f.map(pmap, SPOT + PAGES(300), large, 0, PAGES(900), VREGION_FLAGS_READ_EXECUTE, NULL,
+                   NULL));
+    uint64_t faults = machine_faults();
+    assert_numbered(SPOT + PAGES(300), 900, 0);
+    assert_int_equal(machine_faults(), faults);
+    struct pmap_mapping_info info;
+    OK(pmap->f.lookup(pmap, SPOT + PAGES(1199), &info));
+    assert_int_equal(info.offset, PAGES(899));
+    assert_int_equal(info.flags, VREGION_FLAGS_READ | VREGION_FLAGS_EXECUTE);
+    FAILS(LIB_ERR_PMAP_FIND_VNODE, pmap->f.unmap(pmap, SPOT, PAGES(1200), NULL));
+    OK(pmap->f.unmap(pmap, SPOT + PAGES(300), PAGES(900), NULL));
+    OK(cap_destroy(large));
+}
+
 static void test_modify_flags(void)
 {
     size_t size;
@@ -147,6 +185,42 @@ static void test_modify_flags(void)
     assert_int_equal(machine_write(SPOT + PAGES(9), 1), 0);
     FAILS(LIB_ERR_INVALID_ARGS, pmap->f.modify_flags(NULL, SPOT, PAGE, RO, NULL));
     FAILS(LIB_ERR_INVALID_ARGS, pmap->f.modify_flags(pmap, SPOT, 0, RO, NULL));
+    end();
+}
+
+/* What is another's between them stays. */
+static void test_unmap_around_others(void)
+{
+    void *at = (void *)(2 * SPOT + PAGE);
+    size_t size;
+    begin();
+    assert_true(vm_create_anonymous_region(machine_program(), "own", &at, REGION_ADDR_EXACT_ADDRESS,
+                                           PAGE, 0, LOCK_RW) > 0);
+    assert_int_equal(machine_write(2 * SPOT + PAGE, 77), 0);
+    OK(pmap->f.map(pmap, 2 * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+    OK(pmap->f.map(pmap, 2 * SPOT + PAGES(2), frame, 0, PAGE, RW, NULL, NULL));
+    OK(pmap->f.unmap(pmap, 2 * SPOT, PAGES(3), &size));
+    assert_int_equal(size, PAGES(2));
+    assert_int_equal(machine_read(2 * SPOT + PAGE), 77);
+    assert_int_equal(machine_read(2 * SPOT), ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(machine_read(2 * SPOT + PAGES(2)), ERR_VM_PF_BAD_ADDRESS);
+    assert_int_equal(vm_unmap_range(machine_program(), 2 * SPOT + PAGE, PAGE), VM_OK);
+    end();
+}
+
+/* Pieces of a mapping that fault again show what they showed. */
+static void test_modify_flags_and_back(void)
+{
+    begin();
+    OK(pmap->f.map(pmap, 2 * SPOT, frame, PAGE, PAGES(7), RW, NULL, NULL));
+    OK(pmap->f.unmap(pmap, 2 * SPOT + PAGE, PAGE, NULL));
+    OK(pmap->f.modify_flags(pmap, 2 * SPOT + PAGES(2), PAGES(5), VREGION_FLAGS_NONE, NULL));
+    OK(pmap->f.modify_flags(pmap, 2 * SPOT + PAGES(4), PAGES(3), RO, NULL));
+    assert_numbered(2 * SPOT + PAGES(4), 3, 6);
+    OK(pmap->f.modify_flags(pmap, 2 * SPOT + PAGES(2), PAGES(2), RW, NULL));
+    assert_numbered(2 * SPOT + PAGES(2), 5, 4);
+    assert_numbered(2 * SPOT, 1, 2);
+    OK(pmap->f.unmap(pmap, 2 * SPOT, PAGES(7), NULL));
     end();
 }
 
@@ -229,20 +303,32 @@ static void test_serialise(void)
     end();
 }
 
+/* Nothing is written, and read, as nothing. */
+static void test_serialise_nothing(void)
+{
+    size_t bytes;
+    pmap = get_current_pmap();
+    OK(pmap_serialised_size(pmap, &bytes));
+    OK(pmap->f.serialise(pmap, buffer, bytes));
+    OK(pmap->f.deserialise(pmap, buffer, bytes));
+    FAILS(LIB_ERR_DESERIALISE, pmap->f.deserialise(pmap, buffer, bytes - 1));
+}
+
 /* Where the third run finds something in its way, the first two go again. */
 static void test_deserialise_is_all_or_nothing(void)
 {
     size_t bytes;
     begin();
     for (size_t i = 0; i < 3; i++)
-        OK(pmap->f.map(pmap, (2 + i) * SPOT, frame, 0, PAGE, RW, NULL, NULL));
+        OK(pmap->f.map(pmap, (2 + i) * SPOT, frame, 0, PAGES(3 - i), RW, NULL, NULL));
     OK(pmap_serialised_size(pmap, &bytes));
     OK(pmap->f.serialise(pmap, buffer, bytes));
     for (size_t i = 0; i < 2; i++)
-        OK(pmap->f.unmap(pmap, (2 + i) * SPOT, PAGE, NULL));
+        OK(pmap->f.unmap(pmap, (2 + i) * SPOT, PAGES(3), NULL));
     FAILS(LIB_ERR_PMAP_EXISTING_MAPPING, pmap->f.deserialise(pmap, buffer, bytes));
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(machine_read((2 + i) * SPOT), ERR_VM_PF_BAD_ADDRESS);
+        for (size_t j = 0; j < 3; j++)
+            assert_int_equal(machine_read((2 + i) * SPOT + PAGES(j)), ERR_VM_PF_BAD_ADDRESS);
     OK(pmap->f.unmap(pmap, 4 * SPOT, PAGE, NULL));
     OK(pmap->f.deserialise(pmap, buffer, bytes));
     assert_numbered(4 * SPOT, 1, 1);
@@ -269,6 +355,8 @@ static void test_deserialise_checks(void)
                {2, ~0ull},
                {3, 1},
                {3, ~0ull},
+               {2, 2 * SPOT ^ ~VM_PAGE_MASK},
+               {4, 2 * PAGE},
                {4, 1},
                {4, ~0ull},
                {5, 0x400},
@@ -304,6 +392,10 @@ static void test_dump(void)
     assert_true(runs[0].vaddr == SPOT && runs[0].size == PAGES(8) && runs[0].paddr == frame.base);
     assert_true(runs[1].vaddr == 2 * SPOT && runs[1].size == PAGES(2) &&
                 runs[1].paddr == frame.base + PAGE && runs[1].flags == VREGION_FLAGS_READ);
+    OK(pmap->f.map(pmap, 2 * SPOT + PAGES(2), frame, PAGE, PAGE, RO, NULL, NULL));
+    OK(pmap->f.dump(pmap, runs, 4, &count)); /* beside it, and not of the next frame */
+    assert_int_equal(count, 3);
+    assert_int_equal(runs[2].paddr, runs[1].paddr);
     FAILS(LIB_ERR_SERIALISE_BUFOVERFLOW, pmap->f.dump(pmap, runs, 1, &count));
     assert_int_equal(count, 1);
     FAILS(LIB_ERR_INVALID_ARGS, pmap->f.dump(NULL, runs, 4, &count));
@@ -372,8 +464,10 @@ static void test_page_table_errors(void)
 
 VSPACE_MAIN("pmaps", TEST(test_pmap_init_errors), TEST(test_no_pmap_function_is_missing),
             TEST(test_determine_addr), TEST(test_map_and_unmap), TEST(test_map_errors),
-            TEST(test_unmap_in_a_vregion), TEST(test_modify_flags), TEST(test_lookup_of_each_page),
-            TEST(test_lookup_beside_vregions), TEST(test_serialise),
-            TEST(test_deserialise_is_all_or_nothing), TEST(test_deserialise_checks),
-            TEST(test_dump), TEST(test_measure_res), TEST(test_create_pts_pinned),
-            TEST(test_page_table_errors))
+            TEST(test_unmap_in_a_vregion), TEST(test_unmap_counts_what_was_mapped),
+            TEST(test_map_over_page_tables), TEST(test_modify_flags),
+            TEST(test_modify_flags_and_back), TEST(test_unmap_around_others),
+            TEST(test_lookup_of_each_page), TEST(test_lookup_beside_vregions), TEST(test_serialise),
+            TEST(test_serialise_nothing), TEST(test_deserialise_is_all_or_nothing),
+            TEST(test_deserialise_checks), TEST(test_dump), TEST(test_measure_res),
+            TEST(test_create_pts_pinned), TEST(test_page_table_errors))

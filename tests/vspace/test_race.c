@@ -142,6 +142,19 @@ static int handle_faults(void *address)
     return 0;
 }
 
+static int handle_filled(void *address)
+{
+    while (!is_stopped()) {
+        errval_t error = vspace_pagefault_handler(CURRENT, (lvaddr_t)address, PAGEFLT_READ);
+        assert_true(err_is_ok(error) || err_no(error) == LIB_ERR_VSPACE_PAGEFAULT_ADDR_NOT_FOUND ||
+                    err_has(error, LIB_ERR_VSPACE_VREGION_NOT_FOUND) ||
+                    err_has(error, LIB_ERR_MEMOBJ_WRONG_OFFSET) ||
+                    err_has(error, QUIRE_ERR_PF_BAD_ADDRESS));
+        machine_yield();
+    }
+    return 0;
+}
+
 static int map_and_forget(void *unused)
 {
     (void)unused;
@@ -403,6 +416,207 @@ static void pinned_fills_against_unfill(void)
         OK(cap_destroy(frames[i]));
 }
 
+static int destroy_first(void *n)
+{
+    result[(size_t)n] = err_no(vregion_destroy(&regions[0]));
+    return 0;
+}
+
+/* Of several that destroy a vregion one does, also where no object decides who. */
+static void destroys_at_once(void)
+{
+    for (unsigned with_object = 0; with_object < 2; with_object++) {
+        begin();
+        regions[0] = (struct vregion){.base = SPOT, .size = PAGE};
+        if (with_object)
+            OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGE, SPOT, RW));
+        else
+            OK(vspace_add_vregion(CURRENT, &regions[0]));
+        for (size_t i = 0; i < MANY; i++)
+            machine_spawn(destroy_first, (void *)i);
+        machine_join();
+        unsigned done = 0;
+        for (size_t i = 0; i < MANY; i++) {
+            done += result[i] == SYS_ERR_OK;
+            assert_true(result[i] == SYS_ERR_OK || result[i] == LIB_ERR_VREGION_NOT_FOUND);
+        }
+        assert_int_equal(done, 1);
+        end();
+    }
+}
+
+static int unmap_there(void *n)
+{
+    errval_t error = vspace_unmap((void *)SPOT);
+    result[(size_t)n] = err_has(error, LIB_ERR_VREGION_NOT_FOUND) ? LIB_ERR_VSPACE_VREGION_NOT_FOUND
+                                                                  : err_no(error);
+    return 0;
+}
+
+/* Of several that unmap one address one does, and the others use nothing of what it has freed. */
+static void unmaps_of_one_address(void)
+{
+    begin();
+    OK(vspace_map_anon_fixed(SPOT, PAGE, RW, NULL, NULL));
+    for (size_t i = 0; i < MANY; i++)
+        machine_spawn(unmap_there, (void *)i);
+    machine_join();
+    unsigned done = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        done += result[i] == SYS_ERR_OK;
+        assert_true(result[i] == SYS_ERR_OK || result[i] == LIB_ERR_VSPACE_VREGION_NOT_FOUND);
+    }
+    assert_int_equal(done, 1);
+    end();
+}
+
+static int map_and_unmap_helper(void *unused)
+{
+    (void)unused;
+    for (unsigned round = 0; round < 5; round++) {
+        struct memobj *memobj;
+        OK(vspace_map_anon_fixed(SPOT, PAGE, RW, NULL, &memobj));
+        OK(memobj->f.fill(memobj, 0, frames[0], 0));
+        machine_yield();
+        OK(vspace_unmap((void *)SPOT));
+    }
+    set_stopped(true);
+    return 0;
+}
+
+/* What a helper made is freed when no handler uses it any more. */
+static void handlers_against_unmap(void)
+{
+    begin();
+    set_stopped(false);
+    frames[0] = new_frame(1, 1);
+    for (size_t i = 0; i < 3; i++)
+        machine_spawn(handle_filled, (void *)SPOT);
+    machine_spawn(map_and_unmap_helper, NULL);
+    end();
+    OK(cap_destroy(frames[0]));
+}
+
+static int get_regions(void *unused)
+{
+    (void)unused;
+    while (!is_stopped()) {
+        assert_null(vspace_get_region(CURRENT, (void *)(SPOT - PAGE)));
+        machine_yield();
+    }
+    return 0;
+}
+
+/* Who looks where no vregion is doesn't look at the next one, which another frees. */
+static void get_region_against_destroy(void)
+{
+    begin();
+    set_stopped(false);
+    machine_spawn(get_regions, NULL);
+    machine_spawn(map_and_forget, NULL);
+    end();
+}
+
+static int map_unit(void *unused)
+{
+    (void)unused;
+    while (!is_stopped()) {
+        errval_t error = anon.m.f.pagefault(&anon.m, &regions[0], 0, PAGEFLT_NULL);
+        assert_true(err_is_ok(error) || error == LIB_ERR_MEMOBJ_WRONG_OFFSET);
+        machine_yield();
+    }
+    return 0;
+}
+
+static int look_up_filled(void *unused)
+{
+    struct pmap_mapping_info info;
+    struct pmap *pmap = get_current_pmap();
+    (void)unused;
+    while (!is_stopped()) {
+        errval_t error = pmap->f.lookup(pmap, SPOT, &info);
+        assert_true(error == LIB_ERR_PMAP_FIND_VNODE || info.offset == 0);
+        machine_yield();
+    }
+    return 0;
+}
+
+/* Who maps all of a frame, and who asks which it is, meets who takes it out. */
+static void units_against_unfill(void)
+{
+    begin();
+    set_stopped(false);
+    OK(vregion_map_fixed(&regions[0], CURRENT, &anon.m, 0, PAGES(2), SPOT, RW));
+    machine_spawn(map_unit, NULL);
+    machine_spawn(look_up_filled, NULL);
+    machine_spawn(fill_and_take, NULL);
+    end();
+}
+
+static int free_file(void *unused)
+{
+    struct capref got;
+    (void)unused;
+    for (unsigned round = 0; round < 3; round++) {
+        errval_t error = vfs.anon.m.f.pager_free(&vfs.anon.m, PAGE, &got, 1);
+        if (err_is_ok(error))
+            OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, got, 0));
+        else
+            FAILS(LIB_ERR_MEMOBJ_PAGER_FREE, error);
+    }
+    return 0;
+}
+
+/* A frame that another writes to the file just now isn't a pager's. */
+static void flush_against_pager_free(void)
+{
+    begin();
+    struct capref frame = new_frame(1, 5);
+    OK(memobj_create_vfs(&vfs, PAGE, 0, machine_file(NULL, PAGE), 0, PAGE));
+    OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, 0));
+    machine_spawn(flush, NULL);
+    machine_spawn(free_file, NULL);
+    machine_spawn(flush, NULL);
+    machine_join();
+    OK(memobj_destroy_vfs(&vfs.anon.m));
+    OK(cap_destroy(frame));
+    end();
+}
+
+static int fill_reserve(void *unused)
+{
+    (void)unused;
+    OK(vspace_pinned_init());
+    return 0;
+}
+
+static bool no_memory;
+static void *sometimes_alloc(size_t size)
+{
+    return no_memory ? NULL : vm_meta_alloc(size);
+}
+static const struct vspace_allocator sometimes = {vm_meta_alloc, vm_meta_free, sometimes_alloc,
+                                                  vm_meta_free};
+
+/* Of several that fill the reserve one does, and no memory is lost. */
+static void reserves_at_once(void)
+{
+    void *units[2];
+    begin();
+    vspace_set_allocator(&sometimes);
+    no_memory = true;
+    OK(vspace_pinned_alloc(&units[0], FRAME_LIST));
+    OK(vspace_pinned_alloc(&units[1], VREGION_LIST));
+    no_memory = false;
+    for (size_t i = 0; i < MANY; i++)
+        machine_spawn(fill_reserve, NULL);
+    machine_join();
+    OK(vspace_pinned_free(units[0], FRAME_LIST));
+    OK(vspace_pinned_free(units[1], VREGION_LIST));
+    end();
+    vspace_set_allocator(NULL);
+}
+
 static int init(void *n)
 {
     result[(size_t)n] = err_no(vspace_current_init(true));
@@ -436,21 +650,32 @@ RACE(handlers_against_destroy)
 RACE(pins_against_pager_free)
 RACE(pmap_maps_at_once)
 RACE(unmaps_of_one_object)
+RACE(handlers_against_unmap)
+RACE(destroys_at_once)
+RACE(units_against_unfill)
+RACE(flush_against_pager_free)
+RACE(reserves_at_once)
+RACE(unmaps_of_one_address)
+RACE(get_region_against_destroy)
 RACE(flush_against_unfill)
 RACE(heaps_grow_at_once)
 RACE(lookups_against_unmap)
 RACE(inits_at_once)
 RACE(pinned_fills_against_unfill)
 
-VSPACE_MAIN("threads in the layer", cmocka_unit_test(test_race_maps_at_once),
-            cmocka_unit_test(test_race_fills_at_once),
-            cmocka_unit_test(test_race_faults_against_unfill),
-            cmocka_unit_test(test_race_handlers_against_destroy),
-            cmocka_unit_test(test_race_pins_against_pager_free),
-            cmocka_unit_test(test_race_pmap_maps_at_once),
-            cmocka_unit_test(test_race_unmaps_of_one_object),
-            cmocka_unit_test(test_race_flush_against_unfill),
-            cmocka_unit_test(test_race_heaps_grow_at_once),
-            cmocka_unit_test(test_race_lookups_against_unmap),
-            cmocka_unit_test(test_race_inits_at_once),
-            cmocka_unit_test(test_race_pinned_fills_against_unfill))
+VSPACE_MAIN(
+    "threads in the layer", cmocka_unit_test(test_race_maps_at_once),
+    cmocka_unit_test(test_race_fills_at_once), cmocka_unit_test(test_race_faults_against_unfill),
+    cmocka_unit_test(test_race_handlers_against_destroy),
+    cmocka_unit_test(test_race_pins_against_pager_free),
+    cmocka_unit_test(test_race_pmap_maps_at_once), cmocka_unit_test(test_race_unmaps_of_one_object),
+    cmocka_unit_test(test_race_destroys_at_once),
+    cmocka_unit_test(test_race_handlers_against_unmap),
+    cmocka_unit_test(test_race_units_against_unfill),
+    cmocka_unit_test(test_race_flush_against_pager_free),
+    cmocka_unit_test(test_race_reserves_at_once), cmocka_unit_test(test_race_unmaps_of_one_address),
+    cmocka_unit_test(test_race_get_region_against_destroy),
+    cmocka_unit_test(test_race_flush_against_unfill),
+    cmocka_unit_test(test_race_heaps_grow_at_once),
+    cmocka_unit_test(test_race_lookups_against_unmap), cmocka_unit_test(test_race_inits_at_once),
+    cmocka_unit_test(test_race_pinned_fills_against_unfill))

@@ -64,6 +64,8 @@ static void test_vspace_map_one_frame(void)
     OK(vspace_map_one_frame_attr_aligned(&at, PAGE, frame, RW, LARGE_PAGE_SIZE, NULL, NULL));
     assert_int_equal((addr_t)at % LARGE_PAGE_SIZE, 0);
     OK(vspace_unmap(at));
+    OK(vspace_map_one_frame(NULL, PAGE, frame, NULL, &vregion));
+    OK(vspace_unmap((void *)vregion_get_base_addr(vregion)));
     OK(vspace_map_one_frame_fixed(SPOT, PAGE, frame, NULL, NULL));
     assert_numbered(SPOT, 1, 1);
     OK(vspace_map_one_frame_fixed_attr(2 * SPOT, PAGE, frame, VREGION_FLAGS_NONE, NULL, NULL));
@@ -270,6 +272,50 @@ static void test_mmu_aware_errors(void)
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_destroy(&heap));
 }
 
+/* What is left over from the last map counts; what isn't used stays up to a MiB. */
+static void test_mmu_aware_uses_what_is_left(void)
+{
+    void *at;
+    char *next;
+    size_t size;
+    memset(&heap, 0xa5, sizeof heap);
+    OK(vspace_mmu_aware_init_aligned(&heap, NULL, PAGES(600), PAGES(2), RW));
+    assert_int_equal(heap.alignment, PAGES(2));
+    OK(vspace_mmu_aware_map(&heap, PAGES(4), &at, &size));
+    assert_ptr_equal(at, (void *)heap.vregion.base);
+    next = (char *)at + PAGES(2);
+    OK(vspace_mmu_aware_unmap(&heap, (lvaddr_t)next, PAGES(2)));
+    OK(vspace_mmu_aware_map(&heap, PAGES(4), &at, &size));
+    assert_ptr_equal(at, next);
+    assert_int_equal(size, PAGES(4));
+    assert_int_equal(heap.mapoffset, PAGES(6));
+    OK(vspace_mmu_aware_map(&heap, PAGES(394), &at, &size));
+    FAILS(LIB_ERR_VSPACE_MMU_AWARE_NO_SPACE, vspace_mmu_aware_map(&heap, PAGES(201), &at, &size));
+    OK(vspace_mmu_aware_map(&heap, PAGES(4), &at, &size));
+    OK(vspace_mmu_aware_unmap(&heap, (lvaddr_t)at, PAGES(4)));
+    assert_int_equal(heap.mapoffset, PAGES(404)); /* little, of much */
+    next = (char *)heap.vregion.base + PAGES(404 - 256);
+    OK(vspace_mmu_aware_unmap(&heap, (lvaddr_t)next, PAGES(252)));
+    assert_int_equal(heap.mapoffset, PAGES(404)); /* a MiB */
+    OK(vspace_mmu_aware_unmap(&heap, (lvaddr_t)next - PAGE, PAGE));
+    assert_int_equal(heap.mapoffset, PAGES(400)); /* the frame that nothing of is used */
+    OK(vspace_mmu_aware_destroy(&heap));
+}
+
+/* A frame of the region's whole size. */
+static void test_mmu_aware_reset_to_all(void)
+{
+    struct capref frame = new_frame(8, 1);
+    void *at;
+    size_t size;
+    OK(vspace_mmu_aware_init(&heap, PAGES(8)));
+    OK(vspace_mmu_aware_reset(&heap, frame, PAGES(8)));
+    OK(vspace_mmu_aware_map(&heap, PAGES(8), &at, &size));
+    assert_numbered((addr_t)at, 8, 1);
+    FAILS(LIB_ERR_VSPACE_MMU_AWARE_NO_SPACE, vspace_mmu_aware_map(&heap, 1, &at, &size));
+    OK(vspace_mmu_aware_destroy(&heap));
+}
+
 static void test_mmu_aware_reset(void)
 {
     struct capref frame = new_frame(8, 1), other;
@@ -280,6 +326,7 @@ static void test_mmu_aware_reset(void)
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(NULL, frame, PAGES(8)));
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(&heap, NULL_CAP, PAGE));
     FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(&heap, frame, PAGES(9)));
+    FAILS(LIB_ERR_INVALID_ARGS, vspace_mmu_aware_reset(&heap, frame, 0));
     OK(frame_alloc(&other, PAGES(32), NULL));
     FAILS(LIB_ERR_VSPACE_MMU_AWARE_NO_SPACE, vspace_mmu_aware_reset(&heap, other, PAGES(32)));
     OK(cap_destroy(other));
@@ -410,10 +457,29 @@ static void test_vspace_pinned_reserve(void)
     vspace_set_allocator(NULL);
 }
 
+/* Whoever gets memory again fills the reserve that others have used. */
+static void test_vspace_pinned_alloc_fills_the_reserve(void)
+{
+    void *unit[3];
+    vspace_set_allocator(&failing);
+    pinned_fails = true;
+    OK(vspace_pinned_alloc(&unit[0], FRAME_LIST));
+    pinned_fails = false;
+    OK(vspace_pinned_alloc(&unit[1], FRAME_LIST));
+    pinned_fails = true;
+    OK(vspace_pinned_alloc(&unit[2], FRAME_LIST));
+    pinned_fails = false;
+    for (size_t i = 0; i < 3; i++)
+        OK(vspace_pinned_free(unit[i], FRAME_LIST));
+    vspace_set_allocator(NULL);
+}
+
 VSPACE_MAIN("helpers, growing regions, pinned memory", TEST(test_vspace_map_one_frame),
             TEST(test_vspace_map_one_frame_errors), TEST(test_vspace_map_one_frame_one_map),
             TEST(test_vspace_map_anon), TEST(test_vspace_map_nomalloc), TEST(test_vspace_map_file),
             TEST(test_mmu_aware_grows_and_shrinks), TEST(test_mmu_aware_errors),
-            TEST(test_mmu_aware_reset), BARE(test_nothing_before_malloc_needs_malloc),
-            TEST(test_malloc_may_grow_its_region), TEST(test_vspace_pinned_alloc),
-            TEST(test_vspace_pinned_reserve))
+            TEST(test_mmu_aware_reset), TEST(test_mmu_aware_reset_to_all),
+            TEST(test_mmu_aware_uses_what_is_left),
+            TEST(test_vspace_pinned_alloc_fills_the_reserve),
+            BARE(test_nothing_before_malloc_needs_malloc), TEST(test_malloc_may_grow_its_region),
+            TEST(test_vspace_pinned_alloc), TEST(test_vspace_pinned_reserve))

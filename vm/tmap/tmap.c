@@ -173,53 +173,16 @@ static unsigned walk(const struct vm_translation_map *map, addr_t address, uint6
     }
 }
 
-uint64_t *tmap_entry(struct vm_translation_map *map, addr_t address, bool make)
-{
-    const struct vm_tmap_format *format = map->format;
-    addr_t base = address & ~span_mask(format, 1);
-    if (map->leaf && map->leaf_base == base)
-        return &map->leaf[slot_of(format, address, 0)];
-    uint64_t *tables[TMAP_MAX_LEVELS];
-    addr_t physical[TMAP_MAX_LEVELS];
-    unsigned depth = walk(map, address, tables, physical);
-    while (make && depth < format->levels) {
-        unsigned level = format->levels - depth;
-        uint64_t *entry = &tables[depth - 1][slot_of(format, address, level)];
-        if (load(entry) != 0 || (level == format->levels - 1 && map->kernel) ||
-            !(tables[depth] = add_table(map, entry, physical[depth - 1])))
-            break;
-        physical[depth] = tmap_entry_physical(format, load(entry));
-        depth++;
-    }
-    if (depth < format->levels) {
-        if (make) {
-            tmap_used(map, address, 0);
-            tmap_flush(map, address, 1);
-        }
-        return NULL;
-    }
-    map->leaf = tables[depth - 1];
-    map->leaf_base = base;
-    map->leaf_page = own_table(physical[depth - 1]);
-    return &map->leaf[slot_of(format, address, 0)];
-}
-
-/* The walk goes on behind `end`, if that isn't the end. */
-static void advance(struct tmap_walk *walk, addr_t end)
-{
-    walk->done = end >= walk->last;
-    walk->next = end + 1;
-}
-
 /* The lowest table for `at`, kept as the last that was used; NULL: there is none, *level says how high up. */
 static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *level)
 {
     const struct vm_tmap_format *format = map->format;
     addr_t base = at & ~span_mask(format, 1);
-    uint64_t *table = host_frame_ptr(map->root), *below, entry = 0;
+    uint64_t *table, *below, entry = 0;
     *level = 0;
     if (map->leaf && map->leaf_base == base)
         return map->leaf;
+    table = host_frame_ptr(map->root);
     for (*level = format->levels - 1; *level > 0; --*level, table = below) {
         entry = load(&table[slot_of(format, at, *level)]);
         if (!(below = table_below(format, entry)))
@@ -229,6 +192,45 @@ static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *
     map->leaf_base = base;
     map->leaf_page = own_table(tmap_entry_physical(format, entry));
     return table;
+}
+
+/* As find_leaf, where it has found none. NULL: a large leaf is there, or there is no memory. */
+static uint64_t *make_leaf(struct vm_translation_map *map, addr_t address)
+{
+    const struct vm_tmap_format *format = map->format;
+    uint64_t *tables[TMAP_MAX_LEVELS];
+    addr_t physical[TMAP_MAX_LEVELS];
+    unsigned depth = walk(map, address, tables, physical), level;
+    while (depth < format->levels) {
+        level = format->levels - depth;
+        uint64_t *entry = &tables[depth - 1][slot_of(format, address, level)];
+        if (load(entry) != 0 || (level == format->levels - 1 && map->kernel) ||
+            !(tables[depth] = add_table(map, entry, physical[depth - 1])))
+            break;
+        physical[depth] = tmap_entry_physical(format, load(entry));
+        depth++;
+    }
+    if (depth == format->levels)
+        return find_leaf(map, address, &level);
+    tmap_used(map, address, 0);
+    tmap_flush(map, address, 1);
+    return NULL;
+}
+
+uint64_t *tmap_entry(struct vm_translation_map *map, addr_t address, bool make)
+{
+    unsigned level;
+    uint64_t *leaf = find_leaf(map, address, &level);
+    if (!leaf && make)
+        leaf = make_leaf(map, address);
+    return leaf ? &leaf[slot_of(map->format, address, 0)] : NULL;
+}
+
+/* The walk goes on behind `end`, if that isn't the end. */
+static void advance(struct tmap_walk *walk, addr_t end)
+{
+    walk->done = end >= walk->last;
+    walk->next = end + 1;
 }
 
 uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk)

@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RUN 64 /* frames a system call gets */
@@ -52,8 +55,23 @@ static int error_of(int number)
     }
 }
 
+/* A write behind RLIMIT_FSIZE is a signal, too, which would end the process as soon as it isn't blocked any more. */
+static void take_signal_of_limit(void)
+{
+    static const struct timespec now = {0, 0};
+    int saved = errno;
+    sigset_t blocked, only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGXFSZ);
+    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigismember(&blocked, SIGXFSZ) == 1)
+        (void)sigtimedwait(&only, NULL, &now);
+    errno = saved;
+}
+
 static int failed(struct file_store *file)
 {
+    if (errno == EFBIG)
+        take_signal_of_limit();
     __atomic_store_n(&file->last_errno, errno, __ATOMIC_RELAXED);
     return ERR_IO;
 }
@@ -186,23 +204,66 @@ static int transfer(struct transfer *t, transfer_call *call)
     return VM_OK;
 }
 
+/* What is in the page cache costs less without the ring. */
+static ssize_t read_at_once(int descriptor, const struct iovec *piece, int count, off_t offset)
+{
+    ssize_t done = preadv2(descriptor, piece, count, offset, RWF_NOWAIT);
+    return done < 0 ? 0 : done;
+}
+
+/* Whether the file ends so many bytes before the transfer does, in its last page: then that is still there. */
+static bool is_cut_in_last(const struct transfer *t, size_t missing)
+{
+    return missing < t->wanted - (t->count - 1) * VM_PAGE_SIZE &&
+           t->at + (off_t)(t->wanted - missing) == file_size(&t->file->store);
+}
+
 static int read_run(struct transfer *t)
 {
-    if (t->file->ring && t->count > 1)
-        advance(t, store_ring_read(t->file->ring, t->file->descriptor, t->file->offset + t->at,
-                                   t->piece, t->count));
+    if (t->file->ring && t->count > 1) {
+        (void)transfer(t, read_at_once);
+        if (t->count - t->first > 1)
+            advance(t, store_ring_read(t->file->ring, t->file->descriptor,
+                                       t->file->offset + t->at + (off_t)t->done,
+                                       t->piece + t->first, t->count - t->first));
+    }
     int error = transfer(t, preadv);
     if (error != VM_OK || t->done == t->wanted)
         return error;
-    return look_again(t->file) ? ERR_VM_PF_PAST_END : failed(t->file);
+    if (!look_again(t->file))
+        return failed(t->file);
+    return is_cut_in_last(t, t->wanted - t->done) ? VM_OK : ERR_VM_PF_PAST_END;
+}
+
+/* What is behind the file's end is left out, if that is in the last page. */
+static bool cut_at_end(struct transfer *t)
+{
+    off_t missing = t->at + (off_t)t->wanted - file_size(&t->file->store);
+    if (missing > 0 && !is_cut_in_last(t, (size_t)missing))
+        return false;
+    if (missing > 0) {
+        t->piece[t->count - 1].iov_len -= (size_t)missing;
+        t->wanted -= (size_t)missing;
+    }
+    return true;
+}
+
+/* Linux appends what is written anywhere, and the flag is that of every copy of the descriptor. */
+static bool appends(const struct file_store *file)
+{
+    return fcntl(file->descriptor, F_GETFL) & O_APPEND;
 }
 
 static int write_run(struct transfer *t)
 {
     if (!look_again(t->file))
         return failed(t->file);
-    if (t->at + (off_t)t->wanted > file_size(&t->file->store))
+    if (!cut_at_end(t))
         return ERR_VM_PF_PAST_END;
+    if (appends(t->file)) {
+        errno = EINVAL;
+        return failed(t->file);
+    }
     int error = transfer(t, pwritev);
     return error == VM_OK && t->done < t->wanted ? ERR_IO : error;
 }
@@ -330,6 +391,15 @@ static int fit(struct file_store *file, const struct vm_store_file_options *opti
     return before < now ? begin_fresh(file, before) : VM_OK;
 }
 
+/* Where a read can't say that it would wait (tmpfs), each one in a ring is another thread's of the kernel. */
+static bool ring_is_of_use(const struct file_store *file)
+{
+    char byte;
+    struct iovec piece = {&byte, 1};
+    return preadv2(file->descriptor, &piece, 1, file->offset, RWF_NOWAIT) >= 0 ||
+           errno != EOPNOTSUPP;
+}
+
 int vm_store_create_file(const struct vm_store_file_options *options, vm_store **store)
 {
     if (!options || !store || !is_valid(options))
@@ -350,7 +420,7 @@ int vm_store_create_file(const struct vm_store_file_options *options, vm_store *
         free(file);
         return error;
     }
-    if (!(options->flags & VM_STORE_FILE_NO_RING))
+    if (!(options->flags & VM_STORE_FILE_NO_RING) && ring_is_of_use(file))
         file->ring = store_ring_create();
     *store = &file->store;
     return VM_OK;

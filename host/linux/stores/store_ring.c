@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define READS 4
 
 struct store_ring {
     struct io_uring ring;
-    bool taken; /* atomic */
+    pid_t owner; /* a child's memory has the same ring, and is to leave it alone */
+    bool taken;  /* atomic */
     bool broken;
 };
 
@@ -28,6 +30,8 @@ struct store_ring *store_ring_create(void)
         free(ring);
         ring = NULL;
     }
+    if (ring)
+        ring->owner = getpid();
     return ring;
 }
 
@@ -98,7 +102,7 @@ size_t store_ring_read(struct store_ring *ring, int file, off_t offset, const st
 {
     struct slice slices[READS];
     size_t done = 0;
-    if (__atomic_exchange_n(&ring->taken, true, __ATOMIC_ACQUIRE))
+    if (ring->owner != getpid() || __atomic_exchange_n(&ring->taken, true, __ATOMIC_ACQUIRE))
         return 0;
     if (!ring->broken) {
         size_t used = cut(slices, pieces, count);
