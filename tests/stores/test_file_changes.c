@@ -183,6 +183,7 @@ static void test_a_child_leaves_the_ring_alone(void **state)
     assert_int_equal(status, 0);
     read_and_check();
     assert_int_equal(faults_seen(), 2 * info.ring);
+    faults_wait(false);
     faults_none();
     faults_wait(false);
     end();
