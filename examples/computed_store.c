@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A store of one's own: a table of squares that is nowhere, each page made when it is read. With a checksum store on
  * it, as anything that reads pages could stand on it. A kernel, or a process that pages itself, would map it; here
- * the store is asked directly, so the three functions of host.h that the library needs are in this file. */
+ * the store is asked directly, so the three functions of host.h that the library needs are in this file.
+ *
+ *   cc computed_store.c $(pkg-config --cflags --libs quire_stores) -o squares && ./squares */
 #include <quire/host.h>
 #include <quire/stores.h>
 

@@ -179,6 +179,16 @@ void mapping_remove(vm_region *region, addr_t first, addr_t last)
     vm_mutex_unlock(&tmap->lock);
 }
 
+/* The first of `count` entries, from i on, that has one of these bits; most have none, so by fours. */
+static size_t skip_unmarked(const uint64_t *entry, size_t i, size_t count, uint64_t marks)
+{
+    while (i + 4 <= count && !((entry[i] | entry[i + 1] | entry[i + 2] | entry[i + 3]) & marks))
+        i += 4;
+    while (i < count && !(entry[i] & marks))
+        i++;
+    return i;
+}
+
 /* => tmap: locked. Takes the mark of an access off an entry. False: there was none since it was taken off
  * last, or it is the one that brought the page. */
 static bool collect_access(const struct vm_tmap_format *format, uint64_t *entry)
@@ -221,16 +231,6 @@ void mapping_remove_idle(vm_region *region, addr_t first, addr_t last)
     vm_mutex_unlock(&tmap->lock);
 }
 
-/* The first of count entries from i on that has one of these bits; most have none, so by fours. */
-static size_t skip_unmarked(const uint64_t *entry, size_t i, size_t count, uint64_t marks)
-{
-    while (i + 4 <= count && !((entry[i] | entry[i + 1] | entry[i + 2] | entry[i + 3]) & marks))
-        i += 4;
-    while (i < count && !(entry[i] & marks))
-        i++;
-    return i;
-}
-
 size_t mapping_collect(vm_region *region)
 {
     struct vm_translation_map *tmap = tmap_of(region);
@@ -265,7 +265,7 @@ static inline uint64_t change_entry(const vm_region *region, const struct vm_tma
                                     uint64_t *entry, const struct change *change)
 {
     uint64_t old = *entry, set = change->own;
-    if (((old & ~change->keep) | change->own | change->other) == 0 || !tmap_is_present(format, old))
+    if (!tmap_is_present(format, old))
         return 0;
     if (change->own != change->other && !region->is_device) {
         const struct vm_page *page = vm_page_at(tmap_entry_physical(format, old));
@@ -286,10 +286,12 @@ static bool change_range(vm_region *region, addr_t first, addr_t last, const str
     struct vm_translation_map *tmap = tmap_of(region);
     const struct vm_tmap_format *format = tmap->format;
     struct tmap_walk walk = {.next = first, .last = last};
+    uint64_t marks = change->own | change->other ? UINT64_MAX : ~change->keep; /* of what changes */
     uint64_t *entry, lost = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
     while ((entry = tmap_run(tmap, &walk)) != NULL)
-        for (size_t i = 0; i < walk.count; i++)
+        for (size_t i = skip_unmarked(entry, 0, walk.count, marks); i < walk.count;
+             i = skip_unmarked(entry, i + 1, walk.count, marks))
             lost |= change_entry(region, format, &entry[i], change);
     if (lost)
         tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);

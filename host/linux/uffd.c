@@ -87,11 +87,9 @@ int uffd_open(enum quire_mode mode, const char **why)
     uint64_t needed = QU_FEATURE_WP | (user_only ? QU_FEATURE_SIGBUS : 0u);
     uint64_t features = needed | (known & (QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS));
     int fd = open_any(user_only);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-        return ERR_NO_MEMORY;
     if (fd < 0) {
         *why = why_none(user_only, errno);
-        return ERR_UNSUPPORTED;
+        return errno == EMFILE || errno == ENFILE ? ERR_NO_MEMORY : ERR_UNSUPPORTED;
     }
     if ((known & needed) != needed || agree(fd, features) != 0) {
         *why = "userfaultfd: this kernel lacks write protection or SIGBUS";

@@ -22,7 +22,7 @@
 void host_log(const char *text, size_t length);
 
 /* An invariant of the core is broken: nothing is safe any more. Doesn't return. */
-_Noreturn void host_panic(const char *text);
+void host_panic(const char *text) __attribute__((noreturn));
 
 /* The address at which the core can read and write the frame at `physical` (which need not be
  * aligned). Linear over each range of kernel_args.physical_memory_range, and always there: a direct

@@ -56,8 +56,9 @@ struct quire_options {
     enum quire_mode mode; /* of regions that don't say; AUTO is SIGNAL */
     unsigned
         daemons; /* threads that evict ahead of need, up to 8; 0: whoever needs a page sees to it */
-    unsigned handlers;              /* threads of HANDLER mode, up to 16; 0: 2 */
-    const struct vm_policy *policy; /* which page goes; NULL: CAR */
+    unsigned
+        handlers; /* threads of HANDLER mode, up to 16; 0: 2. A store that doesn't answer holds one */
+    const struct vm_policy *policy; /* which page goes: vm_policy_* of <quire/vm.h>; NULL: CAR */
     /* The addresses of regions: so many bytes from `base` on, both multiples of 2 MiB, below 2^47. NULL and 0: where
      * Linux has room: 1 TiB, or half of what limits of the process leave, but 16 MiB at least.
      * ERR_VM_NO_REGION_SLOT: something is there. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A flush of a long range beside a question after changes, at the worst moment: the one has looked which fills are
+/* What meets at the worst moment. A flush of a long range beside a question after changes, at the worst moment: the one has looked which fills are
  * under way, the other is about to tell Linux that a page may not be written. The calls are wrapped (meson.build). */
 #include "../../host/linux/linux.h"
 
@@ -100,6 +100,38 @@ static void test_no_write_is_lost_beside_a_question_after_many_changes(void)
     check(1);
 }
 
-LINUX_MAIN(TEST_MODES(test_no_write_is_lost_beside_a_question_after_few_changes, .budget = 8 * MIB),
+/* ---- a snapshot of what is split meanwhile ------------------------------------------------------ */
+
+static bool splits;
+
+region_id __real_vm_snapshot_region(aspace_id aid, const char *name, void **address, int type,
+                                    region_id source);
+region_id __wrap_vm_snapshot_region(aspace_id aid, const char *name, void **address, int type,
+                                    region_id source);
+region_id __wrap_vm_snapshot_region(aspace_id aid, const char *name, void **address, int type,
+                                    region_id source)
+{
+    if (splits)
+        OK(quire_protect((void *)(at + 50 * PAGE), 10 * PAGE, false));
+    return __real_vm_snapshot_region(aid, name, address, type, source);
+}
+
+static void test_quire_snapshot_of_a_region_that_is_split_meanwhile(void)
+{
+    void *copy;
+    at = map_memory(PAGES);
+    for (size_t i = 0; i < PAGES; i++)
+        write_page(at, i, i + 1);
+    splits = true;
+    assert_int_equal(quire_snapshot((void *)at, &copy), ERR_UNSUPPORTED);
+    splits = false;
+    OK(quire_protect((void *)(at + 50 * PAGE), 10 * PAGE, true));
+    OK(quire_snapshot((void *)at, &copy));
+    for (size_t i = 0; i < PAGES; i++)
+        assert_true(page_is(at, i, i + 1) && page_is(copy, i, i + 1));
+}
+
+LINUX_MAIN(TEST(test_quire_snapshot_of_a_region_that_is_split_meanwhile),
+           TEST_MODES(test_no_write_is_lost_beside_a_question_after_few_changes, .budget = 8 * MIB),
            TEST_MODES(test_no_write_is_lost_beside_a_question_after_many_changes,
                       .budget = 8 * MIB))

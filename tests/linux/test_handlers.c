@@ -257,7 +257,7 @@ static void test_quire_check_of_a_handler_put_back_by_signal(void)
 static unsigned char *small_stack(size_t more, unsigned char **guard)
 {
     size_t least = getauxval(AT_MINSIGSTKSZ);
-    size_t size = (least > 2048 ? least : 2048) + more;
+    size_t size = (least > 2048 ? least : 2048) + more + (CHECKS_MEMORY ? 4096 : 0);
     *guard = mmap(NULL, GUARD + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(*guard != MAP_FAILED);
     memset(*guard, 0xee, GUARD);

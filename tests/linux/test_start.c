@@ -100,7 +100,7 @@ static void test_start_without_descriptors_says_so(void)
     const struct rlimit none = {3, 3};
     struct quire_options options = {.budget = 4 * MIB};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(quire_start(&options), ERR_UNSUPPORTED);
+    assert_int_equal(quire_start(&options), ERR_NO_MEMORY);
     assert_non_null(strstr(quire_why(), "too many files"));
 }
 

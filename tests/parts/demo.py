@@ -149,21 +149,32 @@ def check_trouble(report):
                      and not os.listdir(directory) and not said, f"{process.returncode} {said}")
 
 
-def on_terminal(rows=24, columns=80, **environment):
-    """What a terminal gets to see."""
+def on_terminal(rows=24, columns=80, size=SMALL, interrupted=False, **environment):
+    """What a terminal gets to see. `interrupted`: while the second picture is drawn."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    process = subprocess.Popen([QUIRE, "demo", "sort", *SMALL], stdin=theirs, stdout=theirs, stderr=theirs,
+    process = subprocess.Popen([QUIRE, "demo", "sort", *size], stdin=theirs, stdout=theirs, stderr=theirs,
                                env={**os.environ, **environment})
     os.close(theirs)
     seen = b""
     try:
-        while chunk := os.read(ours, 65536):
+        while chunk := os.read(ours, 64 if interrupted else 65536):
             seen += chunk
+            if interrupted and b"\033[10A" in seen:
+                process.send_signal(signal.SIGINT)
+                interrupted = False
     except OSError:  # the other side is closed
         pass
     os.close(ours)
     return process.wait(timeout=60), seen.decode()
+
+
+def check_interrupted_picture(report):
+    for number in range(3):
+        status, seen = on_terminal(size=("--size", "256M", "--budget", "32M"), interrupted=True, TERM="xterm", NO_COLOR="")
+        picture = seen.split("\033[10A")[-1]
+        report.check(f"an interrupted picture is whole, {number}", status == -signal.SIGINT
+                     and picture.count("\n") == 10 and picture.endswith("not there yet  "), repr(picture))
 
 
 def check_picture(report):
@@ -208,3 +219,4 @@ def run(report):
     check_full_disk(report)
     check_trouble(report)
     check_picture(report)
+    check_interrupted_picture(report)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Processes of this host that page themselves, as this user and, for root, as one without rights."""
+import glob
 import json
 import os
 import re
@@ -65,6 +66,8 @@ def check_installed(report):
         if report.command("the one that pages itself finds it", ["cc", "-Wall", "-Wextra", "-Werror", "examples/self_paging.c",
                                                                  *flags, "-o", own]):
             report.command("and does", [own], env=environment, timeout=120)
+        check_headers(report, root)
+        check_stores_alone(report, root, environment)
         check_static(report, root, environment)
         check_installed_command(report, root)
         check_names(report, "the library", ["nm", "-D", "--defined-only", "build/host/linux/libquire.so"])
@@ -97,6 +100,26 @@ def check_static(report, root, environment):
         report.command("and works", [program], timeout=120)
         kind = subprocess.run(["readelf", "--dynamic", program], stdout=subprocess.PIPE, text=True, check=True)
         report.check("and needs no library", "(NEEDED)" not in kind.stdout, kind.stdout)
+
+
+def check_headers(report, root):
+    """Each alone, in C and in C++."""
+    headers = sorted(glob.glob(f"{root}/**/include/quire/*.h", recursive=True))
+    report.check("the headers are installed", len(headers) >= 9, str(headers))
+    for header in headers:
+        for language in ("c", "c++"):
+            report.command(f"{os.path.basename(header)} in {language}", ["clang", "-x", language, "-Wall", "-Wextra", "-Werror", "-Wc11-extensions",
+                           "-fsyntax-only", "-I", os.path.dirname(os.path.dirname(header)), header])
+
+
+def check_stores_alone(report, root, environment):
+    """The stores without a process that pages itself: the program has the hooks that they need."""
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "quire_stores"], stdout=subprocess.PIPE, text=True,
+                           env=environment, check=False).stdout.split()
+    program = f"{root}/computed_store"
+    if report.command("an example finds the stores alone", ["cc", "-Wall", "-Wextra", "-Werror",
+                                                           "examples/computed_store.c", *flags, "-o", program]):
+        report.command("and works with them", [program], timeout=120)
 
 
 def check_installed_command(report, root):

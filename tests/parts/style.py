@@ -127,6 +127,17 @@ def check_manuals(report):
     report.check("quire(1) has the options of quire help, and no others", not wrong, "\n".join(wrong))
 
 
+def check_synopses(report):
+    """The manuals of the libraries name each function of their headers."""
+    missing = []
+    for header, page in (("quire.h", "docs/quire.3"), ("stores.h", "docs/quire_store.7")):
+        functions = re.findall(r"^(?!typedef)\w[\w *]*?(\w+)\(", "\n".join(lines_of(f"include/quire/{header}")), re.M)
+        synopsis = re.split(r"^\.S[Hh] DESCRIPTION", "\n".join(lines_of(page)), flags=re.M)[0]
+        missing += [f"{page}: {name}" for name in functions if f"{name}(" not in synopsis]
+        missing += [f"{header}: no functions"] if len(functions) < 5 else []
+    report.check("quire(3) and quire_store(7) have each function", not missing, "\n".join(missing))
+
+
 def check_core(report):
     sources = sorted(glob.glob("vm/**/*.c", recursive=True))
     found = complaints([["clang-tidy", "--quiet", name, "--", "-std=gnu11", "-ffreestanding",
@@ -148,4 +159,5 @@ def run(report):
     check_format(report, sources)
     report.command("dev is a shell script", ["sh", "-n", "dev"])
     check_manuals(report)
+    check_synopses(report)
     check_core(report)

@@ -170,6 +170,7 @@ static void test_a_child_leaves_the_ring_alone(void **state)
     (void)state;
     begin(64 * PAGE, 0);
     vm_store_file_info(store, &info);
+    faults_wait(true);
     faults_at("io_uring_submit", 0, false, 0);
     read_and_check();
     assert_int_equal(faults_seen(), info.ring);
@@ -182,6 +183,7 @@ static void test_a_child_leaves_the_ring_alone(void **state)
     assert_int_equal(status, 0);
     read_and_check();
     assert_int_equal(faults_seen(), 2 * info.ring);
+    faults_wait(false);
     faults_none();
     end();
 }

@@ -4,6 +4,7 @@
 #include "demo.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,19 @@ static void draw(const char *phase, size_t done, size_t all)
     fflush(stdout);
 }
 
+/* Who interrupts it finds a whole picture, with the cursor below and no colour left. */
+static void draw_whole(const char *phase, size_t done, size_t all)
+{
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGQUIT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    draw(phase, done, all);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 static void note_progress(const char *phase, size_t done)
 {
     size_t pages = done * sizeof(struct record) / VM_PAGE_SIZE;
@@ -178,7 +192,7 @@ void demo_picture_progress(const char *phase, size_t done, size_t all)
     double time = now();
     if (picture.pagemap < 0 || (done != all && time < picture.drawn_at + PAUSE))
         return;
-    draw(phase, done, all);
+    draw_whole(phase, done, all);
     picture.drawn_at = now();
 }
 
