@@ -45,7 +45,7 @@ const char *vm_error_text(int error)
     case ERR_PERMISSION_DENIED:
         return "permission denied";
     case ERR_UNSUPPORTED:
-        return "not supported by this object";
+        return "not supported here";
     }
     return error > 0 ? "no error" : "unknown error";
 }

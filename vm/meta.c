@@ -217,8 +217,8 @@ void vm_meta_free(void *memory, size_t size)
         return;
     }
     struct vm_slab *slab = slab_of(memory);
-    VM_ASSERT(slab->class == class_of(size) && slab->used > 0);
     vm_mutex_lock(&META->lock, VM_RANK_META);
+    VM_ASSERT(slab->class == class_of(size) && slab->used > 0);
     VM_DEBUG_ASSERT(!is_free(slab, memory));
     poison(memory, class_size[slab->class]);
     if (!slab->free)

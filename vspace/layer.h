@@ -137,6 +137,9 @@ bool vregion_is_guarded(const struct vregion *vregion, genvaddr_t offset, genvad
  * => store: not locked */
 errval_t memobj_map_filled(struct memobj *memobj, const struct vregion *vregion, genvaddr_t first,
                            genvaddr_t last, bool no_guards);
+/* Waits for who reads the frame (or NULL: nobody). Whether it had to: then the frame may be another, or none.
+ * => store: locked, but not while it waits */
+bool memobj_wait_for_frame(struct memobj *memobj, struct memobj_frame_list *frame);
 /* Takes out the last frame, if it is at or above `offset`. */
 errval_t memobj_unfill_last(struct memobj *memobj, genvaddr_t offset, struct capref *frame,
                             genvaddr_t *at);

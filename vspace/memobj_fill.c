@@ -133,24 +133,31 @@ errval_t memobj_fill(struct memobj *memobj, genvaddr_t offset, struct capref cap
 
 /* ---- leaving ------------------------------------------------------------------------------------ */
 
+bool memobj_wait_for_frame(struct memobj *memobj, struct memobj_frame_list *frame)
+{
+    lock_check(&memobj->store->lock);
+    uint32_t users = frame ? frame->users : 0;
+    if (users == 0)
+        return false;
+    lock_give(&memobj->store->lock);
+    (void)host_wait(&frame->users, users, VM_NO_DEADLINE, false);
+    lock_take(&memobj->store->lock);
+    return true;
+}
+
 /* => store: locked, but not while it waits for who reads the frame. The first at or above `offset`, or the
  * last if that is. */
 static struct memobj_frame_list *find_unused(struct memobj *memobj, genvaddr_t offset, bool last)
 {
-    for (;;) {
-        lock_check(&memobj->store->lock);
-        struct memobj_frame_list *frame = frames_above(&memobj->frames, offset);
+    struct memobj_frame_list *frame;
+    do {
+        frame = frames_above(&memobj->frames, offset);
         if (frame && frame->offset < offset)
             frame = frame->next[0];
         if (frame && last)
             frame = frames_last(&memobj->frames);
-        uint32_t users = frame ? frame->users : 0;
-        if (users == 0)
-            return frame;
-        lock_give(&memobj->store->lock);
-        (void)host_wait(&frame->users, users, VM_NO_DEADLINE, false);
-        lock_take(&memobj->store->lock);
-    }
+    } while (memobj_wait_for_frame(memobj, frame));
+    return frame;
 }
 
 static errval_t unfill(struct memobj *memobj, genvaddr_t offset, bool last, struct capref *cap,

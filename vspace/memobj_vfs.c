@@ -53,14 +53,18 @@ static errval_t read_frame(struct memobj *memobj, const struct memobj_frame_list
 
 static const struct memobj_kind kind = {.type = MEMOBJ_VFS, .prepare = read_frame};
 
-/* The first frame that ends above *offset, in use so that it stays; *offset is set to its end. */
+/* The first frame that ends above *offset, in use so that it stays, and nobody else writes it: what he has read
+ * may be old by now. *offset is set to its end. */
 static struct memobj_frame_list *use_next(struct memobj *memobj, genvaddr_t *offset,
                                           genvaddr_t last)
 {
+    struct memobj_frame_list *frame;
     lock_take(&memobj->store->lock);
-    struct memobj_frame_list *frame = frames_above(&memobj->frames, *offset);
-    if (frame && frame->offset > last)
-        frame = NULL;
+    do {
+        frame = frames_above(&memobj->frames, *offset);
+        if (frame && frame->offset > last)
+            frame = NULL;
+    } while (memobj_wait_for_frame(memobj, frame));
     LAYER_STEP();
     if (frame) {
         frame->users++;

@@ -13,12 +13,18 @@ static size_t unit_size(enum slab_type type)
     return 0;
 }
 
+/* Changes with the reserve locked, but is looked at without, too. */
+static void set_unit(struct vspace_reserve *reserve, enum slab_type type, void *unit)
+{
+    __atomic_store_n(&reserve->unit[type], unit, __ATOMIC_RELAXED);
+}
+
 /* Puts `unit` into the reserve, or gives it back where there is one. */
 static void keep(struct vspace_reserve *reserve, enum slab_type type, void *unit)
 {
     lock_take(&reserve->lock);
     if (!reserve->unit[type]) {
-        reserve->unit[type] = unit;
+        set_unit(reserve, type, unit);
         unit = NULL;
     }
     lock_give(&reserve->lock);
@@ -29,7 +35,7 @@ static void *take(struct vspace_reserve *reserve, enum slab_type type)
 {
     lock_take(&reserve->lock);
     void *unit = reserve->unit[type];
-    reserve->unit[type] = NULL;
+    set_unit(reserve, type, NULL);
     lock_give(&reserve->lock);
     return unit;
 }

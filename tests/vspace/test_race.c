@@ -583,6 +583,34 @@ static void flush_against_pager_free(void)
     end();
 }
 
+static int write_and_flush(void *file)
+{
+    for (uint8_t round = 1; round < 6; round++) {
+        assert_int_equal(machine_write(SPOT, round), 0);
+        OK(memobj_flush_vfs(&vfs.anon.m, NULL));
+        assert_int_equal(machine_file_data(file)[0], round);
+    }
+    return 0;
+}
+
+/* Who has flushed has it in the file, whatever another who flushes has read before. */
+static void flushes_at_once(void)
+{
+    begin();
+    struct capref frame = new_frame(1, 0);
+    void *file = machine_file(NULL, PAGE);
+    OK(memobj_create_vfs(&vfs, PAGE, 0, file, 0, PAGE));
+    OK(vfs.anon.m.f.fill(&vfs.anon.m, 0, frame, 0));
+    OK(vregion_map_fixed(&regions[0], CURRENT, &vfs.anon.m, 0, PAGE, SPOT, RW));
+    machine_spawn(write_and_flush, file);
+    for (size_t i = 0; i < 2; i++)
+        machine_spawn(flush, NULL);
+    machine_join();
+    OK(memobj_destroy_vfs(&vfs.anon.m));
+    OK(cap_destroy(frame));
+    end();
+}
+
 static int fill_reserve(void *unused)
 {
     (void)unused;
@@ -654,6 +682,7 @@ RACE(handlers_against_unmap)
 RACE(destroys_at_once)
 RACE(units_against_unfill)
 RACE(flush_against_pager_free)
+RACE(flushes_at_once)
 RACE(reserves_at_once)
 RACE(unmaps_of_one_address)
 RACE(get_region_against_destroy)
@@ -673,7 +702,8 @@ VSPACE_MAIN(
     cmocka_unit_test(test_race_handlers_against_unmap),
     cmocka_unit_test(test_race_units_against_unfill),
     cmocka_unit_test(test_race_flush_against_pager_free),
-    cmocka_unit_test(test_race_reserves_at_once), cmocka_unit_test(test_race_unmaps_of_one_address),
+    cmocka_unit_test(test_race_flushes_at_once), cmocka_unit_test(test_race_reserves_at_once),
+    cmocka_unit_test(test_race_unmaps_of_one_address),
     cmocka_unit_test(test_race_get_region_against_destroy),
     cmocka_unit_test(test_race_flush_against_unfill),
     cmocka_unit_test(test_race_heaps_grow_at_once),
