@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Milliseconds (of CPU time, since others work, too) of a snapshot of memory that is all there, and of which each page
- * was written since the last, or 1,000 pages were: by quire_snapshot, or by fork(2) of a process that has as much.
- *   snapshot quire|fork MIB ROUNDS all|some
+ * was written since the last, or so many pages were: by quire_snapshot, or by fork(2) of a process that has as much.
+ *   snapshot quire|fork MIB ROUNDS all|PAGES
  * prints the best round's milliseconds of it, of its end, and the microseconds of the first write to a page after it. */
 #include <quire/quire.h>
 #include <stdio.h>
@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #define PAGE ((size_t)4096)
-#define WRITES 1000
-
 struct figures {
     double taken, ended, written;
 };
@@ -33,12 +31,12 @@ _Noreturn static void fail(const char *what)
 }
 
 /* Some pages, far from each other. */
-static double write_some(volatile unsigned char *at, size_t size)
+static double write_some(volatile unsigned char *at, size_t size, size_t pages)
 {
     double begin = seconds();
-    for (size_t i = 0; i < WRITES; i++)
-        at[i * (size / WRITES / PAGE) * PAGE]++;
-    return (seconds() - begin) * 1e6 / WRITES;
+    for (size_t i = 0; i < pages; i++)
+        at[i * (size / pages / PAGE) * PAGE]++;
+    return (seconds() - begin) * 1e6 / (double)pages;
 }
 
 /* ---- the two ways ------------------------------------------------------------------------------- */
@@ -53,7 +51,7 @@ static volatile unsigned char *start_quire(size_t size)
     return address;
 }
 
-static void round_quire(volatile unsigned char *at, size_t size, struct figures *f)
+static void round_quire(volatile unsigned char *at, size_t size, size_t pages, struct figures *f)
 {
     void *copy;
     double begin = seconds();
@@ -61,7 +59,7 @@ static void round_quire(volatile unsigned char *at, size_t size, struct figures 
     f->taken = (seconds() - begin) * 1e3;
     if (error != VM_OK)
         fail(vm_error_text(error));
-    f->written = write_some(at, size);
+    f->written = write_some(at, size, pages);
     begin = seconds();
     if (quire_unmap(copy) != VM_OK)
         fail("quire_unmap");
@@ -77,7 +75,7 @@ static volatile unsigned char *start_fork(size_t size)
 }
 
 /* The child lives until the parent has written. */
-static void round_fork(volatile unsigned char *at, size_t size, struct figures *f)
+static void round_fork(volatile unsigned char *at, size_t size, size_t pages, struct figures *f)
 {
     int ends[2];
     char byte;
@@ -92,7 +90,7 @@ static void round_fork(volatile unsigned char *at, size_t size, struct figures *
     f->taken = (seconds() - begin) * 1e3;
     if (child < 0)
         fail("fork");
-    f->written = write_some(at, size);
+    f->written = write_some(at, size, pages);
     begin = seconds();
     close(ends[0]);
     close(ends[1]);
@@ -108,17 +106,20 @@ static double least(double a, double b)
 int main(int argc, char **argv)
 {
     if (argc != 5) {
-        fprintf(stderr, "usage: snapshot quire|fork MIB ROUNDS all|some\n");
+        fprintf(stderr, "usage: snapshot quire|fork MIB ROUNDS all|PAGES\n");
         return 1;
     }
     bool quire = strcmp(argv[1], "quire") == 0, all = strcmp(argv[4], "all") == 0;
     size_t size = strtoul(argv[2], NULL, 10) << 20, rounds = strtoul(argv[3], NULL, 10);
+    size_t pages = all ? 1000 : strtoul(argv[4], NULL, 10);
+    if (pages == 0 || pages > size / PAGE)
+        return fprintf(stderr, "snapshot: %s: all, or 1 to %zu pages\n", argv[4], size / PAGE) > 0;
     volatile unsigned char *at = quire ? start_quire(size) : start_fork(size);
     struct figures best = {1e9, 1e9, 1e9}, now;
     for (size_t i = 0; i < rounds; i++) {
         for (size_t page = 0; page < size / PAGE && (all || i == 0); page++)
             at[page * PAGE] = (unsigned char)i;
-        (quire ? round_quire : round_fork)(at, size, &now);
+        (quire ? round_quire : round_fork)(at, size, pages, &now);
         if (!all && i == 0)
             continue;
         best.taken = least(best.taken, now.taken);

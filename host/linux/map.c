@@ -214,7 +214,7 @@ static int snapshot(const struct region *of, void **address)
         return (int)id;
     }
     int error = find_whole(region, &id); /* others may have split the source by now */
-    if (error == VM_OK) /* it has the source's protection, but may be written */
+    if (error == VM_OK)                  /* it has the source's protection, but may be written */
         error = vm_protect_range(process.aid, region->base, region->size, LOCK_RW);
     if (error == VM_OK)
         error = finish(region, id);

@@ -489,15 +489,51 @@ static void test_first_vspace_is_static(void)
     vspace_set_allocator(NULL);
 }
 
-VSPACE_MAIN("bounds, order and memory of frames", TEST(test_fill_foff_takes_the_rest),
-            TEST(test_fault_maps_one_table), TEST(test_pinned_frame_over_the_vregion),
-            TEST(test_pieces_at_an_offset), TEST(test_ranges_behind_the_vregion),
-            TEST(test_pagefault_null_maps_one_frame), TEST(test_pinned_frames_behind_the_vregion),
-            TEST(test_lazy_maps_a_chunk_and_no_more), TEST(test_numa_backwards_in_large_frames),
-            TEST(test_fixed_has_a_count), TEST(test_vfs_part_ends_in_a_later_frame),
-            TEST(test_vfs_part_of_one_byte), TEST(test_flush_is_a_sync),
-            TEST(test_index_has_levels), TEST(test_one_frame_needs_no_node),
-            TEST(test_pager_free_takes_each_once), TEST(test_pager_free_goes_on_at_the_start),
+/* Memory that nobody misses. */
+static void *lasting_alloc(size_t size)
+{
+    static uint64_t memory[2048];
+    static size_t used;
+    requests++;
+    used += (size + 7) / 8;
+    assert_in_range(used, 1, 2048);
+    return &memory[used - (size + 7) / 8];
+}
+
+static void lasting_free(void *memory, size_t size)
+{
+    (void)memory, (void)size;
+}
+
+static const struct vspace_allocator lasting = {lasting_alloc, lasting_free, lasting_alloc,
+                                                lasting_free};
+
+/* What a fork's child does: the vspace of who forked is nobody's there, and the static one is free. */
+static void test_vspace_forget(void)
+{
+    aspace_id first = machine_program(), second = machine_new_program();
+    vspace_set_allocator(&lasting);
+    OK(vspace_current_init(true));
+    machine_enter(first);
+    machine_end_program(second); /* and not its vspace */
+    vspace_forget();
+    requests = 0;
+    OK(vspace_current_init(true));
+    assert_int_equal(requests, 2);
+    OK(vspace_destroy(CURRENT));
+    vspace_set_allocator(NULL);
+}
+
+VSPACE_MAIN("bounds, order and memory of frames", BARE(test_vspace_forget),
+            TEST(test_fill_foff_takes_the_rest), TEST(test_fault_maps_one_table),
+            TEST(test_pinned_frame_over_the_vregion), TEST(test_pieces_at_an_offset),
+            TEST(test_ranges_behind_the_vregion), TEST(test_pagefault_null_maps_one_frame),
+            TEST(test_pinned_frames_behind_the_vregion), TEST(test_lazy_maps_a_chunk_and_no_more),
+            TEST(test_numa_backwards_in_large_frames), TEST(test_fixed_has_a_count),
+            TEST(test_vfs_part_ends_in_a_later_frame), TEST(test_vfs_part_of_one_byte),
+            TEST(test_flush_is_a_sync), TEST(test_index_has_levels),
+            TEST(test_one_frame_needs_no_node), TEST(test_pager_free_takes_each_once),
+            TEST(test_pager_free_goes_on_at_the_start),
             TEST(test_mmu_aware_gives_back_from_the_end), TEST(test_nodes_are_used_again),
             TEST(test_failed_pinned_fills_keep_no_node), TEST(test_units_of_nodes),
             BARE(test_first_vspace_is_static))
