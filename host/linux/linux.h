@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the Linux host share. Nothing here calls malloc or takes a lock of libc's: it runs in
  * signal handlers. Order of locks: the regions' (calls), one region's limit's (tried, never waited for
- * without end), the core's, then a window of places, then the leaves (pending, bad pages, the ring, room). */
+ * without end), the core's, then a window of places, then the leaves (pending, bad pages, the ring, room, stores). */
 #ifndef QUIRE_LINUX_H
 #define QUIRE_LINUX_H
 
@@ -250,8 +250,10 @@ void handler_stop(void);
 void handler_forget(void); /* in a child, which has none of the threads */
 
 /* ---- stores (store.c) ---- */
-/* A store that pins frames for `of`, and sees to errors as the policy says. NULL: no memory. */
-vm_store *store_wrap(vm_store *of, const struct quire_policy *policy);
+void store_start(void);
+/* A store that pins frames for `of`, and sees to errors as the policy says. ERR_NO_MEMORY; ERR_INVALID_ARGS: `of`
+ * has one already. */
+int store_wrap(vm_store *of, const struct quire_policy *policy, vm_store **wrapped);
 /* The program's store promises room for so many bytes in all, as far as it goes, until the wrapper does: its
  * `commit`. VM_OK, or what that says. */
 int store_promise(vm_store *wrapped, off_t size);

@@ -42,10 +42,11 @@ static int make_cache(vm_store *wrapped, off_t end, struct region *region)
 static region_id map_store(const struct quire_mapping *mapping, struct region *region, void **at)
 {
     bool private = mapping->flags & QUIRE_PRIVATE;
-    vm_store *wrapped = store_wrap(mapping->store, &mapping->policy);
-    if (!wrapped)
-        return ERR_NO_MEMORY;
-    int error = make_cache(wrapped, mapping->offset + (off_t)region->size, region);
+    vm_store *wrapped;
+    int error = store_wrap(mapping->store, &mapping->policy, &wrapped);
+    if (error != VM_OK)
+        return error;
+    error = make_cache(wrapped, mapping->offset + (off_t)region->size, region);
     region_id id = error;
     if (error == VM_OK) {
         id = vm_map_cache(

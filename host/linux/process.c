@@ -286,7 +286,7 @@ int quire_start(const struct quire_options *options)
     process.overcommit = options->overcommit;
     process.aspace = NULL;
     process.is_ending = false;
-    *store_figures() = (struct store_figures){0};
+    store_start();
     error = divide_budget(options->budget);
     if (error == VM_OK)
         error = start(options);
@@ -352,9 +352,10 @@ int quire_add_swap(vm_store *store, size_t pages, const char *name)
         return call_end(&call, ERR_UNSUPPORTED);
     if (!store || !store->ops || !store->ops->read || !store->ops->write || !store->ops->destroy)
         return call_end(&call, ERR_INVALID_ARGS);
-    vm_store *wrapped = store_wrap(store, &policy);
-    if (!wrapped)
-        return call_end(&call, ERR_NO_MEMORY);
+    vm_store *wrapped;
+    error = store_wrap(store, &policy, &wrapped);
+    if (error != VM_OK)
+        return call_end(&call, error);
     if (!process.overcommit && pages <= INT64_MAX / VM_PAGE_SIZE)
         error = store_promise(wrapped, (off_t)(pages * VM_PAGE_SIZE));
     if (error == VM_OK)

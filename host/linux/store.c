@@ -14,9 +14,19 @@ struct wrapper {
     off_t promised_before; /* by `of`, to whoever had it */
     bool keep;             /* `of` is the caller's again */
     uint32_t *ended;       /* becomes 1 and is woken at its end; NULL: nobody waits */
+    struct wrapper *next;
 };
 
 static struct store_figures figures;
+static struct wrapper *wrappers; /* all of them */
+static uint32_t wrappers_lock;   /* a leaf */
+
+void store_start(void)
+{
+    figures = (struct store_figures){0};
+    wrappers = NULL;
+    wrappers_lock = 0;
+}
 
 struct store_figures *store_figures(void)
 {
@@ -159,10 +169,36 @@ static void end_promise(struct wrapper *w)
 
 /* ---- beginning and end -------------------------------------------------------------------------- */
 
+/* A store that was two wrappers' would be destroyed twice. False: it is another's. */
+static bool enter(struct wrapper *w)
+{
+    lock(&wrappers_lock);
+    const struct wrapper *other = wrappers;
+    while (other && other->of != w->of)
+        other = other->next;
+    if (!other) {
+        w->next = wrappers;
+        wrappers = w;
+    }
+    unlock(&wrappers_lock);
+    return !other;
+}
+
+static void leave(const struct wrapper *w)
+{
+    lock(&wrappers_lock);
+    struct wrapper **link = &wrappers;
+    while (*link != w)
+        link = &(*link)->next;
+    *link = w->next;
+    unlock(&wrappers_lock);
+}
+
 void store_unwrap(vm_store *wrapped)
 {
     struct wrapper *w = wrapper_of(wrapped);
     end_promise(w);
+    leave(w);
     vm_meta_free(w, sizeof *w);
 }
 
@@ -171,6 +207,7 @@ static void wrapper_destroy(vm_store *store)
     struct wrapper *w = wrapper_of(store);
     end_promise(w);
     uint32_t *ended = w->ended;
+    leave(w); /* once it is destroyed, another may be made in its place */
     if (!w->keep)
         w->of->ops->destroy(w->of);
     vm_meta_free(w, sizeof *w);
@@ -190,11 +227,11 @@ void store_keep(vm_store *wrapped)
     wrapper_of(wrapped)->keep = true;
 }
 
-vm_store *store_wrap(vm_store *of, const struct quire_policy *policy)
+int store_wrap(vm_store *of, const struct quire_policy *policy, vm_store **wrapped)
 {
     struct wrapper *w = vm_meta_alloc(sizeof *w);
     if (!w)
-        return NULL;
+        return ERR_NO_MEMORY;
     *w = (struct wrapper){.store = {.magic = VM_STORE_MAGIC, .ops = &w->ops, .data = w},
                           .ops = {.destroy = wrapper_destroy,
                                   .has_page = of->ops->has_page ? wrapper_has_page : NULL,
@@ -207,5 +244,10 @@ vm_store *store_wrap(vm_store *of, const struct quire_policy *policy)
                           .of = of,
                           .promised_before = of->committed_size,
                           .policy = *policy};
-    return &w->store;
+    if (!enter(w)) {
+        vm_meta_free(w, sizeof *w);
+        return ERR_INVALID_ARGS;
+    }
+    *wrapped = &w->store;
+    return VM_OK;
 }

@@ -91,7 +91,7 @@ int quire_check(void);
 /* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
 /* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
- * It is destroyed by quire_stop. vm_swap_add has the errors; what its `commit` says, if it can't promise that. */
+ * It is destroyed by quire_stop. vm_swap_add has the errors (ERR_INVALID_ARGS also: the store is in a mapping); what its `commit` says, if it can't promise that. */
 int quire_add_swap(vm_store *store, size_t pages, const char *name);
 
 /* ---- regions ------------------------------------------------------------------------------------ */
@@ -119,7 +119,7 @@ struct quire_policy {
 struct quire_mapping {
     const char *name;
     /* Of <quire/stores.h>, or one's own. Whose it becomes, if quire_map succeeds, until quire_unmap destroys it:
-     * it is in one mapping. NULL: memory. */
+     * it is in one mapping, or else ERR_INVALID_ARGS. NULL: memory. */
     vm_store *store;
     /* Of the region, in bytes; whole pages are mapped. A page at or behind the store's end is SIGBUS; what the last
      * one has behind it reads as zeros. */

@@ -365,6 +365,26 @@ static void test_map_arguments(void)
                      ERR_VM_NO_REGION_SLOT);
 }
 
+static void test_store_is_in_one_mapping_at_a_time(void)
+{
+    struct test_store *store = store_create(4);
+    const struct quire_mapping mapping = {.store = &store->store, .size = 4 * PAGE},
+                               other = {.store = &store->store, .size = PAGE, .offset = PAGE};
+    void *address, *second;
+    OK(quire_map(&mapping, &address));
+    assert_int_equal(quire_map(&mapping, &second), ERR_INVALID_ARGS);
+    assert_int_equal(quire_map(&other, &second), ERR_INVALID_ARGS);
+    assert_int_equal(quire_add_swap(&store->store, 4, "mapped"), ERR_INVALID_ARGS);
+    assert_int_equal(store->destroyed, 0);
+    write_page(address, 3, 9);
+    OK(quire_unmap(address));
+    assert_int_equal(store->destroyed, 1);
+    assert_true(page_is(store->bytes, 3, 9));
+    OK(quire_map(&mapping, &address)); /* it is the test's own memory, and still good */
+    OK(quire_unmap(address));
+    assert_int_equal(store->destroyed, 2);
+}
+
 static void test_store_without_write_is_not_mapped_to_be_written(void)
 {
     struct test_store *store = store_create(4);
@@ -506,4 +526,5 @@ LINUX_MAIN(
     TEST(test_store_promises_no_more_than_it_has), TEST(test_swap_promises_its_pages),
     TEST_WITH(test_overcommit_asks_for_no_promise, .budget = 2 * MIB, .overcommit = true),
     TEST(test_store_hears_of_references), TEST(test_map_arguments),
-    TEST(test_store_without_write_is_not_mapped_to_be_written))
+    TEST(test_store_without_write_is_not_mapped_to_be_written),
+    TEST(test_store_is_in_one_mapping_at_a_time))
