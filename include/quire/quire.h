@@ -118,8 +118,8 @@ struct quire_policy {
 
 struct quire_mapping {
     const char *name;
-    /* Of <quire/stores.h>, or one's own. Whose it becomes, if quire_map succeeds, until quire_unmap destroys it;
-     * NULL: memory. */
+    /* Of <quire/stores.h>, or one's own. Whose it becomes, if quire_map succeeds, until quire_unmap destroys it:
+     * it is in one mapping. NULL: memory. */
     vm_store *store;
     /* Of the region, in bytes; whole pages are mapped. A page at or behind the store's end is SIGBUS; what the last
      * one has behind it reads as zeros. */
