@@ -339,6 +339,25 @@ static void test_pager_free_goes_on_at_the_start(void)
     OK(memobj_destroy_anon(&anon.m, true));
 }
 
+/* Past what is pinned the next goes, each by itself. */
+static void test_pager_free_past_pins(void)
+{
+    enum { COUNT = 40 };
+    struct capref got;
+    make_pages(COUNT);
+    OK(vregion_map_fixed(&region, CURRENT, &anon.m, 0, PAGES(COUNT), SPOT, RW));
+    OK(anon.m.f.pin(&anon.m, &region, 0, PAGES(10)));
+    OK(anon.m.f.pin(&anon.m, &region, PAGES(25), PAGES(15)));
+    for (size_t i = 10; i < 25; i++) {
+        OK(anon.m.f.pager_free(&anon.m, PAGE, &got, 1));
+        assert_nothing(SPOT + PAGES(i), 1);
+        assert_numbered(SPOT + PAGES(i + 1), COUNT - i - 1, (uint8_t)(i + 2));
+    }
+    FAILS(LIB_ERR_MEMOBJ_PAGER_FREE, anon.m.f.pager_free(&anon.m, PAGE, &got, 1));
+    assert_numbered(SPOT, 10, 1);
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
 /* A growing region gives back from its end, up to what is pinned. */
 static void test_mmu_aware_gives_back_from_the_end(void)
 {
@@ -525,15 +544,15 @@ static void test_vspace_forget(void)
 }
 
 VSPACE_MAIN("bounds, order and memory of frames", BARE(test_vspace_forget),
-            TEST(test_fill_foff_takes_the_rest), TEST(test_fault_maps_one_table),
-            TEST(test_pinned_frame_over_the_vregion), TEST(test_pieces_at_an_offset),
-            TEST(test_ranges_behind_the_vregion), TEST(test_pagefault_null_maps_one_frame),
-            TEST(test_pinned_frames_behind_the_vregion), TEST(test_lazy_maps_a_chunk_and_no_more),
-            TEST(test_numa_backwards_in_large_frames), TEST(test_fixed_has_a_count),
-            TEST(test_vfs_part_ends_in_a_later_frame), TEST(test_vfs_part_of_one_byte),
-            TEST(test_flush_is_a_sync), TEST(test_index_has_levels),
-            TEST(test_one_frame_needs_no_node), TEST(test_pager_free_takes_each_once),
-            TEST(test_pager_free_goes_on_at_the_start),
+            TEST(test_pager_free_past_pins), TEST(test_fill_foff_takes_the_rest),
+            TEST(test_fault_maps_one_table), TEST(test_pinned_frame_over_the_vregion),
+            TEST(test_pieces_at_an_offset), TEST(test_ranges_behind_the_vregion),
+            TEST(test_pagefault_null_maps_one_frame), TEST(test_pinned_frames_behind_the_vregion),
+            TEST(test_lazy_maps_a_chunk_and_no_more), TEST(test_numa_backwards_in_large_frames),
+            TEST(test_fixed_has_a_count), TEST(test_vfs_part_ends_in_a_later_frame),
+            TEST(test_vfs_part_of_one_byte), TEST(test_flush_is_a_sync),
+            TEST(test_index_has_levels), TEST(test_one_frame_needs_no_node),
+            TEST(test_pager_free_takes_each_once), TEST(test_pager_free_goes_on_at_the_start),
             TEST(test_mmu_aware_gives_back_from_the_end), TEST(test_nodes_are_used_again),
             TEST(test_failed_pinned_fills_keep_no_node), TEST(test_units_of_nodes),
             BARE(test_first_vspace_is_static))

@@ -449,6 +449,7 @@ static void test_err_getstring(void)
     assert_string_equal(err_getstring(err_push(LIB_ERR_PMAP_MAP, LIB_ERR_PMAP_NOT_MAPPED)),
                         "nothing is mapped there");
     assert_string_equal(err_getcode(ERR_CODE_MASK), "unknown");
+    assert_string_equal(err_getcode(ERR_CODES), "unknown");
     assert_non_null(err_getstring(ERR_CODE_MASK));
 }
 
@@ -466,6 +467,7 @@ static void test_err_from_vm(void)
     assert_int_equal(err_to_vm(SYS_ERR_OK), VM_OK);
     assert_int_equal(err_to_vm(LIB_ERR_PMAP_MAP), ERR_VM_GENERAL);
     assert_int_equal(err_to_vm(ERR_CODE_MASK), ERR_VM_GENERAL);
+    assert_int_equal(err_to_vm(ERR_CODES), ERR_VM_GENERAL);
 }
 
 VSPACE_MAIN("types of memory objects, frames, errors", TEST(test_anon_frames_of_all_sizes),
