@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -221,6 +222,40 @@ void store_free(struct test_store *s)
     free(s);
 }
 
+volatile unsigned char *nested_in;
+
+static int nested_read(vm_store *store, off_t offset, const addr_t *frames, size_t count,
+                       size_t *done)
+{
+    (void)store;
+    for (size_t i = 0; i < count; i++)
+        memcpy(host_frame_ptr(frames[i]), (const void *)(nested_in + offset + (off_t)(i * PAGE)),
+               PAGE);
+    *done = count * PAGE;
+    return VM_OK;
+}
+
+static bool nested_has_page(vm_store *store, off_t offset)
+{
+    (void)store, (void)offset;
+    return true;
+}
+
+static void nested_destroy(vm_store *store)
+{
+    (void)store;
+}
+
+vm_store *nested_store(volatile unsigned char *in)
+{
+    static const struct vm_store_ops ops = {
+        .destroy = nested_destroy, .has_page = nested_has_page, .read = nested_read};
+    static vm_store nested;
+    nested = (vm_store){.ops = &ops};
+    nested_in = in;
+    return &nested;
+}
+
 /* ---- regions ---- */
 
 volatile unsigned char *map_memory(size_t pages)
@@ -327,4 +362,14 @@ struct quire_info figures(void)
     struct quire_info info;
     OK(quire_get_info(&info));
     return info;
+}
+
+size_t open_files(void)
+{
+    size_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
 }

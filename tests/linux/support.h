@@ -90,6 +90,11 @@ void store_free(struct test_store *store);
 /* Its pages leave RSS, but not the file that they are in. */
 void madvise_away(struct test_store *store);
 
+/* A store whose bytes are in this region: its read faults within the fault that asks for it. There is one at a time,
+ * and its end does nothing. */
+extern volatile unsigned char *nested_in;
+vm_store *nested_store(volatile unsigned char *in);
+
 /* ---- regions ---- */
 
 volatile unsigned char *map_memory(size_t pages);
@@ -117,5 +122,7 @@ void check_tables(void);
 /* Pages of this process in RAM. */
 size_t resident_pages(void);
 struct quire_info figures(void);
+/* Its descriptors, and one more. */
+size_t open_files(void);
 
 #endif

@@ -299,41 +299,15 @@ static void test_faults_leave_what_is_below_an_alternate_stack_of_8_kib(void)
     fault_with_stack(8192 > least ? 8192 - (least > 2048 ? least : 2048) : 0);
 }
 
-/* A store whose bytes are in a region: its read faults in the handler of another fault. */
-static volatile unsigned char *inner;
-
-static int read_inner(vm_store *store, off_t offset, const addr_t *frames, size_t count,
-                      size_t *done)
-{
-    (void)store;
-    for (size_t i = 0; i < count; i++)
-        memcpy(host_frame_ptr(frames[i]), (const void *)(inner + offset + (off_t)(i * PAGE)), PAGE);
-    *done = count * PAGE;
-    return VM_OK;
-}
-
-static bool has_inner(vm_store *store, off_t offset)
-{
-    (void)store, (void)offset;
-    return true;
-}
-
-static void nothing(vm_store *store)
-{
-    (void)store;
-}
-
 static void test_faults_within_faults_beside_a_small_alternate_stack(void)
 {
-    static const struct vm_store_ops ops = {
-        .destroy = nothing, .has_page = has_inner, .read = read_inner};
-    static vm_store nested = {.ops = &ops};
     unsigned char *guard;
-    struct quire_mapping mapping = {
-        .store = &nested, .size = 2000 * PAGE, .flags = QUIRE_READ_ONLY, .granule = PAGE};
+    struct quire_mapping mapping = {.store = nested_store(map_store(store_create(2000), 0)),
+                                    .size = 2000 * PAGE,
+                                    .flags = QUIRE_READ_ONLY,
+                                    .granule = PAGE};
     void *outer;
     stack_t now;
-    inner = map_store(store_create(2000), 0);
     OK(quire_map(&mapping, &outer));
     const unsigned char *stack = small_stack(1024, &guard);
     for (size_t i = 0; i < 2000; i++)

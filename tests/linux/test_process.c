@@ -3,7 +3,6 @@
  * and a store that doesn't answer. */
 #include "support.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -355,16 +354,6 @@ static void test_chroot(void)
     assert_int_equal(chroot("/proc"), 0);
     use_all();
     OK(quire_stop()); /* here: tables are checked with what isn't there any more */
-}
-
-static size_t open_files(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (readdir(directory))
-        count++;
-    closedir(directory);
-    return count;
 }
 
 static void limit_files(rlim_t most)

@@ -224,39 +224,12 @@ static void test_faults_run_on_the_alternate_stack(void)
     assert_true(untouched < sizeof stack && untouched > 32 * 1024);
 }
 
-/* A store whose bytes are in a region: its read faults in the handler of another fault. */
-static volatile unsigned char *inner;
-
-static int read_inner(vm_store *store, off_t offset, const addr_t *frames, size_t count,
-                      size_t *done)
-{
-    (void)store;
-    for (size_t i = 0; i < count; i++)
-        memcpy(host_frame_ptr(frames[i]), (const void *)(inner + offset + (off_t)(i * PAGE)), PAGE);
-    *done = count * PAGE;
-    return VM_OK;
-}
-
-static bool has_inner(vm_store *store, off_t offset)
-{
-    (void)store, (void)offset;
-    return true;
-}
-
-static void nothing(vm_store *store)
-{
-    (void)store;
-}
-
 static void test_store_may_use_regions(void)
 {
-    static const struct vm_store_ops ops = {
-        .destroy = nothing, .has_page = has_inner, .read = read_inner};
-    static vm_store nested = {.ops = &ops};
-    struct test_store *store = store_create(2000);
-    inner = map_store(store, 0);
-    struct quire_mapping mapping = {
-        .store = &nested, .size = 2000 * PAGE, .flags = QUIRE_READ_ONLY, .granule = PAGE};
+    struct quire_mapping mapping = {.store = nested_store(map_store(store_create(2000), 0)),
+                                    .size = 2000 * PAGE,
+                                    .flags = QUIRE_READ_ONLY,
+                                    .granule = PAGE};
     void *outer;
     OK(quire_map(&mapping, &outer));
     for (size_t i = 0; i < 2000; i += 3)
@@ -267,19 +240,21 @@ static void test_store_may_use_regions(void)
 static void unmap_inner(vm_store *store)
 {
     (void)store;
-    int error = quire_unmap((void *)inner);
+    int error = quire_unmap((void *)nested_in);
     assert_true(error == VM_OK || error == ERR_VM_INVALID_REGION); /* quire_stop was there before */
-    inner = NULL;
+    nested_in = NULL;
 }
 
 static void map_nested(void **outer)
 {
-    static const struct vm_store_ops ops = {
-        .destroy = unmap_inner, .has_page = has_inner, .read = read_inner};
-    static vm_store nested = {.ops = &ops};
-    inner = map_store(store_create(20), 0);
-    struct quire_mapping mapping = {
-        .store = &nested, .size = 20 * PAGE, .flags = QUIRE_READ_ONLY, .granule = PAGE};
+    static struct vm_store_ops ops;
+    struct quire_mapping mapping = {.store = nested_store(map_store(store_create(20), 0)),
+                                    .size = 20 * PAGE,
+                                    .flags = QUIRE_READ_ONLY,
+                                    .granule = PAGE};
+    ops = *mapping.store->ops;
+    ops.destroy = unmap_inner;
+    mapping.store->ops = &ops;
     OK(quire_map(&mapping, outer));
     assert_true(page_is(*outer, 7, 8));
 }
@@ -290,10 +265,10 @@ static void test_store_may_unmap_its_own_region_at_its_end(void)
     alarm(10);
     map_nested(&outer);
     OK(quire_unmap(outer));
-    assert_null(inner);
+    assert_null(nested_in);
     map_nested(&outer);
     OK(quire_stop());
-    assert_null(inner);
+    assert_null(nested_in);
 }
 
 /* A timer's handler that uses a region, while the program calls Quire and faults. */

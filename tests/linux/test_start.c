@@ -2,7 +2,6 @@
 /* quire_start and quire_stop: arguments, again and again, and what is there before and after. */
 #include "support.h"
 
-#include <dirent.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -20,16 +19,6 @@ static void test_start_arguments(void)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(quire_start(&wrong[i]), ERR_INVALID_ARGS);
     assert_int_equal(quire_stop(), ERR_UNSUPPORTED);
-}
-
-static size_t open_files(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (readdir(directory))
-        count++;
-    closedir(directory);
-    return count;
 }
 
 static size_t mappings(void)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The store over a file. */
 #define _GNU_SOURCE
-#include "faults.h"
-#include "support.h"
+#include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,53 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WRITABLE VM_STORE_FILE_WRITABLE
-#define NO_RING VM_STORE_FILE_NO_RING
-#define MANY 140
-
-static vm_store *store;
-static int file;
-static addr_t frames[MANY];
-
-/* A file whose byte i is i % 251, and a store over part of it. */
-static void open_part(size_t size, unsigned flags, off_t offset, off_t length)
-{
-    uint8_t *bytes = malloc(size);
-    file = temporary_file();
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(i % 251);
-    assert_int_equal(write(file, bytes, size), size);
-    free(bytes);
-    struct vm_store_file_options options = {
-        .descriptor = file, .flags = flags, .offset = offset, .length = length};
-    OK(vm_store_create_file(&options, &store));
-    for (size_t i = 0; i < MANY; i++)
-        OK(frames_allocate(1, false, &frames[i]));
-}
-
-static void end(void)
-{
-    faults_none();
-    faults_shorten(0);
-    faults_wait(false);
-    for (size_t i = 0; i < MANY; i++)
-        frames_free(frames[i], 1);
-    store_end(store);
-    close(file);
-}
-
-static int read_pages(size_t page, size_t count, size_t *done)
-{
-    *done = 1;
-    return store->ops->read(store, PAGES(page), frames, count, done);
-}
-
-static int write_pages(size_t page, size_t count, size_t *done)
-{
-    *done = 1;
-    return store->ops->write(store, PAGES(page), frames, count, done);
-}
-
 /* The store's bytes [from, from + done) are in the frames. */
 static void assert_file_bytes(off_t in_file, size_t done)
 {
@@ -65,13 +17,6 @@ static void assert_file_bytes(off_t in_file, size_t done)
         const uint8_t *frame = host_frame_ptr(frames[i / PAGE]);
         assert_int_equal(frame[i % PAGE], ((size_t)in_file + i) % 251);
     }
-}
-
-static off_t file_size(void)
-{
-    struct stat about;
-    assert_int_equal(fstat(file, &about), 0);
-    return about.st_size;
 }
 
 static void test_reads_any_part_with_and_without_a_ring(void **state)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What others do to the file of a store, or to its descriptor, while it is used. */
 #define _GNU_SOURCE
-#include "faults.h"
-#include "support.h"
+#include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,55 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WRITABLE VM_STORE_FILE_WRITABLE
-#define NO_RING VM_STORE_FILE_NO_RING
 #define FRAMES 16
-
-static vm_store *store;
-static int file;
-static addr_t frames[FRAMES];
-
-/* A file whose byte i is i % 251, and a store over all of it. */
-static void begin(size_t size, unsigned flags)
-{
-    uint8_t *bytes = malloc(size);
-    file = temporary_file();
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(i % 251);
-    assert_int_equal(write(file, bytes, size), size);
-    free(bytes);
-    struct vm_store_file_options options = {.descriptor = file, .flags = flags};
-    OK(vm_store_create_file(&options, &store));
-    for (size_t i = 0; i < FRAMES; i++)
-        OK(frames_allocate(1, false, &frames[i]));
-}
-
-static void end(void)
-{
-    for (size_t i = 0; i < FRAMES; i++)
-        frames_free(frames[i], 1);
-    store_end(store);
-    close(file);
-}
-
-static int read_pages(size_t page, size_t count, size_t *done)
-{
-    *done = 1;
-    return store->ops->read(store, PAGES(page), frames, count, done);
-}
-
-static int write_pages(size_t page, size_t count, size_t *done)
-{
-    *done = 1;
-    return store->ops->write(store, PAGES(page), frames, count, done);
-}
-
-static off_t file_size(void)
-{
-    struct stat about;
-    assert_int_equal(fstat(file, &about), 0);
-    return about.st_size;
-}
 
 /* ---- cut ---- */
 
@@ -69,7 +20,7 @@ static void test_the_page_at_a_new_end_can_be_read(void **state)
     (void)state;
     for (unsigned flags = WRITABLE; flags <= (WRITABLE | NO_RING); flags += NO_RING) {
         size_t done;
-        begin(8 * PAGE, flags);
+        open_all(8 * PAGE, flags);
         assert_int_equal(ftruncate(file, 4 * PAGE + 7), 0);
         OK(read_pages(4, 1, &done));
         assert_int_equal(done, 7);
@@ -91,7 +42,7 @@ static void test_the_page_at_a_new_end_can_be_written(void **state)
     size_t done;
     uint8_t bytes[8];
     (void)state;
-    begin(8 * PAGE, WRITABLE);
+    open_all(8 * PAGE, WRITABLE);
     for (size_t i = 0; i < 3; i++)
         memset(host_frame_ptr(frames[i]), 0xee, PAGE);
     assert_int_equal(ftruncate(file, 4 * PAGE + 7), 0);
@@ -110,7 +61,7 @@ static void test_a_file_that_gets_longer_keeps_its_length_here(void **state)
 {
     size_t done;
     (void)state;
-    begin(2 * PAGE + 100, WRITABLE);
+    open_all(2 * PAGE + 100, WRITABLE);
     assert_int_equal(ftruncate(file, 6 * PAGE), 0);
     assert_int_equal(store->ops->size(store), 2 * PAGE + 100);
     OK(read_pages(2, 1, &done));
@@ -134,7 +85,7 @@ static void test_a_file_that_is_appended_to_from_now_on_is_not_written(void **st
     size_t done;
     struct vm_store_file_info info;
     (void)state;
-    begin(4 * PAGE, WRITABLE);
+    open_all(4 * PAGE, WRITABLE);
     int mode = fcntl(file, F_GETFL);
     assert_int_equal(fcntl(file, F_SETFL, mode | O_APPEND), 0);
     memset(host_frame_ptr(frames[0]), 0xee, PAGE);
@@ -168,7 +119,7 @@ static void test_a_child_leaves_the_ring_alone(void **state)
     int status;
     struct vm_store_file_info info;
     (void)state;
-    begin(64 * PAGE, 0);
+    open_all(64 * PAGE, 0);
     vm_store_file_info(store, &info);
     faults_wait(true);
     faults_at("io_uring_submit", 0, false, 0);
