@@ -295,7 +295,9 @@ int vm_cache_insert_page(vm_cache_ref *ref, struct vm_page *page, off_t offset)
         page->is_file = !ref->temporary;
         if (page->is_file)
             vm_atomic_count(&vm_system.file_pages, 1);
-        if (page->state == VM_PAGE_ACTIVE && page_enqueue(page, vm_ghost_key(cache->serial, key)))
+        /* It has been on a queue since it was taken: a hand may have moved it. */
+        if (__atomic_load_n(&page->state, __ATOMIC_RELAXED) != VM_PAGE_WIRED &&
+            page_enqueue(page, vm_ghost_key(cache->serial, key)))
             VM_COUNT(refaults);
     }
     return VM_OK;

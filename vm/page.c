@@ -39,7 +39,7 @@ void page_queue_remove(struct vm_page_pool *pool, struct vm_page *page)
 void page_queue_append(struct vm_page_pool *pool, struct vm_page *page, int state)
 {
     struct vm_page *head = &pool->queue[state];
-    page->state = (uint8_t)state;
+    __atomic_store_n(&page->state, (uint8_t)state, __ATOMIC_RELAXED);
     page->next = head;
     page->prev = head->prev;
     head->prev->next = page;
@@ -60,7 +60,7 @@ static bool is_aging(enum vm_page_state state)
 static void queue_insert(struct vm_page *page, enum vm_page_state state)
 {
     struct vm_page *head = &POOL->queue[state];
-    page->state = (uint8_t)state;
+    __atomic_store_n(&page->state, (uint8_t)state, __ATOMIC_RELAXED);
     page->next = head->next;
     page->prev = head;
     head->next->prev = page;
@@ -392,7 +392,7 @@ bool page_enqueue(struct vm_page *page, uint64_t key)
     vm_mutex_lock(&POOL->lock, VM_RANK_PAGE);
     queue_remove(page);
     page->born = POOL->generation;
-    page->referenced = 0;
+    __atomic_store_n(&page->referenced, 0, __ATOMIC_RELAXED);
     page->was_active = false;
     bool known = POOL->policy->insert(POOL, page, key);
     vm_mutex_unlock(&POOL->lock);
@@ -428,7 +428,7 @@ void page_deactivate(struct vm_page *page)
     if (is_aging((enum vm_page_state)page->state)) {
         queue_remove(page);
         queue_insert(page, VM_PAGE_INACTIVE);
-        page->referenced = 0;
+        __atomic_store_n(&page->referenced, 0, __ATOMIC_RELAXED);
     }
     vm_mutex_unlock(&POOL->lock);
 }
@@ -441,7 +441,7 @@ bool page_is_young(const struct vm_page *page)
 
 void page_note_access(struct vm_page *page)
 {
-    if (!page_is_young(page) && !page->referenced)
+    if (!page_is_young(page) && !__atomic_load_n(&page->referenced, __ATOMIC_RELAXED))
         POOL->policy->referenced(POOL, page);
 }
 
