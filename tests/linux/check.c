@@ -48,8 +48,9 @@ static bool all_sleep(void)
     assert_non_null(tasks);
     for (const struct dirent *task; sleep && (task = readdir(tasks)) != NULL;) {
         char path[300], state;
+        int id = atoi(task->d_name); /* 0: of no thread */
         snprintf(path, sizeof path, "/proc/self/task/%s/stat", task->d_name);
-        FILE *about = atoi(task->d_name) != gettid() ? fopen(path, "r") : NULL;
+        FILE *about = id != 0 && id != gettid() ? fopen(path, "r") : NULL;
         if (!about)
             continue;
         sleep = fscanf(about, "%*d (%*[^)]) %c", &state) != 1 || (state != 'R' && state != 'D');
