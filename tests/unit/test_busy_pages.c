@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "cache.h"
+#include "system.h"
 #include "writeback.h"
 
 static sim_file *file;
@@ -224,6 +225,22 @@ static void test_writing_behind_the_end_without_memory(void)
     vm_put_cache(ref);
 }
 
+/* From the two lists' hand it may be inactive by then; the policy hears of it all the same. */
+static void test_a_hand_passes_a_page_before_it_is_in_its_cache(void)
+{
+    vm_cache_ref *ref = cache_create_for(vm_store_create_anonymous_noswap(), 0, true);
+    struct vm_page *page = vm_page_allocate(VM_PAGE_ACTIVE, true, VM_INJECT_FRAME);
+    assert_non_null(ref);
+    assert_non_null(page);
+    page_deactivate(page);
+    page->born = (uint8_t)(vm_system.pages.generation - 9);
+    cache_lock(ref);
+    OK(vm_cache_insert_page(ref, page, 0));
+    cache_unlock(ref);
+    assert_true(page_is_young(page));
+    vm_cache_release_ref(ref);
+}
+
 UNIT_MAIN("pages that are busy", TEST(test_discard_leaves_what_is_being_read),
           TEST(test_discard_leaves_private_copies), TEST(test_sync_passes_over_what_is_being_read),
           TEST(test_sync_waits_for_what_is_being_written),
@@ -231,4 +248,5 @@ UNIT_MAIN("pages that are busy", TEST(test_discard_leaves_what_is_being_read),
           TEST(test_the_last_write_back_that_fails_is_logged),
           TEST(test_what_is_being_read_is_not_resident), TEST(test_reads_that_stop_short),
           TEST(test_sync_of_regions_that_join_meanwhile),
-          TEST(test_writing_behind_the_end_without_memory))
+          TEST(test_writing_behind_the_end_without_memory),
+          TEST(test_a_hand_passes_a_page_before_it_is_in_its_cache))
