@@ -34,6 +34,7 @@ LIMITED_ONLY = ("mmap", "mmap-random")
 ALLOWANCE = 8  # MiB beyond the budget: the program, its tables, what Linux reads ahead
 SNAPSHOT_ROUNDS = 4
 WRITTEN = {"all": "each page was written since the last", "1000": "1,000 pages were", "100": "100 pages were"}
+SNAPSHOT_WAYS = ("quire", "fork", "floor")
 
 Figures = collections.namedtuple("Figures", "wall cpu faults mib sum")
 
@@ -176,14 +177,14 @@ def measure_disk(size):
 
 def snapshots(size):
     """{what was written: {way: milliseconds of it, of its end, microseconds of a first write after it}}."""
-    steps = progress.Progress("process", 2 * len(WRITTEN))
+    steps = progress.Progress("process", len(SNAPSHOT_WAYS) * len(WRITTEN))
 
     def one(way, written):
         steps.step("snapshots", f"{way}, {written}")
         said = subprocess.run([SNAPSHOT, way, str(size.snapshot), str(SNAPSHOT_ROUNDS), written],
                               stdout=subprocess.PIPE, text=True, check=True, timeout=300)
         return [float(word) for word in said.stdout.split()]
-    found = {written: {way: one(way, written) for way in ("quire", "fork")} for written in WRITTEN}
+    found = {written: {way: one(way, written) for way in SNAPSHOT_WAYS} for written in WRITTEN}
     steps.end()
     return found
 
@@ -242,9 +243,10 @@ def show_disk(size, disk):
 
 def show_snapshots(size, figures):
     print(f"\nA snapshot of {size['snapshot']} MiB that are in memory: milliseconds of CPU (of its end; microseconds of the "
-          f"first write to a page after it)\n{'':40}{'quire_snapshot':>26}{'fork':>26}")
+          f"first write to a page after it)\n{'':40}{'quire_snapshot':>26}{'fork':>26}{'write protection':>26}")
     for written, ways in figures.items():
-        cells = [f"{taken:.2f} ({ended:.2f}; {write:.1f})" for taken, ended, write in ways.values()]
+        cells = [f"{ways[way][0]:.2f}" + (f" ({ways[way][1]:.2f}; {ways[way][2]:.1f})" if way != "floor" else "")
+                 for way in SNAPSHOT_WAYS]
         print(f"{WRITTEN[written]:40}" + "".join(f"{cell:>26}" for cell in cells))
 
 

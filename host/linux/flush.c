@@ -112,8 +112,8 @@ static void forbid_frame(uint32_t frame, addr_t first, addr_t end)
 }
 
 /* By the frames that are shown in the range, which is protected as a whole where many may be written, if Linux can
- * (before 6.4 it can't over several of its mappings). The core holds its lock, so no fill begins, and nobody else allows a write: without
- * the windows' locks one can say that there is none. */
+ * (before 6.4 it can't over several of its mappings). The core holds its lock, so no fill begins, and nobody else allows
+ * a write: without the windows' locks one can say that there is none. */
 static void flush_many(addr_t first, addr_t end)
 {
     place_wait_for_fills();

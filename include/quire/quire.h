@@ -91,7 +91,8 @@ int quire_check(void);
 /* What quire_start has chosen. */
 enum quire_mode quire_mode(void);
 /* Memory of no store's, and private pages, may go to `store` from here on, which has room for so many pages.
- * It is destroyed by quire_stop. vm_swap_add has the errors (ERR_INVALID_ARGS also: the store is in a mapping); what its `commit` says, if it can't promise that. */
+ * It is destroyed by quire_stop. vm_swap_add has the errors (ERR_INVALID_ARGS also: the store is in a mapping); what
+ * its `commit` says, if it can't promise that. */
 int quire_add_swap(vm_store *store, size_t pages, const char *name);
 
 /* ---- regions ------------------------------------------------------------------------------------ */
@@ -147,8 +148,8 @@ struct quire_mapping {
  * its `commit`). */
 int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
- * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon needs it any more.
- * The error of that write, after which the region has gone all the same.
+ * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon
+ * needs it any more. The error of that write, after which the region has gone all the same.
  * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
 int quire_unmap(void *address);
 

@@ -301,6 +301,14 @@ bool page_is(const volatile void *region, size_t page, uint64_t value)
 
 /* ---- signals ---- */
 
+volatile unsigned char *bad_address(void)
+{
+    int fd = memfd_create("short", 0);
+    void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(fd >= 0 && at != MAP_FAILED);
+    return at;
+}
+
 static __thread sigjmp_buf back;
 static __thread volatile bool expecting;
 void *caught_at;

@@ -107,6 +107,9 @@ bool page_is(const volatile void *region, size_t page, uint64_t value);
 
 /* ---- signals ---- */
 
+/* A page whose accesses are SIGBUS, and none of Quire's. */
+volatile unsigned char *bad_address(void);
+
 /* The access, and whether it gave SIGBUS or SIGSEGV (its number) or none (0); caught_at: where. */
 int caught_read(const volatile void *address);
 int caught_write(volatile void *address);

@@ -11,14 +11,6 @@
 
 static const struct quire_options options = {.budget = 2 * MIB};
 
-static volatile unsigned char *bad_address(void)
-{
-    int fd = memfd_create("short", 0);
-    void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_true(fd >= 0 && at != MAP_FAILED);
-    return at;
-}
-
 /* What the handler saw last. */
 static struct {
     siginfo_t info;

@@ -10,15 +10,6 @@
 
 static const struct quire_options options = {.budget = 2 * MIB};
 
-/* An address whose access is SIGBUS, and none of Quire's. */
-static volatile unsigned char *bad_address(void)
-{
-    int fd = memfd_create("short", 0);
-    void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    assert_true(fd >= 0 && at != MAP_FAILED);
-    return at;
-}
-
 static void test_foreign_sigbus_reaches_the_handler_before(void)
 {
     volatile unsigned char *bad = bad_address(), *at = map_memory(4);

@@ -13,7 +13,7 @@ import termios
 import time
 
 from parts import unit
-from parts.doctor import NOBODY, forbid_userfaultfd
+from parts.doctor import NOBODY, copied_for_nobody, forbid_userfaultfd
 from parts.tool import QUIRE, quire, refuses
 
 SMALL = ("--size", "64M", "--budget", "8M")
@@ -50,13 +50,9 @@ def check_stores(report):
 
 
 def check_as_nobody(report):
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        print("    not as another user: that takes root and setpriv")
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        for program in (QUIRE, os.path.join(os.path.dirname(QUIRE), "quire-demo")):
-            shutil.copy(program, directory)
+    with copied_for_nobody(QUIRE, os.path.join(os.path.dirname(QUIRE), "quire-demo")) as directory:
+        if directory is None:
+            return
         command = [*NOBODY, os.path.join(directory, "quire")]
         check_figures(report, "demo sort without rights", command, "lz4")
         done = subprocess.run([*command, "demo", "sort", "--store", f"file:{directory}/x"],

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """quire doctor: what it says must be what libquire can do, as this user, without rights, and in a filter of calls."""
+import contextlib
 import ctypes
 import errno
 import json
@@ -14,6 +15,20 @@ from parts import unit
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
 MODES = {"signal", "handler", "vspace"}
 USERFAULTFD, MEMFD_CREATE = 323, 319
+
+
+@contextlib.contextmanager
+def copied_for_nobody(*programs):
+    """A directory with copies that any user may read and run; None: there is no other user to be."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        print("    not as another user: that takes root and setpriv")
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        for program in programs:
+            shutil.copy(program, directory)
+        yield directory
 
 
 def forbid(call, error):
@@ -72,13 +87,9 @@ def check_filter(report, name, command, has_device):
 
 
 def check_as_nobody(report):
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        print("    not as another user: that takes root and setpriv")
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        for program in ("build/quire", "build/quire-demo"):
-            shutil.copy(program, directory)
+    with copied_for_nobody("build/quire", "build/quire-demo") as directory:
+        if directory is None:
+            return
         command = [*NOBODY, f"{directory}/quire"]
         answer = check_json(report, "without rights", command)
         check_demo(report, "without rights", command, answer)
