@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How much of a region is in memory at most. Pages that are pinned don't count, nor do those that can't go by
- * themselves, since a snapshot has them, too: else enough of them would push out each page that comes before it
- * is shown, without end. */
+ * themselves, since a snapshot has them, too. */
 #include "regions.h"
 
 #include <time.h>
@@ -34,25 +33,34 @@ static size_t count_chunk(addr_t at, addr_t size)
     return count;
 }
 
+static void page_out(addr_t first, addr_t end)
+{
+    if (first < end)
+        (void)vm_advise_range(process.aid, first, end - first, VM_ADVICE_PAGEOUT);
+}
+
 /* How many pages have gone. */
-static size_t evict_chunk(addr_t at, addr_t size)
+static size_t evict_chunk(addr_t at, addr_t size, addr_t spare)
 {
     size_t before = count_chunk(at, size);
     if (before == 0)
         return 0;
-    (void)vm_advise_range(process.aid, at, size, VM_ADVICE_PAGEOUT);
+    bool is_in = spare - at < size;
+    page_out(at, is_in ? spare : at + size);
+    if (is_in)
+        page_out(spare + VM_PAGE_SIZE, at + size);
     size_t after = count_chunk(at, size);
     return after < before ? before - after : 0;
 }
 
 /* Pages go, chunk by chunk in the order of addresses, up to `end`. How many have gone. */
-static size_t evict_up_to(struct region *region, addr_t end, size_t pages)
+static size_t evict_up_to(struct region *region, addr_t end, size_t pages, addr_t spare)
 {
     addr_t at = region->base + region->hand, last;
     size_t freed = 0;
     while (freed < pages && find_part(&at, end, &last)) {
         addr_t left = (last < end ? last + 1 : end) - at, size = left < CHUNK ? left : CHUNK;
-        freed += evict_chunk(at, size);
+        freed += evict_chunk(at, size, spare);
         at += size;
     }
     region->hand = freed < pages ? 0 : at - region->base;
@@ -60,12 +68,12 @@ static size_t evict_up_to(struct region *region, addr_t end, size_t pages)
 }
 
 /* Once round at most. False: that wasn't enough. */
-static bool evict(struct region *region, size_t pages)
+static bool evict(struct region *region, size_t pages, addr_t spare)
 {
     addr_t begun = region->base + region->hand;
-    size_t freed = evict_up_to(region, region->base + region->size, pages);
+    size_t freed = evict_up_to(region, region->base + region->size, pages, spare);
     if (freed < pages)
-        freed += evict_up_to(region, begun, pages - freed);
+        freed += evict_up_to(region, begun, pages - freed, spare);
     return freed >= pages;
 }
 
@@ -91,11 +99,11 @@ static void set_counts(struct region *region, size_t resident, size_t staying)
 }
 
 /* => limit_lock. What stays although it should go is tried again, more of it each time, since some day it may. */
-static void keep(struct region *region, size_t limit)
+static void keep(struct region *region, size_t limit, addr_t spare)
 {
     size_t staying = region->staying, most = limit - limit / 8 + staying;
     size_t now = count_resident(region);
-    if (now > most && !evict(region, now - most))
+    if (now > most && !evict(region, now - most, spare))
         most = now = staying = count_resident(region);
     else
         staying -= (staying + 7) / 8;
@@ -116,14 +124,14 @@ static bool is_over(const struct region *region, size_t limit, size_t most)
 
 /* Threads that go on bringing pages while one evicts would outrun it; but a store that uses the region which it
  * writes for must not wait for itself, so nobody waits long. */
-void limit_count(struct region *region, size_t limit, size_t most)
+void limit_count(struct region *region, size_t limit, size_t most, addr_t spare)
 {
     struct timespec pause = {0, PAUSE_NS};
     __atomic_fetch_add(&region->brought, most, __ATOMIC_RELAXED);
     for (unsigned pauses = 0; is_over(region, limit, most); pauses++) {
         if (try_lock(&region->limit_lock)) {
             if (is_over(region, limit, most))
-                keep(region, limit);
+                keep(region, limit, spare);
             unlock(&region->limit_lock);
             return;
         }
@@ -139,5 +147,5 @@ void limit_look(struct region *region)
     if (limit == 0)
         return;
     __atomic_store_n(&region->brought, limit, __ATOMIC_RELAXED);
-    limit_count(region, limit, 1);
+    limit_count(region, limit, 1, NO_PAGE);
 }

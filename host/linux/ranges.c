@@ -130,7 +130,7 @@ static int will_need(const struct range *range)
     for (addr_t at = 0; at < size && error == VM_OK; at += STEP) {
         addr_t step = size - at < STEP ? size - at : STEP;
         error = vm_advise_range(process.aid, range->first + at, step, VM_ADVICE_WILL_NEED);
-        limit_count(range->region, limit, step / VM_PAGE_SIZE);
+        limit_count(range->region, limit, step / VM_PAGE_SIZE, NO_PAGE);
     }
     return error;
 }

@@ -244,7 +244,7 @@ void region_after_fault(struct region *region, addr_t address, unsigned access)
 {
     size_t limit = __atomic_load_n(&region->limit, __ATOMIC_RELAXED);
     if (limit != 0)
-        limit_count(region, limit, most_of(region));
+        limit_count(region, limit, most_of(region), address);
     if (region->granule != VM_PAGE_SIZE && !(access & VM_ACCESS_WRITE))
         fill_around(address, region->base, region->base + region->size);
 }

@@ -59,8 +59,10 @@ bool reserve_may_split(addr_t first, addr_t size);
 unsigned region_before_fault(struct region *region, addr_t address);
 void region_after_fault(struct region *region, addr_t address, unsigned access);
 
-/* A fault has brought so many pages, at most (limit.c). */
-void limit_count(struct region *region, size_t limit, size_t most);
+/* So many pages have been brought, at most (limit.c). The page at `spare` stays, for it isn't shown yet: where no other
+ * can go it would be brought and taken without end. */
+#define NO_PAGE ((addr_t)0)
+void limit_count(struct region *region, size_t limit, size_t most, addr_t spare);
 /* More pages count than before. */
 void limit_look(struct region *region);
 

@@ -257,6 +257,26 @@ static size_t count_resident(const void *at, size_t pages)
     return count;
 }
 
+/* Where no other page can go: it would come and go without end. */
+static void test_limit_of_a_region_leaves_the_page_that_is_asked_for(void)
+{
+    struct quire_mapping mapping = {.size = 400 * PAGE,
+                                    .limit = 64 * PAGE,
+                                    .granule = 4 * PAGE}; /* a fault may bring a cluster */
+    void *at, *copy;
+    add_swap(1000);
+    OK(quire_map(&mapping, &at));
+    for (size_t i = 0; i < 56; i++)
+        write_page(at, i, i + 1);
+    OK(quire_snapshot(at, &copy));
+    alarm(20);
+    for (size_t i = 56; i < 400; i++)
+        write_page(at, i, i + 1);
+    alarm(0);
+    for (size_t i = 0; i < 400; i++)
+        assert_true(page_is(at, i, i + 1));
+}
+
 /* What couldn't go can when the snapshot has: the limit holds again, and for what is the region's own all the time. */
 static void test_limit_of_a_region_that_had_a_snapshot(void)
 {
@@ -282,6 +302,7 @@ LINUX_MAIN(TEST(test_quire_snapshot_of_pinned_pages),
            TEST_WITH(test_quire_populate_of_a_snapshot, .budget = 32 * MIB),
            TEST_WITH(test_limit_of_a_region_that_had_a_snapshot, .budget = 64 * MIB),
            TEST_WITH(test_limit_of_a_region_with_a_snapshot, .budget = 2 * MIB),
+           TEST_WITH(test_limit_of_a_region_leaves_the_page_that_is_asked_for, .budget = 4 * MIB),
            TEST_MODES(test_snapshot_keeps_what_was_there, .budget = 2 * MIB),
            TEST_MODES(test_snapshot_may_be_written, .budget = 2 * MIB),
            TEST_WITH(test_snapshots_one_after_another, .budget = 64 * MIB),

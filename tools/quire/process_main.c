@@ -192,12 +192,16 @@ static void save(const struct options *options, const struct search_result *resu
 static void say_failure(const struct options *options, struct search_result *result)
 {
     FILE *out = options->json ? stderr : stdout;
-    struct outcome last = {.text = "it doesn't fail each time"};
+    struct outcome last = {.text = ""};
     size_t before = result->trace.count;
     trace_shorten(&result->trace, &last);
-    memcpy(result->sums.text, last.text, sizeof(last.text));
+    bool again = last.text[0] != '\0';
+    if (again)
+        memcpy(result->sums.text, last.text, sizeof(last.text));
     fprintf(out, "VIOLATION in the trace of seed %lu: %s\n", (unsigned long)result->trace.way.seed,
             result->sums.text);
+    if (!again)
+        fprintf(out, "  at operation %zu, and not each time\n", result->sums.at + 1);
     fprintf(out, "  made short: %zu of %zu operations\n", result->trace.count, before);
     save(options, result, out);
 }

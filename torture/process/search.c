@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -57,6 +58,8 @@ static void note(struct shared *shared, const struct trace *trace, bool good,
     if (!good && !shared->failed) {
         shared->failed = true;
         shared->failed_seed = trace->way.seed;
+        shared->sums.at = outcome_of_it->at;
+        memcpy(shared->sums.text, outcome_of_it->text, sizeof(shared->sums.text));
     }
     pthread_mutex_unlock(&shared->lock);
 }

@@ -18,7 +18,7 @@ struct search_result {
     bool failed;
     uint64_t traces;
     double seconds;
-    struct outcome sums; /* and what has failed */
+    struct outcome sums; /* and what has failed, at which operation */
     struct trace trace;  /* that has failed */
 };
 
