@@ -42,9 +42,13 @@ int fault_resolve(addr_t address, unsigned access)
     struct region *region = region_of(address);
     address &= ~VM_PAGE_MASK;
     place_prefetch(address);
+    if (region && ahead_is_used())
+        ahead_wait_for(region, address);
     for (;;) {
         uint32_t waits_for;
         int error = try_fill(address, access, &waits_for);
+        if (error == FILL_DONE && region && ahead_is_used())
+            ahead_shown(region, address);
         if (error != FILL_AGAIN)
             return error;
         if (waits_for != NO_NODE)

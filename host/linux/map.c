@@ -138,6 +138,8 @@ static int map(const struct quire_mapping *mapping, void **address)
         give_up(region, true);
     else
         *address = at;
+    if (error == VM_OK && region->store && region->granule != VM_PAGE_SIZE)
+        readers_need();
     return error;
 }
 
@@ -161,7 +163,7 @@ int quire_unmap(void *address)
     if (error != VM_OK)
         return error;
     struct region *region = region_of((addr_t)address);
-    if (!region || region->base != (addr_t)address)
+    if (!region || region->base != (addr_t)address || !region_at_rest(region->base))
         return call_end_with_regions(&call, ERR_VM_INVALID_REGION);
     error = region_delete(region);
     regions_unlock();

@@ -137,7 +137,7 @@ def check_installed_command(report, root):
 
 CHECKED = ("-Dkernel=false", "-Dwerror=false", "-Db_lundef=false")
 # Of the tests of the Linux process, those in which threads meet.
-RACES = ["fork", "storm"]
+RACES = ["ahead", "fork", "storm"]
 
 
 def run_checked(report, directory, programs, environment):
