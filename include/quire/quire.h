@@ -216,7 +216,7 @@ struct quire_info {
     size_t budget, frames, free_frames; /* bytes; pages */
     size_t regions, modified, wired;
     uint64_t faults, read, written, evicted,
-        copied; /* pages, but for the faults, since the start */
+        copied; /* pages, but for the faults (with those of reading ahead), since the start */
     uint64_t poisoned, read_errors, write_errors;
 };
 

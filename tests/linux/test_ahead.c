@@ -296,14 +296,14 @@ static void test_error_of_what_is_read_ahead_is_nobodys(void)
     read_pages(at, 0, BEGIN_END);
     wait_for(&line->failed, 1);
     come_to_rest(at);
-    assert_int_equal(figures().read_errors, 0);
+    assert_int_equal(__atomic_load_n(&store_figures()->read_errors, __ATOMIC_RELAXED), 0);
     read_pages(at, BEGIN_END, 40 - 40 % 16); /* the faults of the page's own cluster ask for it */
     assert_int_equal(now(&asked), 0);
     assert_true(page_is(at, 40, 0));
     assert_int_equal(now(&asked), 1);
     read_pages(at, 41, MOST);
     come_to_rest(at);
-    assert_int_equal(figures().poisoned, 1);
+    assert_int_equal(__atomic_load_n(&store_figures()->poisoned, __ATOMIC_RELAXED), 1);
 }
 
 static void test_error_without_a_policy_is_sigbus_at_the_page(void)
