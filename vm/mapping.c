@@ -301,7 +301,7 @@ static bool change_range(vm_region *region, addr_t first, addr_t last, const str
 
 /* Entries that may be written, from which on one write to the table above is less than one to each, even where each
  * loses the right later. */
-#define MANY 64
+#define MANY 8
 
 /* Whether so many of the entries may be written that the table loses the right as a whole. */
 static bool allows_many(const struct vm_tmap_format *format, const uint64_t *entry, size_t count)

@@ -196,7 +196,11 @@ static region_id take_snapshot(const struct region *of, struct region *region)
     if (error != VM_OK)
         return error;
     void *at = (void *)region->base;
-    return vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+    away_allow(of->base, of->mode == QUIRE_MODE_SIGNAL ? of->size : 0);
+    region_id id =
+        vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+    away_allow(0, 0);
+    return id;
 }
 
 static int snapshot(const struct region *of, void **address)
