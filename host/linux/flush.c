@@ -110,8 +110,8 @@ static void flush_parts(addr_t first, addr_t end)
 
 /* ---- ranges that go away ------------------------------------------------------------------------ */
 
-/* So many pages take a millisecond, if each is protected by itself; and as long as one range that goes away. */
-#define MANY 512
+/* So many pages take half a millisecond or more, if each is protected by itself; and as long as one range that goes away. */
+#define MANY 256
 #define FEW_TO_GO 16
 
 static size_t count_writable(addr_t first, addr_t end)
