@@ -60,8 +60,8 @@ int quire_protect(void *address, size_t size, bool writable)
         return call_end(&call, ERR_PERMISSION_DENIED);
     if (!reserve_may_split(range.first, range.size))
         return call_end(&call, ERR_NO_MEMORY);
-    away_keep_all(range.first,
-                  range.first + range.size); /* what comes back has Linux's rights of before */
+    /* What comes back from away has the rights that Linux knew when it went. */
+    away_keep_all(range.first, range.first + range.size);
     error = protect(&range, writable);
     away_let_all(range.first, range.first + range.size);
     return call_end(&call, error);

@@ -2,6 +2,7 @@
 /* Snapshots of much that was written: the region goes away as a whole, and comes back chunk by chunk. */
 #include "../../host/linux/linux.h"
 
+#include "../../vm/aspace.h"
 #include "support.h"
 
 #include <pthread.h>
@@ -140,6 +141,36 @@ static void test_few_written_pages_stay(void)
     assert_pages(first, 0, ALL, 1);
     for (size_t i = 0; i < ALL; i++)
         assert_true(page_is(second, i, i % 60 ? i + 1 : 7));
+}
+
+/* A flush of a page that is away leaves it to the return: of chunks of which few pages could be written, only those are
+ * protected then. */
+static void test_flush_of_what_is_away(void)
+{
+    volatile unsigned char *at = region(ALL);
+    (void)snapshot_of(at);
+    assert_pages(at, 0, ALL, 1);
+    for (size_t i = 0; i < ALL; i += 10)
+        write_page(at, i, i + 50);
+    volatile unsigned char *copy = snapshot_of(at);
+    host_tlb_flush(process.root, 1, (addr_t)at, 1);
+    assert_true(page_is(at, 1, 2));
+    write_page(at, 0, 7);
+    assert_true(page_is(copy, 0, 50));
+}
+
+/* The core may read a frame that goes away at this moment, with locks that a fault needs. */
+static void test_what_is_away_comes_back_under_locks(void)
+{
+    volatile unsigned char *at = region(ALL);
+    (void)snapshot_of(at);
+    struct vm_mutex *lock = &process.aspace->translation_map.lock;
+    alarm(20);
+    vm_mutex_lock(lock, VM_RANK_TMAP);
+    bool same = page_is(at, 5, 6);
+    vm_mutex_unlock(lock);
+    alarm(0);
+    assert_true(same);
 }
 
 /* Linux would give it the rights of before when it comes back. */
@@ -341,8 +372,10 @@ static void test_without_room_for_a_second_range(void)
 
 LINUX_MAIN(SIGNAL(test_away_and_back_by_chunks), SIGNAL(test_away_takes_the_right_to_write),
            SIGNAL(test_away_again_while_some_are), SIGNAL(test_away_leaves_a_part_of_a_chunk),
-           SIGNAL(test_few_written_pages_stay), SIGNAL(test_quire_protect_of_what_is_away),
-           SIGNAL(test_system_calls_find_what_was_away), SIGNAL(test_quire_changed_of_what_is_away),
+           SIGNAL(test_few_written_pages_stay), SIGNAL(test_flush_of_what_is_away),
+           SIGNAL(test_what_is_away_comes_back_under_locks),
+           SIGNAL(test_quire_protect_of_what_is_away), SIGNAL(test_system_calls_find_what_was_away),
+           SIGNAL(test_quire_changed_of_what_is_away),
            SIGNAL_WITH(test_eviction_of_what_is_away, 16 * MIB),
            SIGNAL(test_quire_unmap_of_what_is_away), SIGNAL(test_quire_stop_with_much_away),
            SIGNAL(test_fork_with_much_away), SIGNAL(test_away_of_a_private_region),
