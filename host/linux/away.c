@@ -31,7 +31,9 @@ static uint8_t *states;          /* of chunks */
 static uint32_t *keepers;        /* of chunks: who needs it where it is */
 static void *second_range;
 static size_t second_size;
-static addr_t distance; /* from a chunk's place to where it is while it is away; 0: none goes */
+static addr_t
+    distance; /* from a chunk's place to where it is while it is away; 0: none goes; atomic */
+static bool is_prepared; /* or that has failed */
 static struct {
     addr_t first, end;
 } allowed;
@@ -113,8 +115,6 @@ static bool reserve_second(void)
     if (!second_range)
         return false;
     munmap((char *)second_range + second_size, second_size);
-    addr_t at = (addr_t)second_range + (process.base & (ALIGNMENT - 1));
-    distance = ((at + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - (process.base & ~(ALIGNMENT - 1));
     return true;
 }
 
@@ -133,32 +133,49 @@ static bool reserve_states(void)
     return true;
 }
 
-static void unreserve(void)
+static void unreserve_second(void)
 {
     if (second_range)
         munmap(second_range, second_size);
-    if (states)
-        munmap(keepers, size_of_states());
-    second_range = states = NULL;
-    keepers = NULL;
-    distance = 0;
+    second_range = NULL;
 }
 
 void away_start(void)
 {
     away_count = 0;
+    distance = 0;
     away_allow(0, 0);
-    if (!(process.features[QUIRE_MODE_SIGNAL] & QU_FEATURE_EVENT_REMAP) ||
-        (reserve_states() && reserve_second() && start_reader()))
-        return;
-    unreserve();
+    is_prepared = !reserve_states();
 }
 
 void away_stop(void)
 {
     stop_reader();
     away_forget();
-    unreserve();
+    unreserve_second();
+    if (keepers)
+        munmap(keepers, size_of_states());
+    keepers = NULL;
+}
+
+/* As far from the first as whole tables of tables are. */
+static addr_t distance_of_second(void)
+{
+    addr_t at = (addr_t)second_range + (process.base & (ALIGNMENT - 1));
+    return ((at + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - (process.base & ~(ALIGNMENT - 1));
+}
+
+void away_prepare(void)
+{
+    if (is_prepared)
+        return;
+    is_prepared = true;
+    if (!(process.features[QUIRE_MODE_SIGNAL] & QU_FEATURE_EVENT_REMAP) || !reserve_second())
+        return;
+    if (start_reader())
+        __atomic_store_n(&distance, distance_of_second(), __ATOMIC_RELEASE);
+    else
+        unreserve_second();
 }
 
 void away_forget(void)
@@ -179,7 +196,7 @@ bool away_is_slow(addr_t address)
 /* Counted first, then looked: who moves it says so first, then looks for keepers. */
 static void keep(addr_t address)
 {
-    if (distance != 0)
+    if (keepers)
         __atomic_fetch_add(&keepers[chunk_of(address)], 1, __ATOMIC_SEQ_CST);
 }
 
@@ -200,7 +217,7 @@ bool away_try_keep(addr_t address)
 
 void away_let(addr_t address)
 {
-    if (distance != 0)
+    if (keepers)
         __atomic_fetch_sub(&keepers[chunk_of(address)], 1, __ATOMIC_RELEASE);
 }
 
@@ -227,8 +244,8 @@ void away_allow(addr_t base, addr_t size)
 
 bool away_is_allowed(addr_t first, addr_t end)
 {
-    return distance != 0 && first % CHUNK_SIZE == 0 && first < end &&
-           first >= __atomic_load_n(&allowed.first, __ATOMIC_SEQ_CST) &&
+    return __atomic_load_n(&distance, __ATOMIC_ACQUIRE) != 0 && first % CHUNK_SIZE == 0 &&
+           first < end && first >= __atomic_load_n(&allowed.first, __ATOMIC_SEQ_CST) &&
            end <= __atomic_load_n(&allowed.end, __ATOMIC_SEQ_CST);
 }
 

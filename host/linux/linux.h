@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the Linux host share. Nothing here calls malloc or takes a lock of libc's: it runs in
  * signal handlers. Order of locks: the regions' (calls), one region's limit's (tried, never waited for
- * without end), the core's, then a window of places, then the leaves (pending, bad pages, the ring, room, stores). */
+ * without end), the core's, the one of what goes away, then a window of places (or all, in order), then the leaves (pending, bad pages, the ring, room, stores). */
 #ifndef QUIRE_LINUX_H
 #define QUIRE_LINUX_H
 
@@ -252,9 +252,11 @@ void page_bits_forget(struct page_bits *bits, addr_t base, addr_t size);
 
 /* ---- chunks that are away (away.c) ---- */
 #define CHUNK_SIZE ((addr_t)2 << 20) /* what one page table of Linux's shows */
-/* Of regions in SIGNAL mode. Where Linux can't do it nothing goes, that's all. */
+/* Of regions in SIGNAL mode. Where Linux can't do it, or has no room, nothing goes, that's all. */
 void away_start(void);
 void away_stop(void);
+/* A second range, and a thread: before the first that may go. => regions locked */
+void away_prepare(void);
 void away_forget(void); /* in a child, which has no thread */
 /* Chunks of this range may go, until the next call; size 0: none. => regions locked */
 void away_allow(addr_t base, addr_t size);

@@ -196,7 +196,10 @@ static region_id take_snapshot(const struct region *of, struct region *region)
     if (error != VM_OK)
         return error;
     void *at = (void *)region->base;
-    away_allow(of->base, of->mode == QUIRE_MODE_SIGNAL ? of->size : 0);
+    if (of->mode == QUIRE_MODE_SIGNAL && of->size >= CHUNK_SIZE) {
+        away_prepare();
+        away_allow(of->base, of->size);
+    }
     region_id id =
         vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
     away_allow(0, 0);

@@ -89,11 +89,14 @@ static int start_bits(void)
     int error = page_bits_start(&written_pages);
     if (error == VM_OK && (error = page_bits_start(&writable_pages)) != VM_OK)
         page_bits_stop(&written_pages);
+    if (error == VM_OK)
+        away_start();
     return error;
 }
 
 static void stop_bits(void)
 {
+    away_stop();
     page_bits_stop(&writable_pages);
     page_bits_stop(&written_pages);
 }
@@ -199,12 +202,7 @@ static void forget(void)
 
 static int take_faults(enum quire_mode mode)
 {
-    if (mode == QUIRE_MODE_HANDLER)
-        return handler_start();
-    int error = signal_start();
-    if (error == VM_OK && process.mode != QUIRE_MODE_VSPACE)
-        away_start();
-    return error;
+    return mode == QUIRE_MODE_HANDLER ? handler_start() : signal_start();
 }
 
 static bool takes_signals(void)
@@ -218,7 +216,6 @@ static void leave_faults(void)
         handler_stop();
     if (takes_signals())
         signal_stop();
-    away_stop();
 }
 
 int faults_start(enum quire_mode mode)

@@ -5,6 +5,7 @@
 #include "../../vm/aspace.h"
 #include "support.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -81,6 +82,30 @@ static void test_away_and_back_by_chunks(void)
     fill_region(at, 0, ALL, 100);
     assert_pages(copy, 0, ALL, 1);
     assert_pages(at, 0, ALL, 100);
+}
+
+static size_t count_threads(void)
+{
+    size_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;)
+        count += task->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+static void test_the_thread_for_moves_starts_when_first_needed(void)
+{
+    need_away();
+    volatile unsigned char *at = region(ALL), *small = region(CHUNK - 1);
+    size_t before = count_threads();
+    (void)snapshot_of(small);
+    assert_int_equal(count_threads(), before);
+    (void)snapshot_of(at);
+    assert_int_equal(count_threads(), before + 1);
+    (void)snapshot_of(at);
+    assert_int_equal(count_threads(), before + 1);
 }
 
 /* It is the right to write that is taken: each page's first write is seen. */
@@ -370,7 +395,7 @@ static void test_without_room_for_a_second_range(void)
 #define SIGNAL_WITH(f, size) TEST_WITH(f, .budget = (size), .mode = QUIRE_MODE_SIGNAL)
 #define SIGNAL(f) SIGNAL_WITH(f, 64 * MIB)
 
-LINUX_MAIN(SIGNAL(test_away_and_back_by_chunks), SIGNAL(test_away_takes_the_right_to_write),
+LINUX_MAIN(SIGNAL(test_away_and_back_by_chunks), SIGNAL(test_the_thread_for_moves_starts_when_first_needed), SIGNAL(test_away_takes_the_right_to_write),
            SIGNAL(test_away_again_while_some_are), SIGNAL(test_away_leaves_a_part_of_a_chunk),
            SIGNAL(test_few_written_pages_stay), SIGNAL(test_flush_of_what_is_away),
            SIGNAL(test_what_is_away_comes_back_under_locks),
