@@ -306,7 +306,7 @@ int quire_stop(void)
     if (error != VM_OK)
         return error;
     process.is_ending = true;
-    lost = regions_delete();
+    lost = regions_leave();
     __atomic_store_n(&process.running, 0, __ATOMIC_RELEASE);
     error = undo(6) ? lost : ERR_VM_GENERAL;
     return call_end_with_regions(&call, error);

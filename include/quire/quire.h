@@ -150,7 +150,8 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon
  * needs it any more. The error of that write, after which the region has gone all the same.
- * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
+ * ERR_VM_INVALID_REGION: no region begins there, or another call unmaps it already. No thread may use it any more; no
+ * other call waits for that write, but quire_stop. */
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
