@@ -185,7 +185,8 @@ int quire_prefetch(void *address, size_t size);
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
- * their writes are in the store, or in the next flush. What lies behind the end of a store that has become shorter
+ * their writes are in the store, or in the next flush. An error of the store is of the pages that it can't write, which
+ * stay modified: what can't be written together is written page by page, until 32 writes in a row have failed. What lies behind the end of a store that has become shorter
  * stays in memory, and is no error, here and in quire_unmap, where it is lost, as with mmap(2). */
 int quire_flush(void *address, size_t size);
 /* Pages leave memory, after they were written if they have to be. */

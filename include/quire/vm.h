@@ -514,7 +514,8 @@ int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t leng
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
                    bool user, size_t *done);
 /* Writes what is modified in [first, last] (bytes) to the file, as far as there is one: fsync. The store's
- * error: what was not written stays modified. ERR_INVALID_ARGS. */
+ * error: what was not written stays modified. Pages that can't be written together are written one by one, so that is only
+ * what can't be written, unless 32 writes in a row have failed: then the rest isn't tried. ERR_INVALID_ARGS. */
 int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last);
 /* The same for all files: sync, and the host's clean end. The first error, after all have been tried. */
 int vm_sync_files(void);
