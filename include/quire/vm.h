@@ -454,6 +454,12 @@ void vm_unhold_page(addr_t physical, bool modified);
  * ERR_NO_MEMORY, ERR_INVALID_ARGS. */
 int vm_allocate_frames(size_t count, bool clear, addr_t *physical);
 void vm_free_frames(addr_t physical, size_t count);
+/* Of the pages of [physical, physical + size), both page aligned: how many are memory of the core's, and of how many of
+ * these vm_allocate_frames, or the next, is why. Says nothing of what others take or give back meanwhile. */
+struct vm_frame_count {
+    size_t memory, hosts;
+};
+void vm_count_frames(addr_t physical, addr_t size, struct vm_frame_count *count);
 /* One frame for a store that needs it to write pages out, from what everybody else leaves for this. Given
  * back by vm_free_frames. Doesn't sleep. ERR_NO_MEMORY. */
 int vm_allocate_reserved_frame(addr_t *physical);
