@@ -192,7 +192,14 @@ static region_id take_snapshot(const struct region *of, struct region *region)
     if (error != VM_OK)
         return error;
     void *at = (void *)region->base;
-    return vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+    if (of->mode == QUIRE_MODE_SIGNAL && of->size >= CHUNK_SIZE) {
+        away_prepare();
+        away_allow(of->base, of->size);
+    }
+    region_id id =
+        vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+    away_allow(0, 0);
+    return id;
 }
 
 static int snapshot(const struct region *of, void **address)

@@ -84,6 +84,23 @@ static int divide_budget(size_t budget)
     return VM_OK;
 }
 
+static int start_bits(void)
+{
+    int error = page_bits_start(&written_pages);
+    if (error == VM_OK && (error = page_bits_start(&writable_pages)) != VM_OK)
+        page_bits_stop(&written_pages);
+    if (error == VM_OK)
+        away_start();
+    return error;
+}
+
+static void stop_bits(void)
+{
+    away_stop();
+    page_bits_stop(&writable_pages);
+    page_bits_stop(&written_pages);
+}
+
 static int start_places(void)
 {
     tables_size = place_bytes(process.frames);
@@ -180,6 +197,7 @@ static void forget(void)
         show_forget();
     uffd_stop();
     handler_forget();
+    away_forget();
 }
 
 static int take_faults(enum quire_mode mode)
@@ -239,7 +257,7 @@ static bool undo(unsigned steps)
     if (steps > 3)
         stop_places();
     if (steps > 2)
-        dirty_stop();
+        stop_bits();
     if (steps > 1)
         regions_stop();
     if (steps > 0)
@@ -259,7 +277,7 @@ static int start(const struct quire_options *options)
         steps = 1;
     if (steps == 1 && (error = regions_start()) == VM_OK)
         steps = 2;
-    if (steps == 2 && (error = dirty_start()) == VM_OK)
+    if (steps == 2 && (error = start_bits()) == VM_OK)
         steps = 3;
     if (steps == 3 && (error = start_places()) == VM_OK)
         steps = 4;

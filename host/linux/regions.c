@@ -75,13 +75,19 @@ void region_remove(struct region *region)
 
 /* ---- in Linux's address space ------------------------------------------------------------------- */
 
+/* Large regions begin where one entry of Linux's shows a table of tables: what goes away goes by these (away.c). */
+#define WHOLE_TABLES ((addr_t)1 << 30)
+
 int region_find_place(addr_t size, addr_t *base)
 {
     addr_t whole = (size + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
     if (whole < size || whole > process.size)
         return ERR_VM_NO_REGION_SLOT;
-    return vm_find_hole(process.aid, whole, UNIT_SIZE, process.base, process.base + process.size,
-                        base);
+    addr_t end = process.base + process.size;
+    if (whole >= WHOLE_TABLES &&
+        vm_find_hole(process.aid, whole, WHOLE_TABLES, process.base, end, base) == VM_OK)
+        return VM_OK;
+    return vm_find_hole(process.aid, whole, UNIT_SIZE, process.base, end, base);
 }
 
 /* A fresh part of the range, of no rights, which no child of fork gets. */
@@ -138,7 +144,9 @@ void region_delete(struct region *region)
     if (deleted != VM_OK)
         panic("a region that isn't there is deleted", deleted);
     settle(base, base + (size - 1));
-    dirty_forget(base, size);
+    page_bits_forget(&writable_pages, base, size);
+    page_bits_forget(&written_pages, base, size);
+    away_return_all(base, base + size);
     unshow(base, size);
     reserve_end(region);
 }

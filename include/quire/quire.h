@@ -155,8 +155,8 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
- * until one of the two is written; it takes time to withdraw the right to write from the pages in memory that were
- * written since the last (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
+ * until one of the two is written. In SIGNAL mode it takes less than a millisecond for each GiB; in HANDLER mode, longer
+ * where many pages were written since the last, whose right to write is withdrawn one by one (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
  * one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
  * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
@@ -171,7 +171,7 @@ int quire_snapshot(void *address, void **snapshot);
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
  * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
- * a flush, quire_changed, a snapshot or an eviction. The error of the first that can't be; ERR_NO_MEMORY, where the
+ * a flush, quire_changed, a snapshot or an eviction; nor, after the last two, read. The error of the first that can't be; ERR_NO_MEMORY, where the
  * range is no more than a quarter of the budget: not all could be shown at once, since others need the room, or a
  * snapshot shows more than some dozens of them, too (then for writing they can be). */
 int quire_populate(void *address, size_t size, bool write);
