@@ -81,7 +81,9 @@ int quire_start(const struct quire_options *options);
  * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's, or a vspace, an object, a frame or a file
  * of the program's. */
 int quire_stop(void);
-/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
+/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. After a quire_start that
+ * has succeeded a warning, or "": the budget is no less than what a memory cgroup lets this process have. Beyond that
+ * Linux swaps, or ends the process; it is no error, since the budget may never be used, and limits change. */
 const char *quire_why(void);
 /* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
  * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
