@@ -98,8 +98,10 @@ static int bring(const struct piece *piece)
 
 static void show(const struct piece *piece)
 {
-    for (addr_t at = piece->at; at < piece->end; at += CLUSTER)
+    for (addr_t at = piece->at; at < piece->end; at += CLUSTER) {
+        (void)away_return(at); /* as in fault_resolve */
         fill_around(at, at == piece->at ? piece->first : at, piece->end);
+    }
 }
 
 /* A store may use regions itself, and so come to another piece. */
