@@ -36,7 +36,7 @@ extern "C" {
 
 struct vm_store_file_options {
     const char *path; /* NULL: `descriptor`, of which the store keeps a copy */
-    int descriptor;
+    int descriptor; /* opened once more by /proc, where that can be, for reads of more than 16 pages */
     unsigned flags;
     off_t offset; /* of the store's first byte in the file: any */
     off_t length; /* in bytes: any. 0: up to the file's end, as it is now */
@@ -50,8 +50,9 @@ struct vm_store_file_options {
 int vm_store_create_file(const struct vm_store_file_options *options, vm_store **store);
 
 struct vm_store_file_info {
-    off_t length;   /* less than it was made with when the file has become shorter */
-    bool ring;      /* several reads of one call are in flight at once, through io_uring */
+    off_t length; /* less than it was made with when the file has become shorter */
+    bool
+        ring; /* several reads of one call of 16 pages at most are in flight at once, through io_uring */
     int last_errno; /* of the last operation that failed; 0: none has */
 };
 void vm_store_file_info(vm_store *store, struct vm_store_file_info *info);

@@ -219,7 +219,40 @@ static void test_a_flipped_bit_of_each_page(void)
     }
 }
 
-LINUX_MAIN(TEST_MODES(test_a_file_cut_while_it_is_mapped, .budget = 2 * MIB),
+/* ---- long reads --------------------------------------------------------------------------------- */
+
+static void read_all(const volatile unsigned char *at)
+{
+    for (size_t i = 0; i < PAGES; i++)
+        assert_true(page_is(at, i, i + 1));
+}
+
+static void test_file_that_is_read_ahead_leaves_no_descriptor(void)
+{
+    size_t before = open_files();
+    volatile unsigned char *at = map_file(0);
+    size_t mapped = open_files();
+    read_all(at);
+    assert_int_equal(open_files(), mapped + 1);
+    OK(quire_unmap((void *)at));
+    close(file);
+    assert_int_equal(open_files(), before);
+}
+
+static void test_file_is_read_ahead_where_no_descriptor_is_left(void)
+{
+    volatile unsigned char *at = map_file(0);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit none = {0, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    read_all(at);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+LINUX_MAIN(TEST(test_file_that_is_read_ahead_leaves_no_descriptor),
+           TEST(test_file_is_read_ahead_where_no_descriptor_is_left),
+           TEST_MODES(test_a_file_cut_while_it_is_mapped, .budget = 2 * MIB),
            TEST_MODES(test_a_file_cut_below_modified_pages, .budget = 4 * MIB),
            TEST_MODES(test_a_file_that_gets_longer_while_it_is_mapped, .budget = 2 * MIB),
            TEST_WITH(test_a_limit_of_files_ends_no_process, .budget = 2 * MIB),

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -22,9 +23,12 @@
     16 /* more than that is read ahead: nobody waits, so it is one request, which costs least */
 #define FLAGS (VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE | VM_STORE_FILE_NO_RING)
 
+enum { CLOSED = -1, NONE = -2, OPENING = -3 };
+
 struct file_store {
     vm_store store;
     int descriptor;
+    int far; /* for long reads, or a word on it; where there is none, the other one does; atomic */
     bool writable;
     off_t offset;
     off_t length; /* atomic; only gets less */
@@ -176,13 +180,41 @@ static void advance(struct transfer *t, size_t bytes)
     }
 }
 
+/* Another one of the same file, of whose reads Linux reads no more than is asked for: who reads ahead knows how much, and
+ * several windows of Linux's beside each other take memory that a cgroup may not have. */
+static int open_far(const struct file_store *file)
+{
+    char path[32];
+    int flags = fcntl(file->descriptor, F_GETFL);
+    if (flags < 0 || (flags & O_DIRECT))
+        return NONE;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file->descriptor);
+    int far = open(path, O_RDONLY | O_CLOEXEC);
+    if (far < 0)
+        return NONE;
+    (void)posix_fadvise(far, 0, 0, POSIX_FADV_RANDOM);
+    return far;
+}
+
+/* One thread opens it, and nobody closes it before the end: that would end the program's locks of the file (fcntl). */
+static int far_of(struct file_store *file)
+{
+    int far = CLOSED;
+    if (__atomic_compare_exchange_n(&file->far, &far, OPENING, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_ACQUIRE)) {
+        far = open_far(file);
+        __atomic_store_n(&file->far, far, __ATOMIC_RELEASE);
+    }
+    return far >= 0 ? far : file->descriptor;
+}
+
 typedef ssize_t transfer_call(int descriptor, const struct iovec *piece, int count, off_t offset);
 
 /* Until all is transferred, or nothing more is: then it stops with VM_OK. */
-static int transfer(struct transfer *t, transfer_call *call)
+static int transfer(struct transfer *t, int descriptor, transfer_call *call)
 {
     while (t->done < t->wanted) {
-        ssize_t now = call(t->file->descriptor, t->piece + t->first, (int)(t->count - t->first),
+        ssize_t now = call(descriptor, t->piece + t->first, (int)(t->count - t->first),
                            t->file->offset + t->at + (off_t)t->done);
         if (now < 0 && errno == EINTR)
             continue;
@@ -210,14 +242,15 @@ static bool is_cut_in_last(const struct transfer *t, size_t missing)
 
 static int read_run(struct transfer *t)
 {
-    if (t->file->ring && t->count > 1 && t->wanted <= LONG * VM_PAGE_SIZE) {
-        (void)transfer(t, read_at_once);
+    bool is_long = t->wanted > LONG * VM_PAGE_SIZE;
+    if (t->file->ring && t->count > 1 && !is_long) {
+        (void)transfer(t, t->file->descriptor, read_at_once);
         if (t->count - t->first > 1)
             advance(t, store_ring_read(t->file->ring, t->file->descriptor,
                                        t->file->offset + t->at + (off_t)t->done,
                                        t->piece + t->first, t->count - t->first));
     }
-    int error = transfer(t, preadv);
+    int error = transfer(t, is_long ? far_of(t->file) : t->file->descriptor, preadv);
     if (error != VM_OK || t->done == t->wanted)
         return error;
     if (!look_again(t->file))
@@ -254,7 +287,7 @@ static int write_run(struct transfer *t)
         errno = EINVAL;
         return failed(t->file);
     }
-    int error = transfer(t, pwritev);
+    int error = transfer(t, t->file->descriptor, pwritev);
     return error == VM_OK && t->done < t->wanted ? ERR_IO : error;
 }
 
@@ -311,6 +344,8 @@ static void file_destroy(vm_store *store)
     struct file_store *file = store->data;
     store_ring_destroy(file->ring);
     store_fresh_end(&file->fresh);
+    if (file->far >= 0)
+        (void)close(file->far);
     (void)close(file->descriptor);
     free(file);
 }
@@ -400,6 +435,7 @@ int vm_store_create_file(const struct vm_store_file_options *options, vm_store *
         return ERR_NO_MEMORY;
     file->store = (vm_store){.magic = VM_STORE_MAGIC, .ops = &file_ops, .data = file};
     file->writable = options->flags & VM_STORE_FILE_WRITABLE;
+    file->far = CLOSED;
     file->descriptor = open_descriptor(options);
     int error =
         file->descriptor < 0 ? error_of(errno) : check_mode(file->descriptor, file->writable);
