@@ -72,7 +72,7 @@ static bool gather(struct batch *b)
     struct vm_page *victim = b->victim;
     cache_lock(b->ref);
     b->cache = b->ref->cache;
-    if (victim->cache != b->cache || !can_go(b, victim)) {
+    if (__atomic_load_n(&victim->cache, __ATOMIC_RELAXED) != b->cache || !can_go(b, victim)) {
         cache_unlock(b->ref);
         return false;
     }

@@ -298,9 +298,9 @@ static void fill_info(vm_region *region, vm_region_info *info)
     info->discardable_pages = usage.discardable;
     info->proportional_size = usage.proportional;
     info->proportional_swap = usage.proportional_swap;
-    info->working_set = region->working_set;
-    info->faults = region->faults;
-    info->refaults = region->refaults;
+    info->working_set = __atomic_load_n(&region->working_set, __ATOMIC_RELAXED);
+    info->faults = __atomic_load_n(&region->faults, __ATOMIC_RELAXED);
+    info->refaults = __atomic_load_n(&region->refaults, __ATOMIC_RELAXED);
 }
 
 int vm_get_region_info(region_id id, vm_region_info *info)

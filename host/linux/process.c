@@ -316,6 +316,7 @@ int quire_start(const struct quire_options *options)
     process.aspace = NULL;
     process.is_ending = false;
     why = "";
+    log_start();
     store_start();
     error = divide_budget(options->budget);
     if (error == VM_OK)
@@ -407,20 +408,21 @@ int quire_get_info(struct quire_info *info)
     const struct store_figures *stores = store_figures();
     vm_info core;
     vm_get_info(&core);
-    *info = (struct quire_info){.mode = process.mode,
-                                .budget = process.budget,
-                                .frames = process.frames,
-                                .free_frames = core.free_pages + core.clear_pages,
-                                .regions = core.regions,
-                                .modified = core.modified_pages + core.modified_temporary_pages,
-                                .wired = core.wired_pages,
-                                .faults = core.page_faults,
-                                .read = core.page_ins,
-                                .written = core.page_outs + core.swap_outs,
-                                .evicted = core.evictions,
-                                .copied = core.copies,
-                                .poisoned = stores->poisoned,
-                                .read_errors = stores->read_errors,
-                                .write_errors = stores->write_errors};
+    *info = (struct quire_info){
+        .mode = process.mode,
+        .budget = process.budget,
+        .frames = process.frames,
+        .free_frames = core.free_pages + core.clear_pages,
+        .regions = core.regions,
+        .modified = core.modified_pages + core.modified_temporary_pages,
+        .wired = core.wired_pages,
+        .faults = core.page_faults,
+        .read = core.page_ins,
+        .written = core.page_outs + core.swap_outs,
+        .evicted = core.evictions,
+        .copied = core.copies,
+        .poisoned = __atomic_load_n(&stores->poisoned, __ATOMIC_RELAXED),
+        .read_errors = __atomic_load_n(&stores->read_errors, __ATOMIC_RELAXED),
+        .write_errors = __atomic_load_n(&stores->write_errors, __ATOMIC_RELAXED)};
     return call_end(&call, VM_OK);
 }
