@@ -135,15 +135,20 @@ static bool reserve_states(void)
 
 static void unreserve_second(void)
 {
-    if (second_range)
+    if (second_range && !moves_are_lost())
         munmap(second_range, second_size);
     second_range = NULL;
 }
 
+/* In a child of fork all of it may be as it was in the parent, whose memory isn't here. */
 void away_start(void)
 {
+    transition_lock = 0;
+    second_range = NULL;
+    keepers = NULL;
     away_count = 0;
     distance = 0;
+    moves_start();
     away_allow(0, 0);
     is_prepared = !reserve_states();
 }
@@ -244,16 +249,10 @@ void away_allow(addr_t base, addr_t size)
 
 bool away_is_allowed(addr_t first, addr_t end)
 {
-    return __atomic_load_n(&distance, __ATOMIC_ACQUIRE) != 0 && first % CHUNK_SIZE == 0 &&
-           first < end && first >= __atomic_load_n(&allowed.first, __ATOMIC_SEQ_CST) &&
+    return __atomic_load_n(&distance, __ATOMIC_ACQUIRE) != 0 && !moves_are_lost() &&
+           first % CHUNK_SIZE == 0 && first < end &&
+           first >= __atomic_load_n(&allowed.first, __ATOMIC_SEQ_CST) &&
            end <= __atomic_load_n(&allowed.end, __ATOMIC_SEQ_CST);
-}
-
-/* The old place stays a region's, with nothing shown there. */
-static bool move(addr_t from, addr_t to, addr_t size)
-{
-    int flags = MREMAP_MAYMOVE | MREMAP_FIXED | QU_MREMAP_DONTUNMAP;
-    return mremap((void *)from, size, size, flags, (void *)to) == (void *)to;
 }
 
 static void set_states(addr_t first, addr_t end, uint8_t state)
@@ -278,7 +277,7 @@ static bool go(addr_t first, addr_t end)
         return false;
     __atomic_fetch_add(&away_count, chunks, __ATOMIC_SEQ_CST);
     set_states(first, end, LEAVING);
-    if (!are_kept(first, end) && move(first, first + distance, end - first)) {
+    if (!are_kept(first, end) && move_away(first, first + distance, end - first)) {
         set_states(first, end, AWAY);
         return true;
     }
@@ -301,15 +300,14 @@ bool away_go(addr_t first, addr_t end)
 
 #define TRIES 1000
 
-/* Linux needs some mappings more for a moment, and may have none now. */
-static void move_back(addr_t chunk)
+static void bring(addr_t chunk)
 {
     for (int i = 0; i < TRIES; i++) {
-        if (move(chunk + distance, chunk, CHUNK_SIZE))
+        if (move_back(chunk + distance, chunk))
             return;
         sched_yield();
     }
-    panic("what went away for a snapshot can't come back: mremap fails with", errno);
+    panic("what went away for a snapshot can't come back: Linux says", errno);
 }
 
 /* Those of the pages that could be written when they went. */
@@ -333,7 +331,7 @@ static bool bring_back(addr_t address)
         return false;
     protect(chunk, chunk + CHUNK_SIZE);
     page_bits_clear(&writable_pages, chunk, chunk + CHUNK_SIZE);
-    move_back(chunk);
+    bring(chunk);
     set_state(chunk, HERE);
     __atomic_fetch_sub(&away_count, 1, __ATOMIC_SEQ_CST);
     return true;

@@ -284,6 +284,15 @@ bool away_try_keep(addr_t address); /* => a window locked. False: not now; then 
 void away_let(addr_t address);
 void away_let_all(addr_t first, addr_t end);
 
+/* ---- moves of page tables (moves.c) ---- */
+void moves_start(void);
+/* Nothing may go any more, nor may the second range be unmapped: part of it may be the program's. */
+bool moves_are_lost(void);
+/* `size` bytes of a region go to the second range. False: Linux refuses, and nothing has changed. */
+bool move_away(addr_t from, addr_t to, addr_t size);
+/* A chunk, all of which is write-protected, comes back. False: not now; what has come is where it belongs. */
+bool move_back(addr_t from, addr_t to);
+
 /* ---- how faults come ---- */
 /* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),
  * ERR_NO_MEMORY. => regions locked, or none yet */
