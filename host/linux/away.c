@@ -163,11 +163,11 @@ void away_stop(void)
     keepers = NULL;
 }
 
-/* As far from the first as whole tables of tables are. */
+/* The least by which whole tables of tables go to the second range. */
 static addr_t distance_of_second(void)
 {
-    addr_t at = (addr_t)second_range + (process.base & (ALIGNMENT - 1));
-    return ((at + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - (process.base & ~(ALIGNMENT - 1));
+    addr_t least = (addr_t)second_range - process.base; /* less than 0 where that is below */
+    return (least + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
 void away_prepare(void)

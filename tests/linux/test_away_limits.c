@@ -153,6 +153,20 @@ static void test_refused_moves_of_several_mappings_leave_no_hole(void)
     assert_two(at, copy);
 }
 
+/* Where a region goes is Quire's already, wherever its own range is. */
+static void test_the_second_range_has_room_for_all(void)
+{
+    volatile unsigned char *first = region(), *at = region(), *copy = map_memory(ALL);
+    (void)snapshot_of(first);
+    need_away(first);
+    OK(quire_unmap((void *)copy));
+    size_t before = pages_of_address_space();
+    copy = snapshot_of(at);
+    assert_true(is_away(at));
+    assert_int_equal(pages_of_address_space(), before);
+    assert_two(at, copy);
+}
+
 /* ---- fork --------------------------------------------------------------------------------------- */
 
 static void start_anew(void)
@@ -251,4 +265,6 @@ static void test_child_keeps_its_memory(void)
 LINUX_MAIN(SIGNAL(test_return_without_mappings), SIGNAL(test_return_with_less_address_space),
            SIGNAL(test_return_with_less_data), SIGNAL(test_refused_moves_leave_no_hole),
            SIGNAL(test_refused_moves_of_several_mappings_leave_no_hole),
+           TEST_WITH(test_the_second_range_has_room_for_all, .budget = 64 * MIB,
+                     .mode = QUIRE_MODE_SIGNAL, .base = (void *)0x20003fe00000, .range = 64 * MIB),
            SIGNAL(test_child_of_a_moment_when_something_moves), SIGNAL(test_child_keeps_its_memory))
