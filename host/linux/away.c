@@ -10,7 +10,7 @@
  *
  * A userfaultfd loses what it has protected where memory moves, unless it has asked to be told: then Linux ends the move
  * when a thread has read the message, and moves whole tables (mm/mremap.c: vma_has_uffd_without_event_remap). */
-#include "linux.h"
+#include "regions.h"
 #include "uapi.h"
 
 #include <errno.h>
@@ -351,6 +351,13 @@ void away_return_all(addr_t first, addr_t end)
 {
     for (addr_t at = first & ~(CHUNK_SIZE - 1); at < end; at += CHUNK_SIZE)
         (void)away_return(at);
+}
+
+void away_end(addr_t base, addr_t size)
+{
+    away_return_all(base, base + size);
+    if (distance != 0 && !moves_are_lost())
+        (void)region_hide(base + distance, size);
 }
 
 bool away_try_return(addr_t address)

@@ -275,6 +275,8 @@ static inline bool away_is(addr_t address)
 /* => no window locked. The chunk of the address is where it belongs; whether it wasn't. */
 bool away_return(addr_t address);
 void away_return_all(addr_t first, addr_t end);
+/* Of a region that ends: what has gone is where it belongs, and its second place counts for no limit. => regions locked */
+void away_end(addr_t base, addr_t size);
 /* => a window locked. False: not now. */
 bool away_try_return(addr_t address);
 /* The chunk doesn't go until away_let. => no window locked, or that of the address */

@@ -49,9 +49,18 @@ static void fill_hole(addr_t at, addr_t size)
         __atomic_store_n(&is_lost, true, __ATOMIC_RELEASE);
 }
 
-/* The old place stays a region's, with nothing shown there. */
+/* What the program has locked with mlock. All that goes is one of Linux's mappings, so that one page says it. */
+static bool is_locked(addr_t address)
+{
+    return madvise((void *)address, VM_PAGE_SIZE, QU_COLD) != 0 && errno == EINVAL;
+}
+
+/* The old place stays a region's, with nothing shown there. Of a mapping that is locked the first chunk that came back
+ * would unlock the others. */
 bool move_away(addr_t from, addr_t to, addr_t size)
 {
+    if (is_locked(from))
+        return false;
     if (remap(from, to, size, QU_MREMAP_DONTUNMAP))
         return true;
     fill_hole(to, size);

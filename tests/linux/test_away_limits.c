@@ -45,13 +45,41 @@ static void assert_two(volatile unsigned char *at, volatile unsigned char *copy)
         assert_true(page_is(copy, i, i + 1) && page_is(at, i, i + 9));
 }
 
-static size_t pages_of_address_space(void)
+/* Of /proc/self/statm. */
+static size_t figure(unsigned number)
 {
     size_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%zu", &pages), 1);
+    for (unsigned i = 0; i <= number; i++)
+        assert_int_equal(fscanf(file, "%zu", &pages), 1);
     fclose(file);
+    return pages;
+}
+
+static size_t pages_of_address_space(void)
+{
+    return figure(0);
+}
+
+static size_t pages_of_data(void)
+{
+    return figure(5);
+}
+
+/* From the address on, as far as Linux's mapping there goes. */
+static size_t locked_pages(const void *at)
+{
+    char line[400];
+    unsigned long first, end, there = 0, kib, pages = 0;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps))
+        if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+            there = first <= (unsigned long)at && (unsigned long)at < end;
+        else if (there && sscanf(line, "Locked: %lu", &kib) == 1)
+            pages = kib * 1024 / PAGE;
+    fclose(maps);
     return pages;
 }
 
@@ -151,6 +179,34 @@ static void test_refused_moves_of_several_mappings_leave_no_hole(void)
     copy = snapshot_of(at);
     assert_in_range(pages_of_address_space(), before, before + ALL);
     assert_two(at, copy);
+}
+
+/* What may be written counts for RLIMIT_DATA, and for Linux's promises where it makes no more than it has. */
+static void test_unmap_gives_back_the_second_place(void)
+{
+    volatile unsigned char *at = region();
+    OK(quire_unmap((void *)snapshot_of(at))); /* and there is a thread */
+    fill_region(at);
+    size_t before = pages_of_data();
+    volatile unsigned char *other = region(), *copy = snapshot_of(other);
+    need_away(other);
+    assert_two(other, copy);
+    OK(quire_unmap((void *)other));
+    OK(quire_unmap((void *)copy));
+    assert_in_range(pages_of_data(), before, before + 64);
+}
+
+/* What is locked stays so. */
+static void test_locked_regions_stay(void)
+{
+    volatile unsigned char *at = region();
+    if (mlock((void *)at, ALL * PAGE) != 0)
+        skip_test("this user may not lock so much");
+    volatile unsigned char *copy = snapshot_of(at);
+    assert_false(is_away(at));
+    assert_int_equal(locked_pages((void *)at), ALL);
+    assert_two(at, copy);
+    assert_int_equal(locked_pages((void *)at), ALL);
 }
 
 /* Where a region goes is Quire's already, wherever its own range is. */
@@ -265,6 +321,7 @@ static void test_child_keeps_its_memory(void)
 LINUX_MAIN(SIGNAL(test_return_without_mappings), SIGNAL(test_return_with_less_address_space),
            SIGNAL(test_return_with_less_data), SIGNAL(test_refused_moves_leave_no_hole),
            SIGNAL(test_refused_moves_of_several_mappings_leave_no_hole),
+           SIGNAL(test_unmap_gives_back_the_second_place), SIGNAL(test_locked_regions_stay),
            TEST_WITH(test_the_second_range_has_room_for_all, .budget = 64 * MIB,
                      .mode = QUIRE_MODE_SIGNAL, .base = (void *)0x20003fe00000, .range = 64 * MIB),
            SIGNAL(test_child_of_a_moment_when_something_moves), SIGNAL(test_child_keeps_its_memory))
