@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #undef LOCK_RW /* flock's */
@@ -16,6 +18,7 @@
 
 #define WINDOW_BYTES (WINDOW * VM_PAGE_SIZE)
 #define UNKNOWN_PROTECTION 0x400
+#define RED_ZONE 128 /* below the stack pointer, of the function that is interrupted */
 
 /* What Linux has said. */
 struct said {
@@ -43,10 +46,15 @@ static int result_of(int number, int code)
 
 /* The built-in jump needs nothing of the C library's, which doesn't know that a fork's child has another
  * thread id: an address sanitizer asks for that before a longjmp. */
-__attribute__((no_sanitize("address"))) static void catch_fault(int number, siginfo_t *info,
-                                                                void *context)
+__attribute__((no_sanitize("address", "thread"))) _Noreturn static void jump(void)
 {
-    (void)context;
+    __builtin_longjmp(caught, 1);
+}
+
+/* It returns, to `jump`: a thread sanitizer's handler around this one must know that it has ended. */
+static void catch_fault(int number, siginfo_t *info, void *context)
+{
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     if (!catching) { /* the step's own fault: it dies of the next one */
         (void)signal(number, SIG_DFL);
         return;
@@ -54,7 +62,8 @@ __attribute__((no_sanitize("address"))) static void catch_fault(int number, sigi
     catching = 0;
     fault_result = result_of(number, info->si_code);
     fault_address = (addr_t)info->si_addr;
-    __builtin_longjmp(caught, 1);
+    registers[REG_RSP] = ((registers[REG_RSP] - RED_ZONE) & -16) - 8;
+    registers[REG_RIP] = (greg_t)jump;
 }
 
 enum touch { TOUCH_READ, TOUCH_WRITE, TOUCH_EXECUTE };
@@ -241,7 +250,7 @@ static struct said call_for_range(const struct linux_step *step)
     size_t size = operation_size(o);
     switch (o->kind) {
     case OPERATION_UNMAP:
-        return say(munmap(address, size) == 0);
+        return say(syscall(SYS_munmap, address, size) == 0); /* libc's would be the sanitizer's */
     case OPERATION_PROTECT:
         return protect(o);
     case OPERATION_DISCARD:

@@ -84,7 +84,8 @@ static void write_protect_regions(vm_cache_ref *ref)
 }
 
 /* => ref: locked. Puts `top`, new and empty, under `ref`, and what was there under `middle`. Whoever
- * finds `old` through its source reads old->ref, so that changes with the source locked. */
+ * finds `old` through its source reads old->ref, so that changes with the source locked; by a page of it,
+ * at any time: so `middle`, whose lock is nobody's, is complete before. */
 static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
 {
     vm_cache *old = ref->cache;
@@ -92,7 +93,6 @@ static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
     if (below)
         cache_lock(below);
     middle->cache = old;
-    cache_set_ref(old, middle);
     ref->cache = top;
     cache_set_ref(top, ref);
     top->virtual_size = old->virtual_size;
@@ -101,6 +101,7 @@ static void push(vm_cache_ref *ref, vm_cache_ref *middle, vm_cache *top)
     old->store->committed_size = 0;
     top->source = middle;
     list_add_head(&middle->consumers, &top->consumer_link);
+    cache_set_ref(old, middle);
     /* From here on `middle` and what is below may merge, and `old` may be gone. */
     if (below)
         cache_unlock(below);

@@ -26,7 +26,7 @@ static void collect_space(vm_address_space *aspace)
     for (; region; region = map_next(&cursor)) {
         if (region->is_device)
             continue;
-        region->working_set = mapping_collect(region);
+        __atomic_store_n(&region->working_set, mapping_collect(region), __ATOMIC_RELAXED);
     }
 }
 

@@ -212,7 +212,9 @@ bool page_may_wire(size_t more)
 /* => page lock. Whether `count` frames may be had for `state`. */
 static bool may_take(enum vm_page_state state, size_t count)
 {
-    size_t keep = state == VM_PAGE_ACTIVE ? POOL->reserve.user : POOL->reserve.system;
+    size_t keep = state == VM_PAGE_ACTIVE
+                      ? POOL->reserve.user
+                      : __atomic_load_n(&POOL->reserve.system, __ATOMIC_RELAXED);
     if (POOL->count[VM_PAGE_FREE] + POOL->count[VM_PAGE_CLEAR] >= keep + count)
         return true;
     vm_atomic_count(&POOL->shortage, 1);

@@ -233,7 +233,8 @@ int vm_swap_add(vm_store *store, size_t slots, const char *name)
         SWAP->area[SWAP->areas++] = (struct vm_swap_area){
             .store = store, .name = name, .used = used, .slots = slots, .free = slots};
         SWAP->slots += slots;
-        vm_system.pages.reserve.system = vm_system.pages.total / PAGEOUT_RESERVE;
+        __atomic_store_n(&vm_system.pages.reserve.system, vm_system.pages.total / PAGEOUT_RESERVE,
+                         __ATOMIC_RELAXED);
         SWAP->free += slots;
         note_free();
     }

@@ -110,9 +110,9 @@ static void add_region(vm_region *region, vm_aspace_info *info)
     info->swapped_pages += usage.swapped;
     info->unmapped_pages += usage.unmapped;
     info->wired_pages += usage.wired;
-    info->working_set += region->working_set;
-    info->faults += region->faults;
-    info->refaults += region->refaults;
+    info->working_set += __atomic_load_n(&region->working_set, __ATOMIC_RELAXED);
+    info->faults += __atomic_load_n(&region->faults, __ATOMIC_RELAXED);
+    info->refaults += __atomic_load_n(&region->refaults, __ATOMIC_RELAXED);
 }
 
 int vm_get_aspace_info(aspace_id aid, vm_aspace_info *info)

@@ -58,6 +58,8 @@ static inline void unlock(uint32_t *word)
         unlock_slow(word);
 }
 _Noreturn void panic(const char *text, long value);
+/* Looks whether QUIRE_LOG is set, once, before there are threads: a fault may not look beside a program's setenv. */
+void log_start(void);
 
 /* ---- the userfaultfd (uffd.c) ---- */
 /* One for each mode. VM_OK; ERR_NO_MEMORY: no descriptor is left; or ERR_UNSUPPORTED, with what has failed in *why. */

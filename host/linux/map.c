@@ -107,8 +107,7 @@ static void give_up(struct region *region, bool mapped)
     if (mapped) {
         if (region->store)
             store_keep(region->store);
-        region->writes_store = false;
-        (void)region_delete(region);
+        region_delete(region);
         region_end(region);
     } else {
         reserve_end(region);
@@ -163,10 +162,7 @@ int quire_unmap(void *address)
     struct region *region = region_of((addr_t)address);
     if (!region || region->base != (addr_t)address)
         return call_end_with_regions(&call, ERR_VM_INVALID_REGION);
-    error = region_delete(region);
-    regions_unlock();
-    region_end(region);
-    return call_end(&call, error);
+    return call_end_with_regions(&call, region_leave(region));
 }
 
 /* quire_protect and quire_pin split the core's regions, of which a snapshot takes one; and a page that is pinned

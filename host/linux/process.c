@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Quire in this process: its start and its end. */
+#include "memory_limit.h"
 #include "regions.h"
 
 #include <quire/vspace.h>
@@ -293,6 +294,16 @@ static int start(const struct quire_options *options)
     return error;
 }
 
+static void warn_of_limit(size_t budget)
+{
+    struct memory_limit limit;
+    memory_limit_read("/proc/self/cgroup", "/proc/self/mountinfo", &limit);
+    if (budget >= limit.max)
+        why = "the budget is more than a memory cgroup lets this process have: when it is used, "
+              "Linux swaps or "
+              "ends the process; quire doctor says how much that is";
+}
+
 int quire_start(const struct quire_options *options)
 {
     int error = check(options);
@@ -304,6 +315,8 @@ int quire_start(const struct quire_options *options)
     process.overcommit = options->overcommit;
     process.aspace = NULL;
     process.is_ending = false;
+    why = "";
+    log_start();
     store_start();
     error = divide_budget(options->budget);
     if (error == VM_OK)
@@ -313,6 +326,7 @@ int quire_start(const struct quire_options *options)
     if (!forks_are_watched)
         pthread_atfork(NULL, NULL, forget);
     forks_are_watched = true;
+    warn_of_limit(options->budget);
     __atomic_store_n(&process.running, 1, __ATOMIC_RELEASE);
     return VM_OK;
 }
@@ -324,7 +338,7 @@ int quire_stop(void)
     if (error != VM_OK)
         return error;
     process.is_ending = true;
-    lost = regions_delete();
+    lost = regions_leave();
     __atomic_store_n(&process.running, 0, __ATOMIC_RELEASE);
     error = undo(6) ? lost : ERR_VM_GENERAL;
     return call_end_with_regions(&call, error);
@@ -394,20 +408,21 @@ int quire_get_info(struct quire_info *info)
     const struct store_figures *stores = store_figures();
     vm_info core;
     vm_get_info(&core);
-    *info = (struct quire_info){.mode = process.mode,
-                                .budget = process.budget,
-                                .frames = process.frames,
-                                .free_frames = core.free_pages + core.clear_pages,
-                                .regions = core.regions,
-                                .modified = core.modified_pages + core.modified_temporary_pages,
-                                .wired = core.wired_pages,
-                                .faults = core.page_faults,
-                                .read = core.page_ins,
-                                .written = core.page_outs + core.swap_outs,
-                                .evicted = core.evictions,
-                                .copied = core.copies,
-                                .poisoned = stores->poisoned,
-                                .read_errors = stores->read_errors,
-                                .write_errors = stores->write_errors};
+    *info = (struct quire_info){
+        .mode = process.mode,
+        .budget = process.budget,
+        .frames = process.frames,
+        .free_frames = core.free_pages + core.clear_pages,
+        .regions = core.regions,
+        .modified = core.modified_pages + core.modified_temporary_pages,
+        .wired = core.wired_pages,
+        .faults = core.page_faults,
+        .read = core.page_ins,
+        .written = core.page_outs + core.swap_outs,
+        .evicted = core.evictions,
+        .copied = core.copies,
+        .poisoned = __atomic_load_n(&stores->poisoned, __ATOMIC_RELAXED),
+        .read_errors = __atomic_load_n(&stores->read_errors, __ATOMIC_RELAXED),
+        .write_errors = __atomic_load_n(&stores->write_errors, __ATOMIC_RELAXED)};
     return call_end(&call, VM_OK);
 }

@@ -108,12 +108,17 @@ int host_thread_create(const char *name, int (*function)(void *), void *argument
 
 /* ---- words -------------------------------------------------------------------------------------- */
 
+static bool log_is_wanted;
+
+void log_start(void)
+{
+    const char *wanted = getenv("QUIRE_LOG");
+    log_is_wanted = wanted && *wanted;
+}
+
 void host_log(const char *text, size_t length)
 {
-    static const char *wanted;
-    if (!wanted && !(wanted = getenv("QUIRE_LOG")))
-        wanted = "";
-    if (*wanted && write(STDERR_FILENO, text, length) < 0)
+    if (log_is_wanted && write(STDERR_FILENO, text, length) < 0)
         return;
 }
 

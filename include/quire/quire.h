@@ -81,7 +81,9 @@ int quire_start(const struct quire_options *options);
  * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's, or a vspace, an object, a frame or a file
  * of the program's. */
 int quire_stop(void);
-/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
+/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. After a quire_start that
+ * has succeeded a warning, or "": the budget is no less than what a memory cgroup lets this process have. Beyond that
+ * Linux swaps, or ends the process; it is no error, since the budget may never be used, and limits change. */
 const char *quire_why(void);
 /* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
  * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
@@ -150,7 +152,8 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon
  * needs it any more. The error of that write, after which the region has gone all the same.
- * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
+ * ERR_VM_INVALID_REGION: no region begins there, or another call unmaps it already. No thread may use it any more; no
+ * other call waits for that write, but quire_stop. */
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
@@ -184,7 +187,8 @@ int quire_prefetch(void *address, size_t size);
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
- * their writes are in the store, or in the next flush. What lies behind the end of a store that has become shorter
+ * their writes are in the store, or in the next flush. An error of the store is of the pages that it can't write, which
+ * stay modified: what can't be written together is written page by page, until 32 writes in a row have failed. What lies behind the end of a store that has become shorter
  * stays in memory, and is no error, here and in quire_unmap, where it is lost, as with mmap(2). */
 int quire_flush(void *address, size_t size);
 /* Pages leave memory, after they were written if they have to be. */

@@ -136,34 +136,42 @@ def check_installed_command(report, root):
 
 
 CHECKED = ("-Dkernel=false", "-Dwerror=false", "-Db_lundef=false")
-# Of the tests of the Linux process, those in which threads meet.
-RACES = ["fork", "storm"]
+# Of the tests of the Linux process, those in which threads meet. Of the others some ask for what ThreadSanitizer takes
+# away: handlers with the mask, the stack and at the time that Linux gives them, and where memory is mapped; or write
+# files from pages that others write, of which it thinks for milliseconds each time.
+RACES = ["budget", "flush", "fork", "mappings", "memory", "ranges", "storm", "system", "threads"]
+
+
+def check_traces(report, directory):
+    """Traces of processes that page themselves, and of plain mmap beside the core."""
+    for name, option in (("a process", "--process"), ("Linux", "--linux")):
+        run_program(report, [f"{directory}/quire", "sim", option, "--quiet", "--seconds", "10", "--save",
+                             f"{directory}/failed.trace"], f"traces of {name} in {directory}")
 
 
 def run_checked(report, directory, programs, environment):
-    """These programs, in a build with a checker, which ends a process that it has found something in."""
+    """These programs, and traces, in a build with a checker, which ends a process that it has found something in."""
     os.environ.update(environment)
     for program in programs:
         run_program(report, [program], f"{os.path.basename(program)} in {directory}")
+    check_traces(report, directory)
     for name in environment:
         del os.environ[name]
 
 
 def run_sanitized(report):
     """With address and undefined-behaviour checks; and under a checker of races."""
-    directory = "build/sanitized"
-    if not unit.build_in(report, directory, *CHECKED, "-Db_sanitize=address,undefined", targets=("quire-process",)):
+    directory, commands = "build/sanitized", ["quire", "quire-process"]
+    if not unit.build_in(report, directory, *CHECKED, "-Db_sanitize=address,undefined", targets=commands):
         return
     # Those of vspace/ are at addresses that AddressSanitizer has for itself.
     programs = [test["cmd"][0] for test in linux_tests(directory) if not test["name"].startswith("linux vspace ")]
     if unit.build_in(report, directory, targets=[os.path.relpath(program, directory) for program in programs]):
         run_checked(report, directory, programs,
                     {"ASAN_OPTIONS": "detect_leaks=0:use_sigaltstack=0", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
-        run_program(report, [f"{directory}/quire-process", "sim", "--process", "--quiet", "--seconds", "6", "--save",
-                             f"{directory}/of-a-process.trace"], f"traces of a process in {directory}")
     directory = "build/threads"
     programs = [f"tests/linux/linux_{name}" for name in RACES] + ["tests/vspace/linux_vspace_race"]
-    if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=programs):
+    if unit.build_in(report, directory, *CHECKED, "-Db_sanitize=thread", targets=commands + programs):
         run_checked(report, directory, [f"{directory}/{program}" for program in programs],
                     {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:suppressions="
                      + os.path.abspath("tests/linux/races.txt")})

@@ -178,12 +178,14 @@ static uint64_t *find_table(const struct vm_translation_map *map, addr_t at, uns
                             uint64_t **above)
 {
     const struct vm_tmap_format *format = map->format;
-    uint64_t *table = host_frame_ptr(map->root), *below;
-    for (*level = format->levels - 1; *level > 0; --*level, table = below) {
+    uint64_t *table = host_frame_ptr(map->root);
+    *level = format->levels;
+    do {
+        --*level;
         *above = &table[slot_of(format, at, *level)];
-        if (!(below = table_below(format, load(*above))))
-            return NULL;
-    }
+        table = table_below(format, load(*above));
+    } while (table && *level > 1);
+    *level = table ? 0 : *level;
     return table;
 }
 
