@@ -33,7 +33,7 @@ DISK_WAYS = ("mmap", "mmap-random", "quire", "quire-direct")
 LIMITED_ONLY = ("mmap", "mmap-random")
 ALLOWANCE = 8  # MiB beyond the budget: the program, its tables, what Linux reads ahead
 SNAPSHOT_ROUNDS = 4
-WRITTEN = {"all": "each page was written since the last", "1000": "1,000 pages were", "100": "100 pages were"}
+WRITTEN = {"all": "each page was written since the last", "20000": "20,000 pages were", "1000": "1,000 pages were", "100": "100 pages were"}
 SNAPSHOT_WAYS = ("quire", "fork", "floor")
 
 Figures = collections.namedtuple("Figures", "wall cpu faults mib sum")
@@ -176,7 +176,8 @@ def measure_disk(size):
 # ---- snapshots ----------------------------------------------------------------------------------------
 
 def snapshots(size):
-    """{what was written: {way: milliseconds of it, of its end, microseconds of a first write after it}}."""
+    """{what was written: {way: milliseconds of it, of its end, microseconds of a first write after it, milliseconds of it
+    on the wall}}."""
     steps = progress.Progress("process", len(SNAPSHOT_WAYS) * len(WRITTEN))
 
     def one(way, written):
@@ -242,12 +243,12 @@ def show_disk(size, disk):
 
 
 def show_snapshots(size, figures):
-    print(f"\nA snapshot of {size['snapshot']} MiB that are in memory: milliseconds of CPU (of its end; microseconds of the "
-          f"first write to a page after it)\n{'':40}{'quire_snapshot':>26}{'fork':>26}{'write protection':>26}")
+    print(f"\nA snapshot of {size['snapshot']} MiB that are in memory: milliseconds of CPU, wall (of its end; microseconds of "
+          f"the first write to a page after it)\n{'':40}{'quire_snapshot':>30}{'fork':>30}{'write protection':>30}")
     for written, ways in figures.items():
-        cells = [f"{ways[way][0]:.2f}" + (f" ({ways[way][1]:.2f}; {ways[way][2]:.1f})" if way != "floor" else "")
+        cells = [f"{ways[way][0]:.2f}, {ways[way][3]:.2f}" + (f" ({ways[way][1]:.2f}; {ways[way][2]:.1f})" if way != "floor" else "")
                  for way in SNAPSHOT_WAYS]
-        print(f"{WRITTEN[written]:40}" + "".join(f"{cell:>26}" for cell in cells))
+        print(f"{WRITTEN[written]:40}" + "".join(f"{cell:>30}" for cell in cells))
 
 
 def show(measured):

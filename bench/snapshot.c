@@ -3,8 +3,8 @@
  * was written since the last, or so many pages were: by quire_snapshot, or by fork(2) of a process that has as much;
  * or the least that it can be: Linux takes the right to write from these pages.
  *   snapshot quire|fork|floor MIB ROUNDS all|PAGES
- * prints the best round's milliseconds of it, of its end, and the microseconds of the first write to a page after it
- * (of the floor the first alone). */
+ * prints the best round's milliseconds of it, of its end, the microseconds of the first write to a page after it, and
+ * the milliseconds of it on the wall (of the floor the first and the last alone). */
 #include <quire/quire.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +20,34 @@
 
 #define PAGE ((size_t)4096)
 struct figures {
-    double taken, ended, written;
+    double taken, ended, written, taken_wall;
 };
+
+static double read_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static double seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* What is taken between the two calls. */
+static double wall, cpu;
+
+static void begin_taking(void)
+{
+    wall = read_clock(CLOCK_MONOTONIC);
+    cpu = seconds();
+}
+
+static void end_taking(struct figures *f)
+{
+    f->taken = (seconds() - cpu) * 1e3;
+    f->taken_wall = (read_clock(CLOCK_MONOTONIC) - wall) * 1e3;
 }
 
 _Noreturn static void fail(const char *what)
@@ -60,13 +80,13 @@ static volatile unsigned char *start_quire(size_t size)
 static void round_quire(volatile unsigned char *at, size_t size, size_t pages, struct figures *f)
 {
     void *copy;
-    double begin = seconds();
+    begin_taking();
     int error = quire_snapshot((void *)at, &copy);
-    f->taken = (seconds() - begin) * 1e3;
+    end_taking(f);
     if (error != VM_OK)
         fail(vm_error_text(error));
     f->written = write_some(at, size, pages);
-    begin = seconds();
+    double begin = seconds();
     if (quire_unmap(copy) != VM_OK)
         fail("quire_unmap");
     f->ended = (seconds() - begin) * 1e3;
@@ -87,17 +107,17 @@ static void round_fork(volatile unsigned char *at, size_t size, size_t pages, st
     char byte;
     if (pipe(ends) != 0)
         fail("pipe");
-    double begin = seconds();
+    begin_taking();
     pid_t child = fork();
     if (child == 0) {
         close(ends[1]);
         _exit(read(ends[0], &byte, 1) != 0);
     }
-    f->taken = (seconds() - begin) * 1e3;
+    end_taking(f);
     if (child < 0)
         fail("fork");
     f->written = write_some(at, size, pages);
-    begin = seconds();
+    double begin = seconds();
     close(ends[0]);
     close(ends[1]);
     waitpid(child, NULL, 0);
@@ -128,12 +148,12 @@ static void protect(volatile unsigned char *at, size_t size, bool on)
 static void round_floor(volatile unsigned char *at, size_t size, size_t pages, struct figures *f)
 {
     *f = (struct figures){0};
-    double begin = seconds();
+    begin_taking();
     if (all)
         protect(at, size, true);
     for (size_t i = 0; !all && i < pages; i++)
         protect(at + i * (size / pages / PAGE) * PAGE, PAGE, true);
-    f->taken = (seconds() - begin) * 1e3;
+    end_taking(f);
     protect(at, size, false);
 }
 
@@ -172,7 +192,7 @@ int main(int argc, char **argv)
     if (pages == 0 || pages > size / PAGE)
         return fprintf(stderr, "snapshot: %s: all, or 1 to %zu pages\n", argv[4], size / PAGE) > 0;
     volatile unsigned char *at = way->start(size);
-    struct figures best = {1e9, 1e9, 1e9}, now;
+    struct figures best = {1e9, 1e9, 1e9, 1e9}, now;
     for (size_t i = 0; i < rounds; i++) {
         for (size_t page = 0; page < size / PAGE && (all || i == 0); page++)
             at[page * PAGE] = (unsigned char)i;
@@ -182,7 +202,8 @@ int main(int argc, char **argv)
         best.taken = least(best.taken, now.taken);
         best.ended = least(best.ended, now.ended);
         best.written = least(best.written, now.written);
+        best.taken_wall = least(best.taken_wall, now.taken_wall);
     }
-    printf("%.4f %.3f %.2f\n", best.taken, best.ended, best.written);
+    printf("%.4f %.3f %.2f %.4f\n", best.taken, best.ended, best.written, best.taken_wall);
     return 0;
 }

@@ -136,7 +136,8 @@ static size_t check_region(const vm_region *region)
     while ((entry = tmap_run(&tmap, &walk)) != NULL)
         for (size_t i = 0; i < walk.count; i++)
             if (tmap_is_present(tmap.format, entry[i])) {
-                check_entry(region, walk.address + i * VM_PAGE_SIZE, entry[i]);
+                check_entry(region, walk.address + i * VM_PAGE_SIZE,
+                            walk.is_protected ? entry[i] & ~tmap.format->writable : entry[i]);
                 found++;
             }
     for (const vm_cache_ref *ref = region->cache_ref; ref; ref = ref->cache->source)

@@ -111,13 +111,22 @@ static vm_region *make_region(const struct create_request *r, vm_address_space *
     return region;
 }
 
-/* => the source's map: write-locked. What isn't populated can't fail any more. */
-static void share_source(struct create_request *r)
+/* => map: write-locked. The clone has come; what isn't populated can't fail any more. No fork sees one of the two
+ * without the other. */
+static void begin_sharing(struct create_request *r, vm_region *region)
 {
+    vm_region *source = r->shares->aspace == region->aspace ? r->shares : NULL;
     if (create_is_populated(r))
-        region_begin_clone(r->shares, &r->clone);
-    else
-        region_set_inherit(r->shares, VM_INHERIT_SHARE);
+        region_begin_clone(source, region, &r->clone);
+    else if (source)
+        region_set_inherit(source, VM_INHERIT_SHARE);
+}
+
+static void end_sharing(vm_address_space *aspace, const struct create_request *r, bool success)
+{
+    vm_write_lock(&aspace->virtual_map.lock, VM_RANK_MAP);
+    region_end_clone(aspace, &r->clone, success);
+    aspace_write_unlock(aspace);
 }
 
 /* Puts a region over `ref`, or over a private copy of it. The caller keeps his reference. */
@@ -144,9 +153,8 @@ static int map_backing_store(vm_address_space *aspace, vm_cache_ref *ref, struct
             cache_lock(ref);
             vm_cache_insert_region(ref, region);
             cache_unlock(ref);
-            /* No fork sees one of the two without the other. */
-            if (r->shares && r->shares->aspace == aspace)
-                share_source(r);
+            if (r->shares)
+                begin_sharing(r, region);
             *id = region->id;
             *r->address = (void *)region->base;
         }
@@ -172,6 +180,8 @@ static int populate(vm_address_space *aspace, const struct create_request *r, re
     int error = contents_bring_in(aspace, base, base + (r->size - 1));
     if (error != VM_OK)
         (void)vm_delete_region(aspace->id, id);
+    if (r->shares)
+        end_sharing(aspace, r, error == VM_OK);
     return error;
 }
 

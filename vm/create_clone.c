@@ -58,7 +58,7 @@ static int find_source(struct clone_source *source, struct create_request *r)
 }
 
 /* There is no shared clone after all. */
-static void restore_source(const struct clone_source *source, const struct create_request *r)
+static void restore_source(const struct clone_source *source)
 {
     vm_region *region = source->region;
     vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
@@ -68,18 +68,15 @@ static void restore_source(const struct clone_source *source, const struct creat
     else
         region_unshare_gone(source->ref);
     cache_unlock(source->ref);
-    region_end_clone(source->aspace, &r->clone, false);
     aspace_write_unlock(source->aspace);
 }
 
-/* Forks share what the two show. */
-static void keep_shared(const struct clone_source *source, const struct create_request *r)
+/* The clone is in another space: forks of the source share what the two show. */
+static void keep_shared(const struct clone_source *source)
 {
     vm_write_lock(&source->aspace->virtual_map.lock, VM_RANK_MAP);
-    if (source->aspace->id != r->aid && is_mapped(source))
+    if (is_mapped(source))
         region_set_inherit(source->region, VM_INHERIT_SHARE);
-    else if (source->aspace->id == r->aid && create_is_populated(r))
-        region_end_clone(source->aspace, &r->clone, true);
     aspace_write_unlock(source->aspace);
 }
 
@@ -126,8 +123,10 @@ region_id vm_clone_region(aspace_id aid, const char *name, void **address, int a
     vm_cache_acquire_ref(source.ref);
     r.shares = shared ? source.region : NULL;
     region_id id = create_finish(&r, aspace, source.ref);
-    if (shared)
-        (id < 0 ? restore_source : keep_shared)(&source, &r);
+    if (shared && id < 0)
+        restore_source(&source);
+    else if (shared && source.aspace->id != aid)
+        keep_shared(&source);
     has_come(source.ref);
     put_source(&source);
     return id;

@@ -285,7 +285,7 @@ static bool change_range(vm_region *region, addr_t first, addr_t last, const str
 {
     struct vm_translation_map *tmap = tmap_of(region);
     const struct vm_tmap_format *format = tmap->format;
-    struct tmap_walk walk = {.next = first, .last = last};
+    struct tmap_walk walk = {.next = first, .last = last, .for_rights = true};
     uint64_t marks = change->own | change->other ? UINT64_MAX : ~change->keep; /* of what changes */
     uint64_t *entry, lost = 0;
     vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
@@ -299,10 +299,52 @@ static bool change_range(vm_region *region, addr_t first, addr_t last, const str
     return lost != 0;
 }
 
+/* Entries that may be written, from which on one write to the table above is less than one to each, even where each
+ * loses the right later. */
+#define MANY 8
+
+/* Whether so many of the entries may be written that the table loses the right as a whole. */
+static bool allows_many(const struct vm_tmap_format *format, const uint64_t *entry, size_t count)
+{
+    size_t writable = 0;
+    for (size_t i = skip_unmarked(entry, 0, count, format->writable); i < count && writable < MANY;
+         i = skip_unmarked(entry, i + 1, count, format->writable))
+        writable++;
+    return writable >= MANY;
+}
+
+/* => tmap: locked. The same for one run of entries; dirty bits that stay are harvested when the page is unmapped.
+ * shootdown.pml: change */
+static uint64_t protect_run(vm_region *region, const struct tmap_walk *walk, uint64_t *entry)
+{
+    struct vm_translation_map *tmap = tmap_of(region);
+    const struct vm_tmap_format *format = tmap->format;
+    struct change change = {.keep = ~format->writable};
+    size_t count = walk->count;
+    uint64_t lost = 0;
+    if (walk->is_protected)
+        return 0;
+    if (count == (size_t)1 << format->bits && allows_many(format, entry, count) &&
+        tmap_protect_table(tmap))
+        return format->writable;
+    for (size_t i = skip_unmarked(entry, 0, count, format->writable); i < count;
+         i = skip_unmarked(entry, i + 1, count, format->writable))
+        lost |= change_entry(region, format, &entry[i], &change);
+    return lost;
+}
+
 bool mapping_write_protect(vm_region *region, addr_t first, addr_t last)
 {
-    struct change change = {.keep = ~tmap_of(region)->format->writable};
-    return change_range(region, first, last, &change);
+    struct vm_translation_map *tmap = tmap_of(region);
+    struct tmap_walk walk = {.next = first, .last = last};
+    uint64_t *entry, lost = 0;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    while ((entry = tmap_run(tmap, &walk)) != NULL)
+        lost |= protect_run(region, &walk, entry);
+    if (lost)
+        tmap_flush(tmap, first, (last - first) / VM_PAGE_SIZE + 1);
+    vm_mutex_unlock(&tmap->lock);
+    return lost != 0;
 }
 
 void mapping_update(vm_region *region, addr_t first, addr_t last)

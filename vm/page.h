@@ -48,6 +48,7 @@ struct vm_page {
     bool no_write : 1;   /* its store has said that it can't write: it is modified, and stays */
     bool writing : 1;    /* it is busy because its store writes it */
     bool was_active : 1; /* when page_dequeue took it off its queue */
+    bool is_hosts : 1;   /* vm_allocate_frames has given it */
     uint32_t checked;    /* the checker's own count of mappings */
 };
 

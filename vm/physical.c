@@ -46,6 +46,13 @@ int vm_put_physical_page(addr_t vaddr)
     return ERR_VM_BAD_ADDRESS;
 }
 
+static void give(struct vm_page *page, size_t count, addr_t *physical)
+{
+    for (size_t i = 0; i < count; i++)
+        page[i].is_hosts = true;
+    *physical = vm_page_physical(page);
+}
+
 int vm_allocate_frames(size_t count, bool clear, addr_t *physical)
 {
     if (count == 0 || !physical)
@@ -54,7 +61,7 @@ int vm_allocate_frames(size_t count, bool clear, addr_t *physical)
                                       : vm_page_allocate_run(count, clear);
     if (!page)
         return ERR_NO_MEMORY;
-    *physical = vm_page_physical(page);
+    give(page, count, physical);
     return VM_OK;
 }
 
@@ -65,8 +72,28 @@ int vm_allocate_reserved_frame(addr_t *physical)
     struct vm_page *page = VM_INJECT(VM_INJECT_FRAME) ? NULL : page_take_reserved();
     if (!page)
         return ERR_NO_MEMORY;
-    *physical = vm_page_physical(page);
+    give(page, 1, physical);
     return VM_OK;
+}
+
+/* => nothing: what others are given or give back meanwhile may count or not */
+static void count_in(const struct vm_page_range *range, uint64_t first, uint64_t end,
+                     struct vm_frame_count *count)
+{
+    uint64_t from = first > range->first ? first : range->first;
+    uint64_t to = end < range->first + range->count ? end : range->first + range->count;
+    for (uint64_t number = from; number < to; number++) {
+        count->memory++;
+        count->hosts += range->pages[number - range->first].is_hosts;
+    }
+}
+
+void vm_count_frames(addr_t physical, addr_t size, struct vm_frame_count *count)
+{
+    uint64_t first = physical >> VM_PAGE_SHIFT;
+    *count = (struct vm_frame_count){0};
+    for (unsigned i = 0; i < vm_system.pages.range_count; i++)
+        count_in(&vm_system.pages.range[i], first, first + (size >> VM_PAGE_SHIFT), count);
 }
 
 /* ---- holding ------------------------------------------------------------------------------------ */
@@ -118,6 +145,7 @@ void vm_free_frames(addr_t physical, size_t count)
     VM_ASSERT(page != NULL && !(physical & VM_PAGE_MASK));
     for (size_t i = 0; i < count; i++) {
         VM_ASSERT(page[i].state == VM_PAGE_WIRED && !page[i].cache);
+        page[i].is_hosts = false;
         vm_page_free(&page[i], false);
     }
 }

@@ -86,7 +86,6 @@ static vm_region *make_piece(const vm_region *region)
     piece->max_lock = region->max_lock;
     piece->mapping = region->mapping;
     piece->inherit = region->inherit;
-    piece->inherit_before = region->inherit_before;
     piece->clones = region->clones;
     piece->advice = region->advice;
     piece->errors_seen = region->errors_seen;

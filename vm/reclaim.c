@@ -252,13 +252,13 @@ static void write_to_swap(struct batch *b, const addr_t *frames, size_t *written
 static int write_to_file(struct batch *b, const addr_t *frames, size_t *written)
 {
     int error = VM_OK;
-    size_t done;
-    for (size_t i = 0, next; i < b->count && error == VM_OK; i = next) {
+    unsigned failures = 0;
+    for (size_t i = 0, next; i < b->count; i = next) {
         for (next = i; next < b->count && b->page[next]->offset == b->page[i]->offset + (next - i);)
             next++;
-        error = writeback_write(b->cache->store, b->page[i]->offset, &frames[i], next - i, &done);
-        for (size_t at = i; at < next; at++)
-            written[at] = error == VM_OK ? writeback_done(done, at - i) : 0;
+        int result = writeback_write(b->cache->store, b->page[i]->offset, &frames[i], next - i,
+                                     b->end, &written[i], &failures);
+        error = error == VM_OK ? result : error;
     }
     return error;
 }

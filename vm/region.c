@@ -113,13 +113,13 @@ void region_unshare(vm_region *region)
 
 /* ---- clones under way --------------------------------------------------------------------------- */
 
-void region_begin_clone(vm_region *region, struct region_clone *clone)
+void region_begin_clone(vm_region *source, vm_region *region, struct region_clone *clone)
 {
-    if (!region->clones)
-        region->inherit_before = region->inherit;
-    clone->older = region->clones;
+    clone->older = source ? source->clones : NULL;
+    if (source)
+        source->clones = clone;
     region->clones = clone;
-    region->inherit = VM_INHERIT_SHARE;
+    region->inherit = VM_INHERIT_NONE;
 }
 
 /* Where the region knows the clone, or NULL. */
@@ -131,14 +131,7 @@ static struct region_clone **find_clone(vm_region *region, const struct region_c
     return *link ? link : NULL;
 }
 
-/* A newer clone that several pieces know is changed once for all of them. */
-static void fail_clone(vm_region *region, struct region_clone **link)
-{
-    *link = (*link)->older;
-    if (!region->clones)
-        region->inherit = region->inherit_before;
-}
-
+/* Of what fails a newer clone that several pieces know forgets it once for all of them. */
 void region_end_clone(vm_address_space *aspace, const struct region_clone *clone, bool success)
 {
     struct map_cursor cursor;
@@ -146,9 +139,9 @@ void region_end_clone(vm_address_space *aspace, const struct region_clone *clone
     for (; region; region = map_next(&cursor)) {
         struct region_clone **link = find_clone(region, clone);
         if (link && success)
-            region->clones = NULL;
+            region_set_inherit(region, VM_INHERIT_SHARE);
         else if (link)
-            fail_clone(region, link);
+            *link = clone->older;
     }
 }
 

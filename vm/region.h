@@ -17,8 +17,8 @@ struct region_reading {
     uint8_t next, window;          /* 0: nothing is known, read a cluster */
 };
 
-/* A shared clone under way, which has made its source VM_INHERIT_SHARE and may fail yet. A region whose
- * clones are under way, and each piece of it, knows the newest. => the source's map: write-locked */
+/* A shared clone under way, which may fail yet: until it has come, forks leave it out, and its source is to them what it
+ * was. A region whose clones are under way, the clone, and each piece of either know the newest. => map: write-locked */
 struct region_clone {
     struct region_clone *older; /* of those under way when this one came */
 };
@@ -53,21 +53,20 @@ struct vm_region {
     uint64_t faults, refaults; /* atomic */
     struct region_reading reading;
     struct region_clone *clones; /* NULL: `inherit` stays, whatever becomes of clones */
-    uint8_t inherit_before;      /* what it was before the oldest of them */
     size_t working_set;          /* pages accessed between the last two collections; atomic */
     char name[VM_NAME_LENGTH];
 };
 
-/* => map: write-locked. What a fork does with it from now on, whether or not clones under way fail. */
+/* => map: write-locked. What a fork does with it from now on, whether or not clones under way come. */
 static inline void region_set_inherit(vm_region *region, uint8_t inherit)
 {
     region->inherit = inherit;
     region->clones = NULL;
 }
 
-/* => map: write-locked. Forks share the region with a clone of it, until that fails. */
-void region_begin_clone(vm_region *region, struct region_clone *clone);
-/* It has succeeded, or not; nothing in the map knows it any more. => map: write-locked */
+/* => map: write-locked. Forks will share the clone, and its source, if that is in the same map (else NULL). */
+void region_begin_clone(vm_region *source, vm_region *region, struct region_clone *clone);
+/* It has come, or not; nothing in the map knows it any more. => map: write-locked */
 void region_end_clone(vm_address_space *aspace, const struct region_clone *clone, bool success);
 
 /* The addresses at which the region shows [first, last] of its cache. False: none. */

@@ -17,6 +17,8 @@ struct writeback {
     addr_t frames[VM_CLUSTER];
     struct vm_page *pages[VM_CLUSTER];
     size_t count;
+    size_t written[VM_CLUSTER]; /* bytes */
+    unsigned failures;
 };
 
 /* => cache: locked. Somebody else writes it, or is about to, to free its frame: it isn't there yet, and if he
@@ -79,13 +81,19 @@ bool writeback_has_more(vm_cache_ref *ref, const struct vm_page *page)
     return within < VM_PAGE_SIZE;
 }
 
-bool writeback_is_short(const struct vm_page *page, size_t done, off_t end)
+static bool is_short(uint64_t key, size_t done, off_t end)
 {
-    off_t left = end - (off_t)(page->offset << VM_PAGE_SHIFT);
+    off_t left = end - (off_t)(key << VM_PAGE_SHIFT);
     return done < VM_PAGE_SIZE && (off_t)done < left;
 }
 
-int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count, size_t *done)
+bool writeback_is_short(const struct vm_page *page, size_t done, off_t end)
+{
+    return is_short(page->offset, done, end);
+}
+
+static int write_once(vm_store *store, uint64_t key, const addr_t *frames, size_t count,
+                      size_t *done)
 {
     *done = 0;
     vm_assert_no_locks();
@@ -99,25 +107,77 @@ int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t 
     return error;
 }
 
-/* => nothing locked. A failed write leaves the pages modified; one that was too short is a failure. */
-static int write_run(struct writeback *run)
+/* One call of the store. */
+static int write_part(vm_store *store, uint64_t key, const addr_t *frames, size_t count,
+                      size_t *written)
 {
     size_t done;
-    int error = writeback_write(run->ref->cache->store, run->key, run->frames, run->count, &done);
+    int error = write_once(store, key, frames, count, &done);
+    for (size_t i = 0; i < count; i++)
+        written[i] = error == VM_OK ? writeback_done(done, i) : 0;
+    return error;
+}
+
+static bool any_short(uint64_t key, const size_t *written, size_t count, off_t end)
+{
+    size_t i = 0;
+    while (i < count && !is_short(key + i, written[i], end))
+        i++;
+    return i < count;
+}
+
+/* The pages that weren't written at once, each by itself. */
+static int write_singly(vm_store *store, uint64_t key, const addr_t *frames, size_t count,
+                        off_t end, size_t *written, unsigned *failures)
+{
+    int error = VM_OK;
+    for (size_t i = 0; i < count && *failures < WRITEBACK_GIVES_UP; i++) {
+        if (!is_short(key + i, written[i], end))
+            continue;
+        int result = write_part(store, key + i, &frames[i], 1, &written[i]);
+        *failures = is_short(key + i, written[i], end) ? *failures + 1 : 0;
+        error = error == VM_OK ? result : error;
+    }
+    return error;
+}
+
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count, off_t end,
+                    size_t *written, unsigned *failures)
+{
+    int error = write_part(store, key, frames, count, written);
+    if (error == ERR_UNSUPPORTED)
+        return error;
+    *failures = any_short(key, written, count, end) ? *failures + 1 : 0;
+    if (count == 1 || *failures == 0 || *failures >= WRITEBACK_GIVES_UP)
+        return error;
+    return write_singly(store, key, frames, count, end, written, failures);
+}
+
+/* => cache: locked. The page's write has ended; with this error, unless all of it was written. */
+static int finish_page(struct writeback *run, size_t i, int error, off_t end)
+{
+    struct vm_page *page = run->pages[i];
+    size_t written = run->written[i];
+    bool failed = error != VM_OK && written == 0;
+    page->no_write = error == ERR_UNSUPPORTED;
+    page->writing = false;
+    if (error == VM_OK && writeback_is_short(page, written, run->end < end ? run->end : end))
+        error = ERR_IO;
+    if (failed || writeback_is_short(page, written, end) || writeback_has_more(run->ref, page))
+        page_set_modified(page);
+    cache_end_busy(run->ref->cache, page);
+    return error;
+}
+
+/* => nothing locked. What couldn't be written stays modified; what was too short is a failure. */
+static int write_run(struct writeback *run)
+{
+    int error = writeback_write(run->ref->cache->store, run->key, run->frames, run->count, run->end,
+                                run->written, &run->failures);
     cache_lock(run->ref);
     off_t end = cache_end(run->ref);
-    for (size_t i = 0; i < run->count; i++) {
-        struct vm_page *page = run->pages[i];
-        page->no_write = error == ERR_UNSUPPORTED;
-        page->writing = false;
-        size_t mine = writeback_done(done, i);
-        if (error == VM_OK && writeback_is_short(page, mine, run->end < end ? run->end : end))
-            error = ERR_IO;
-        if (error != VM_OK || writeback_is_short(page, mine, end) ||
-            writeback_has_more(run->ref, page))
-            page_set_modified(page);
-        cache_end_busy(run->ref->cache, page);
-    }
+    for (size_t i = 0; i < run->count; i++)
+        error = finish_page(run, i, error, end);
     cache_unlock(run->ref);
     /* A file that lives in its cache has nowhere else to go. */
     return error == ERR_UNSUPPORTED ? VM_OK : error;
@@ -140,9 +200,10 @@ int writeback_range(vm_cache_ref *ref, off_t first, off_t last)
     int error = VM_OK;
     cache_lock(ref);
     clean_regions(ref);
-    while (error == VM_OK && key <= end && collect_run(&run, &key, end)) {
+    while (run.failures < WRITEBACK_GIVES_UP && key <= end && collect_run(&run, &key, end)) {
         cache_unlock(ref);
-        error = write_run(&run);
+        int result = write_run(&run);
+        error = error == VM_OK ? result : error;
         cache_lock(ref);
     }
     cache_unlock(ref);

@@ -7,13 +7,15 @@
 
 /* Writes what is modified in [first, last], in runs, with no lock held meanwhile, and waits for what
  * others are writing of it: afterwards the store has what was modified before. => nothing locked, with
- * a reference. The first error of the store ends it: what was not written stays modified. A
- * store that can't write at all is no error. */
+ * a reference. The first error of the store: what could not be written stays modified, and once so many writes
+ * in a row have failed the rest isn't tried. A store that can't write at all is no error. */
+#define WRITEBACK_GIVES_UP 32
 int writeback_range(vm_cache_ref *ref, off_t first, off_t last);
-/* `count` busy pages from `key` on; what the store says, *done bytes in all. ERR_UNSUPPORTED: it can't.
- * => nothing locked */
-int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count,
-                    size_t *done);
+/* `count` busy pages from `key` on, of a file that ends at `end`: bytes written of each. A run that the store doesn't
+ * write whole is tried page by page, and the error is that of the first page then. *failures counts the calls in a row
+ * that failed; WRITEBACK_GIVES_UP of them end it. ERR_UNSUPPORTED: the store can't. => nothing locked */
+int writeback_write(vm_store *store, uint64_t key, const addr_t *frames, size_t count, off_t end,
+                    size_t *written, unsigned *failures);
 /* How many of `done` bytes were the page's that is the i-th of a run. */
 static inline size_t writeback_done(size_t done, size_t i)
 {

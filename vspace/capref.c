@@ -41,15 +41,35 @@ errval_t frame_create(struct capref *dest, size_t bytes, size_t *retbytes)
     return make_frame_or(LIB_ERR_FRAME_CREATE, dest, bytes, retbytes);
 }
 
+static bool is_run(genpaddr_t base, gensize_t bytes)
+{
+    return bytes > 0 && is_page_aligned(base | bytes) && is_physical(base, bytes);
+}
+
 static bool is_memory(genpaddr_t base, gensize_t bytes)
 {
-    addr_t window;
-    for (gensize_t done = 0; done < bytes; done += VM_PAGE_SIZE)
-        if (vm_get_physical_page(base + done, &window, PHYSICAL_PAGE_CAN_WAIT) == VM_OK) {
-            (void)vm_put_physical_page(window);
-            return true;
-        }
-    return false;
+    struct vm_frame_count count;
+    vm_count_frames(base, bytes, &count);
+    return count.memory > 0;
+}
+
+bool frames_are_there(genpaddr_t base, gensize_t bytes)
+{
+    struct vm_frame_count count;
+    if (!is_run(base, bytes))
+        return false;
+    vm_count_frames(base, bytes, &count);
+    return count.hosts == count.memory;
+}
+
+bool capref_is_good(struct capref cap)
+{
+    struct vm_frame_count count;
+    if ((cap.type != ObjType_Frame && cap.type != ObjType_DevFrame) || !is_run(cap.base, cap.bytes))
+        return false;
+    vm_count_frames(cap.base, cap.bytes, &count);
+    return cap.type == ObjType_DevFrame ? count.memory == 0
+                                        : count.hosts == cap.bytes / VM_PAGE_SIZE;
 }
 
 errval_t devframe_create(struct capref *dest, genpaddr_t base, size_t bytes)
@@ -57,7 +77,7 @@ errval_t devframe_create(struct capref *dest, genpaddr_t base, size_t bytes)
     gensize_t size = page_round_up(bytes);
     if (!dest || size == 0)
         return LIB_ERR_INVALID_ARGS;
-    if (!is_page_aligned(base) || !is_physical(base, size) || is_memory(base, size))
+    if (!is_run(base, size) || is_memory(base, size))
         return LIB_ERR_FRAME_CREATE;
     *dest = (struct capref){base, size, ObjType_DevFrame};
     return SYS_ERR_OK;
@@ -67,7 +87,7 @@ errval_t frame_identify(struct capref frame, struct frame_identity *identity)
 {
     if (!identity)
         return LIB_ERR_INVALID_ARGS;
-    if (capref_is_null(frame))
+    if (!capref_is_good(frame))
         return LIB_ERR_FRAME_IDENTIFY;
     *identity = (struct frame_identity){frame.base, frame.bytes};
     return SYS_ERR_OK;
@@ -75,7 +95,7 @@ errval_t frame_identify(struct capref frame, struct frame_identity *identity)
 
 errval_t cap_destroy(struct capref cap)
 {
-    if (capref_is_null(cap))
+    if (!capref_is_good(cap))
         return LIB_ERR_CAP_DESTROY;
     if (cap.type == ObjType_Frame)
         vm_free_frames(cap.base, cap.bytes / VM_PAGE_SIZE);

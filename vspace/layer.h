@@ -59,6 +59,11 @@ void layer_clear(void *memory, size_t size);
 
 /* ---- frames (capref.c) ---- */
 
+/* Whether it names frames that there are: memory that was given and not given back, or a device's. What others
+ * destroy meanwhile is theirs to know. */
+bool capref_is_good(struct capref cap);
+/* Whether what is memory of it, if anything, is such frames. */
+bool frames_are_there(genpaddr_t base, gensize_t bytes);
 /* Where the layer can read and write the frame. NULL: it is no memory. */
 void *frame_window(struct capref frame, genpaddr_t offset);
 

@@ -8,7 +8,7 @@
 static errval_t check_fill(const struct memobj *memobj, genvaddr_t offset, struct capref cap,
                            size_t size, genpaddr_t foffset, struct memobj_frame_list *frame)
 {
-    if (capref_is_null(cap))
+    if (!capref_is_good(cap))
         return LIB_ERR_FRAME_IDENTIFY;
     if (!is_page_aligned(foffset) || (!memobj->kind->place_of_number && !is_page_aligned(offset)))
         return LIB_ERR_MEMOBJ_FILL;

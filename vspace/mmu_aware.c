@@ -136,7 +136,7 @@ static bool is_empty(const struct memobj *memobj)
 errval_t vspace_mmu_aware_reset(struct vspace_mmu_aware *state, struct capref frame, size_t size)
 {
     errval_t error = LIB_ERR_MEMOBJ_PIN_REGION;
-    if (!state || capref_is_null(frame) || size == 0 || size > frame.bytes)
+    if (!state || !capref_is_good(frame) || size == 0 || size > frame.bytes)
         return LIB_ERR_INVALID_ARGS;
     if (page_round_up(size) > state->size)
         return LIB_ERR_VSPACE_MMU_AWARE_NO_SPACE;

@@ -157,7 +157,7 @@ static errval_t check_map(const struct pmap *pmap, struct capref frame, size_t o
 {
     if (!pmap || size == 0 || !flags_are_known(flags))
         return LIB_ERR_INVALID_ARGS;
-    if (capref_is_null(frame))
+    if (!capref_is_good(frame))
         return LIB_ERR_PMAP_FRAME_IDENTIFY;
     return offset < frame.bytes && size <= frame.bytes - offset ? SYS_ERR_OK
                                                                 : LIB_ERR_PMAP_FRAME_SIZE;

@@ -125,9 +125,9 @@ errval_t pmap_measure_res(struct pmap *pmap, struct pmap_res_info *info)
 /* `end` is where the run before it ends. */
 static bool is_good(const struct pmap_dump_info *run, genvaddr_t end)
 {
-    return run->size > 0 && is_page_aligned(run->vaddr | run->paddr | run->size) &&
-           run->vaddr >= end && run->size <= UINTPTR_MAX - run->vaddr &&
-           is_physical(run->paddr, run->size) && !(run->flags & ~VREGION_FLAGS_MASK);
+    return is_page_aligned(run->vaddr) && run->vaddr >= end &&
+           run->size <= UINTPTR_MAX - run->vaddr && frames_are_there(run->paddr, run->size) &&
+           !(run->flags & ~VREGION_FLAGS_MASK);
 }
 
 static bool is_serialised(const struct serialised *from, size_t length)

@@ -16,7 +16,7 @@ struct run {
 static void take_window(addr_t address, void *unused)
 {
     (void)unused;
-    lock(place_lock_of(address));
+    place_lock(address);
 }
 
 /* => window locked. The frame is ours to move, if it is out of sight and nothing is shown at the address. */

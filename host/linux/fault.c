@@ -5,7 +5,7 @@
 static void take_window(addr_t address, void *unused)
 {
     (void)unused;
-    lock(place_lock_of(address));
+    place_lock(address);
 }
 
 /* FILL_AGAIN: the core's tables don't allow it, or whatever it needs is in use; *waits_for: by whom. */
@@ -41,6 +41,7 @@ int fault_resolve(addr_t address, unsigned access)
 {
     struct region *region = region_of(address);
     address &= ~VM_PAGE_MASK;
+    (void)away_return(address); /* rather than below, with the core's locks */
     place_prefetch(address);
     for (;;) {
         uint32_t waits_for;

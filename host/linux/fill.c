@@ -17,7 +17,7 @@ int displace(uint32_t node)
     if (!frame_try_move(node))
         return FILL_AGAIN;
     addr_t at = nodes[node].at, place = frame_hidden_place(node);
-    if (place_allows(node))
+    if (page_bits_have(&writable_pages, at))
         uffd_protect(at, VM_PAGE_SIZE);
     copy_page((void *)place, (const void *)at);
     zap_page(at);
@@ -47,12 +47,17 @@ static int copy_to(addr_t address, addr_t from, bool writable)
     return uffd_copy(address, from, writable);
 }
 
+static void note_writable(addr_t address)
+{
+    page_bits_add(&writable_pages, address);
+    page_bits_add(&written_pages, address);
+}
+
 static void now_at(uint32_t frame, addr_t address, bool writable)
 {
     place_insert(frame, address);
-    place_allow(frame, writable);
     if (writable)
-        dirty_note(address);
+        note_writable(address);
 }
 
 static int show_hidden(addr_t address, uint32_t frame, bool writable)
@@ -74,7 +79,7 @@ static int move(addr_t from, addr_t to, uint32_t frame, bool writable)
 {
     if (nodes[frame].at != from || !frame_try_move(frame))
         return FILL_AGAIN;
-    if (place_allows(frame))
+    if (page_bits_have(&writable_pages, from))
         uffd_protect(from, VM_PAGE_SIZE);
     int error = copy_to(to, from, writable);
     if (error == VM_OK) {
@@ -88,21 +93,19 @@ static int move(addr_t from, addr_t to, uint32_t frame, bool writable)
 
 static int share(addr_t from, addr_t to, uint32_t frame, bool writable)
 {
-    if (!writable && !place_allows(frame))
+    const uint32_t *held = place_lock_of(to);
+    if (!writable && !page_bits_have(&writable_pages, from))
         return replica_show(frame, to);
-    uint32_t *word = place_lock_of(from), *held = place_lock_of(to);
-    if (word != held && !try_lock(word))
+    if (!place_try_lock_beside(from, held))
         return FILL_AGAIN;
     int error = move(from, to, frame, writable);
-    if (word != held)
-        unlock(word);
+    place_unlock_beside(from, held);
     return error;
 }
 
-static void allow_writes(uint32_t frame, addr_t address)
+static void allow_writes(addr_t address)
 {
-    place_allow(frame, true);
-    dirty_note(address);
+    note_writable(address);
     uffd_unprotect(address);
 }
 
@@ -113,7 +116,7 @@ static int fill_locked(addr_t address, uint32_t frame, bool writable)
     uint32_t node = place_find(address);
     if (node == frame) {
         if (writable)
-            allow_writes(frame, address);
+            allow_writes(address);
         uffd_wake(address);
         return FILL_DONE;
     }

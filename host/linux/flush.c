@@ -4,19 +4,6 @@
 
 #define WINDOW_SIZE (16 * VM_PAGE_SIZE)
 
-/* => window locked. The program can write there. */
-static bool allows(addr_t address)
-{
-    uint32_t node = place_find(address);
-    return node != NO_NODE && node_is_frame(node) && place_allows(node);
-}
-
-/* => window locked. After Linux was told: who reads `writable` without the lock relies on it. */
-static void now_forbidden(addr_t address)
-{
-    place_allow(place_find(address), false);
-}
-
 /* => window locked. All of these the program can write. They may be of several of Linux's mappings. */
 static void forbid(addr_t first, addr_t end)
 {
@@ -24,18 +11,18 @@ static void forbid(addr_t first, addr_t end)
     for (addr_t at = first; at < end; at += VM_PAGE_SIZE) {
         if (!is_protected)
             uffd_protect(at, VM_PAGE_SIZE);
-        now_forbidden(at);
+        (void)page_bits_take(&writable_pages, at);
     }
 }
 
-/* Runs of pages are protected with one call. `end` is behind the last. */
+/* Runs of pages are protected with one call. `end` is behind the last. What is away nobody can write. */
 static void flush_window(addr_t first, addr_t end)
 {
     uint32_t *word = place_lock_of(first);
     size_t run = 0;
-    lock(word);
-    for (addr_t at = first; at <= end; at += VM_PAGE_SIZE) {
-        if (at < end && allows(at)) {
+    lock(word); /* also where nothing is to be done: a fill there ends first */
+    for (addr_t at = away_is(first) ? end : first; at <= end; at += VM_PAGE_SIZE) {
+        if (at < end && page_bits_have(&writable_pages, at)) {
             run += VM_PAGE_SIZE;
         } else if (run > 0) {
             forbid(at - run, at);
@@ -53,80 +40,120 @@ static void flush_few(addr_t first, addr_t end)
     }
 }
 
-typedef uint64_t __attribute__((may_alias)) eight_bytes;
+/* ---- long ranges -------------------------------------------------------------------------------- */
 
-/* The first from `frame` on; process.frames: none. They are few, as a rule, and looked at by eights. */
-static uint32_t next_writable(uint32_t frame)
+/* The windows in which something may be written. */
+static void flush_sparse(addr_t first, addr_t end)
 {
-    const eight_bytes *eights = (const eight_bytes *)(const void *)may_write;
-    while (frame < process.frames) {
-        if (frame % 8 == 0 && __atomic_load_n(&eights[frame / 8], __ATOMIC_ACQUIRE) == 0)
-            frame += 8;
-        else if (place_allows(frame))
-            return frame;
+    addr_t at = first;
+    while ((at = page_bits_next(&writable_pages, at, end)) < end) {
+        addr_t next = (at & ~(WINDOW_SIZE - 1)) + WINDOW_SIZE;
+        flush_window(at, next < end ? next : end);
+        at = next;
+    }
+}
+
+/* With one call, if Linux can (before 6.4 it can't over several of its mappings). */
+static void flush_dense(addr_t first, addr_t end)
+{
+    if (uffd_try_protect(first, end - first))
+        page_bits_clear(&writable_pages, first, end);
+    else
+        flush_sparse(first, end);
+}
+
+static bool is_dense(addr_t first, addr_t end)
+{
+    return page_bits_count(&writable_pages, first, end) * ENTRIES_OF_A_CALL >=
+           (end - first) / VM_PAGE_SIZE;
+}
+
+static addr_t end_of_chunk(addr_t address, addr_t end)
+{
+    addr_t next = (address & ~(CHUNK_SIZE - 1)) + CHUNK_SIZE;
+    return next < end ? next : end;
+}
+
+/* The end of the chunks, or parts of them, from `first` on that are dense. */
+static addr_t end_of_dense(addr_t first, addr_t end)
+{
+    addr_t at = first;
+    while (at < end && !away_is(at) && is_dense(at, end_of_chunk(at, end)))
+        at = end_of_chunk(at, end);
+    return at;
+}
+
+/* The first page of [first, end) that may be written, and isn't away. */
+static addr_t next_writable(addr_t first, addr_t end)
+{
+    addr_t at = page_bits_next(&writable_pages, first, end);
+    while (at < end && away_is(at))
+        at = page_bits_next(&writable_pages, end_of_chunk(at, end), end);
+    return at;
+}
+
+/* By chunks: with one call where many pages may be written, and for all neighbours that are like it; elsewhere page by
+ * page. */
+static void flush_parts(addr_t first, addr_t end)
+{
+    addr_t at = first, next;
+    while ((at = next_writable(at, end)) < end) {
+        addr_t begin = at & ~(CHUNK_SIZE - 1);
+        begin = begin < first ? first : begin;
+        if ((next = end_of_dense(begin, end)) > begin)
+            flush_dense(begin, next);
         else
-            frame++;
+            flush_sparse(at, next = end_of_chunk(at, end));
+        at = next;
     }
-    return (uint32_t)process.frames;
 }
 
-/* Whether the frame is shown there, and may be written. No lock: the answer is old, unless no fill begins. */
-static bool is_writable_in(uint32_t frame, addr_t first, addr_t end)
-{
-    addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
-    return at >= first && at < end && place_allows(frame);
-}
+/* ---- ranges that go away ------------------------------------------------------------------------ */
 
-/* Linux writes each entry of a range that it protects, whatever it was: so many cost as much as one call. */
-#define ENTRIES_OF_A_CALL 8
+/* So many pages take half a millisecond or more, if each is protected by itself; and as long as one range that goes away. */
+#define MANY 256
+#define FEW_TO_GO 16
 
-/* False: the range wasn't protected as a whole. */
-static bool protect_all(addr_t first, addr_t end)
+static size_t count_writable(addr_t first, addr_t end)
 {
-    addr_t low = end, high = first;
     size_t count = 0;
-    for (uint32_t frame = next_writable(0); frame < process.frames;
-         frame = next_writable(frame + 1)) {
-        if (!is_writable_in(frame, first, end))
-            continue;
-        addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
-        low = at < low ? at : low;
-        high = at > high ? at : high;
-        count++;
-    }
-    if (count == 0)
-        return true;
-    addr_t size = high - low + VM_PAGE_SIZE;
-    return count * ENTRIES_OF_A_CALL >= size / VM_PAGE_SIZE && uffd_try_protect(low, size);
+    for (addr_t at = first; at < end; at = end_of_chunk(at, end))
+        if (!away_is(at))
+            count += page_bits_count(&writable_pages, at, end_of_chunk(at, end));
+    return count;
 }
 
-/* Of one that wasn't protected with the range. */
-static void forbid_frame(uint32_t frame, addr_t first, addr_t end)
+/* Up to the next chunk that is away already. */
+static addr_t end_of_here(addr_t first, addr_t end)
 {
-    if (!place_lock_frame(frame))
-        return;
-    addr_t at = nodes[frame].at;
-    if (is_writable_in(frame, first, end))
-        forbid(at, at + VM_PAGE_SIZE);
-    unlock(place_lock_of(at));
+    addr_t at = first;
+    while (at < end && !away_is(at))
+        at = end_of_chunk(at, end);
+    return at;
 }
 
-/* By the frames that are shown in the range, which is protected as a whole where many may be written, if Linux can
- * (before 6.4 it can't over several of its mappings). The core holds its lock, so no fill begins, and nobody else allows
- * a write: without the windows' locks one can say that there is none. */
+/* The chunks in which something may be written, with those between them. */
+static void flush_away(addr_t first, addr_t end)
+{
+    addr_t at = first, next;
+    while ((at = next_writable(at, end)) < end) {
+        at &= ~(CHUNK_SIZE - 1);
+        next = end_of_here(at, end);
+        if (count_writable(at, next) < FEW_TO_GO || !away_go(at, next))
+            flush_parts(at, next);
+        at = next;
+    }
+}
+
+/* The core holds its lock, so no fill begins, and nobody else allows a write: without the windows' locks one can say that
+ * there is none. */
 static void flush_many(addr_t first, addr_t end)
 {
+    addr_t whole = end & ~(CHUNK_SIZE - 1);
     place_wait_for_fills();
-    bool is_protected = protect_all(first, end);
-    for (uint32_t frame = next_writable(0); frame < process.frames;
-         frame = next_writable(frame + 1)) {
-        if (!is_writable_in(frame, first, end))
-            continue;
-        if (is_protected)
-            place_allow(frame, false);
-        else
-            forbid_frame(frame, first, end);
-    }
+    if (away_is_allowed(first, whole) && count_writable(first, whole) >= MANY)
+        flush_away(first, whole);
+    flush_parts(first, end);
 }
 
 #define FEW (64 * VM_PAGE_SIZE)
@@ -151,9 +178,9 @@ bool flush_changed(addr_t address)
 {
     uint32_t *word = place_lock_of(address);
     lock(word);
-    if (allows(address))
+    if (page_bits_have(&writable_pages, address) && !away_is(address))
         forbid(address, address + VM_PAGE_SIZE);
-    bool changed = dirty_take(address);
+    bool changed = page_bits_take(&written_pages, address);
     unlock(word);
     return changed;
 }

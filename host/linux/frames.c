@@ -104,7 +104,7 @@ void frame_leave_place(uint32_t frame, addr_t place)
 
 /* ---- who uses them ------------------------------------------------------------------------------ */
 
-void *frame_pin(uint32_t frame)
+static void add_pin(uint32_t frame)
 {
     uint32_t *pins = &nodes[frame].pins, old = __atomic_load_n(pins, __ATOMIC_RELAXED);
     for (;;) {
@@ -113,14 +113,44 @@ void *frame_pin(uint32_t frame)
             old = __atomic_load_n(pins, __ATOMIC_RELAXED);
         } else if (__atomic_compare_exchange_n(pins, &old, old + 1, false, __ATOMIC_ACQUIRE,
                                                __ATOMIC_RELAXED)) {
-            return host_frame_ptr(physical_of(frame));
+            return;
         }
     }
 }
 
-void frame_unpin(uint32_t frame)
+static addr_t place_of(uint32_t frame)
+{
+    return __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
+}
+
+/* With its chunk: Linux may be asked to read there, and would find nothing where that is away. */
+void *frame_pin(uint32_t frame)
+{
+    add_pin(frame);
+    if (is_regions(place_of(frame)))
+        away_keep(place_of(frame));
+    return host_frame_ptr(physical_of(frame));
+}
+
+static void drop_pin(uint32_t frame)
 {
     __atomic_fetch_sub(&nodes[frame].pins, 1, __ATOMIC_RELEASE);
+}
+
+void *frame_try_pin(uint32_t frame)
+{
+    add_pin(frame);
+    if (!is_regions(place_of(frame)) || away_try_keep(place_of(frame)))
+        return host_frame_ptr(physical_of(frame));
+    drop_pin(frame);
+    return NULL;
+}
+
+void frame_unpin(uint32_t frame)
+{
+    if (is_regions(place_of(frame)))
+        away_let(place_of(frame));
+    drop_pin(frame);
 }
 
 #define LOOK_AGAIN_NS 100000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the Linux host share. Nothing here calls malloc or takes a lock of libc's: it runs in
  * signal handlers. Order of locks: the regions' (calls), one region's limit's (tried, never waited for
- * without end), the core's, then a window of places, then the leaves (pending, bad pages, the ring, room, stores). */
+ * without end), the core's, the one of what goes away, then a window of places (or all, in order), then the leaves (pending, bad pages, the ring, room, stores). */
 #ifndef QUIRE_LINUX_H
 #define QUIRE_LINUX_H
 
@@ -72,7 +72,11 @@ int uffd_register(enum quire_mode mode, addr_t address, addr_t size);
 int uffd_copy(addr_t to, addr_t from, bool writable);
 /* The same for several; *done bytes were copied, on an error, too. */
 int uffd_copy_run(addr_t to, addr_t from, addr_t size, bool writable, addr_t *done);
+/* Linux writes each entry of a range that it protects, whatever it was: so many cost as much as one call. */
+#define ENTRIES_OF_A_CALL 8
 void uffd_protect(addr_t address, addr_t size);
+/* In SIGNAL mode, of what has been moved to an address that no region has. */
+void uffd_protect_moved(addr_t address, addr_t size);
 /* False: it isn't all of one mapping of Linux's, and less than all may be protected. */
 bool uffd_try_protect(addr_t address, addr_t size);
 void uffd_unprotect(addr_t address);
@@ -85,8 +89,8 @@ void zap_page(addr_t address);
 
 /* ---- places (place.c) ---- */
 /* Whose bytes are shown at an address of regions. Nodes below process.frames are frames; then come pending
- * ones (garbage, to be dropped) and replicas. `at` and may_write are guarded by the window of `at`; for frames
- * that are shown nowhere, by who has the frame. */
+ * ones (garbage, to be dropped) and replicas. `at` is guarded by its window; for frames that are shown nowhere, by who
+ * has the frame. */
 struct node {
     addr_t at;     /* a frame's place; 0: nowhere yet */
     uint32_t next; /* in its bucket, + 1 */
@@ -99,7 +103,6 @@ enum { NODE_QUEUED = 1, NODE_GOING, NODE_CLAIMED }; /* states of pending nodes *
 #define NO_NODE UINT32_MAX
 
 extern struct node *nodes;
-extern uint8_t *may_write; /* of each node: Linux may let the program write */
 static inline bool node_is_frame(uint32_t node)
 {
     return node < process.frames;
@@ -117,19 +120,17 @@ static inline addr_t physical_of(uint32_t frame)
     return ((addr_t)frame + 1) << VM_PAGE_SHIFT;
 }
 
-/* Whether Linux may let the program write; the order of flushes relies on it. */
-static inline bool place_allows(uint32_t node)
-{
-    return __atomic_load_n(&may_write[node], __ATOMIC_ACQUIRE);
-}
-static inline void place_allow(uint32_t node, bool writable)
-{
-    __atomic_store_n(&may_write[node], writable, __ATOMIC_RELEASE);
-}
-
 size_t place_bytes(size_t frames);
 void place_start(void *memory);
 uint32_t *place_lock_of(addr_t address);
+/* => no window locked. Locks that of the address, where pages are shown: its chunk isn't away. */
+void place_lock(addr_t address);
+/* The same with `held` locked, which may be the same window; *address is looked at again then. False: not now. */
+bool place_try_lock_beside(addr_t address, const uint32_t *held);
+void place_unlock_beside(addr_t address, const uint32_t *held);
+/* All windows, so that nothing is shown or dropped meanwhile. */
+void place_lock_all(void);
+void place_unlock_all(void);
 /* The address is about to be looked for. */
 void place_prefetch(addr_t address);
 /* => the window locked */
@@ -145,8 +146,10 @@ bool place_lock_frame(uint32_t frame);
 extern const struct vm_frame_hooks frame_hooks;
 int frames_start(void);
 void frames_stop(void);
-/* The frame's place doesn't change until unpin. Waits while it does. */
+/* The frame's place doesn't change until unpin. Waits while it does. => no window locked */
 void *frame_pin(uint32_t frame);
+/* => a window locked. NULL: it would have to wait. */
+void *frame_try_pin(uint32_t frame);
 void frame_unpin(uint32_t frame);
 void copy_page(void *to, const void *from);
 /* False: somebody uses it. Until frame_moved nobody may pin it. */
@@ -229,14 +232,59 @@ void headroom_stop(void);
 void headroom_give(void);
 bool headroom_take(void);
 
-/* ---- dirty (dirty.c) ---- */
-int dirty_start(void);
-void dirty_stop(void);
-void dirty_note(addr_t address);
-/* Whether it was written since this was asked last. */
-bool dirty_take(addr_t address);
-/* Nothing of a region was written yet. */
-void dirty_forget(addr_t base, addr_t size);
+/* ---- a bit for each page of the range of regions (page_bits.c) ---- */
+struct page_bits {
+    uint64_t *words; /* atomic: windows share them */
+};
+/* Where Linux lets the program write, or would if the chunk weren't away: set and taken with the window locked, or no fill under way; after Linux was told,
+ * since who looks without a lock relies on it. And what was written since quire_changed has asked. */
+extern struct page_bits writable_pages, written_pages;
+int page_bits_start(struct page_bits *bits); /* ERR_NO_MEMORY */
+void page_bits_stop(struct page_bits *bits);
+bool page_bits_have(const struct page_bits *bits, addr_t address);
+void page_bits_add(struct page_bits *bits, addr_t address);
+/* Whether it was set. */
+bool page_bits_take(struct page_bits *bits, addr_t address);
+/* The first of [first, end) that is set; `end`: none. */
+addr_t page_bits_next(const struct page_bits *bits, addr_t first, addr_t end);
+size_t page_bits_count(const struct page_bits *bits, addr_t first, addr_t end);
+void page_bits_clear(struct page_bits *bits, addr_t first, addr_t end);
+/* Those of a whole region, and the memory. */
+void page_bits_forget(struct page_bits *bits, addr_t base, addr_t size);
+
+/* ---- chunks that are away (away.c) ---- */
+#define CHUNK_SIZE ((addr_t)2 << 20) /* what one page table of Linux's shows */
+/* Of regions in SIGNAL mode. Where Linux can't do it, or has no room, nothing goes, that's all. */
+void away_start(void);
+void away_stop(void);
+/* A second range, and a thread: before the first that may go. => regions locked */
+void away_prepare(void);
+void away_forget(void); /* in a child, which has no thread */
+/* Chunks of this range may go, until the next call; size 0: none. => regions locked */
+void away_allow(addr_t base, addr_t size);
+bool away_is_allowed(addr_t first, addr_t end);
+/* [first, end), whole chunks, loses the right to write as a whole: its pages are out of the program's reach until
+ * somebody needs one of their chunk. False: nothing has changed. => no fill under way, nothing locked but the core's */
+bool away_go(addr_t first, addr_t end);
+extern size_t away_count; /* chunks that are away, or about to go; atomic */
+bool away_is_slow(addr_t address);
+/* => its window locked: then it doesn't go meanwhile. */
+static inline bool away_is(addr_t address)
+{
+    return __builtin_expect(__atomic_load_n(&away_count, __ATOMIC_SEQ_CST) != 0, 0) &&
+           away_is_slow(address);
+}
+/* => no window locked. The chunk of the address is where it belongs; whether it wasn't. */
+bool away_return(addr_t address);
+void away_return_all(addr_t first, addr_t end);
+/* => a window locked. False: not now. */
+bool away_try_return(addr_t address);
+/* The chunk doesn't go until away_let. => no window locked, or that of the address */
+void away_keep(addr_t address);
+void away_keep_all(addr_t first, addr_t end);
+bool away_try_keep(addr_t address); /* => a window locked. False: not now; then it isn't kept. */
+void away_let(addr_t address);
+void away_let_all(addr_t first, addr_t end);
 
 /* ---- how faults come ---- */
 /* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),

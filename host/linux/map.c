@@ -107,8 +107,7 @@ static void give_up(struct region *region, bool mapped)
     if (mapped) {
         if (region->store)
             store_keep(region->store);
-        region->writes_store = false;
-        (void)region_delete(region);
+        region_delete(region);
         region_end(region);
     } else {
         reserve_end(region);
@@ -163,10 +162,7 @@ int quire_unmap(void *address)
     struct region *region = region_of((addr_t)address);
     if (!region || region->base != (addr_t)address)
         return call_end_with_regions(&call, ERR_VM_INVALID_REGION);
-    error = region_delete(region);
-    regions_unlock();
-    region_end(region);
-    return call_end(&call, error);
+    return call_end_with_regions(&call, region_leave(region));
 }
 
 /* quire_protect and quire_pin split the core's regions, of which a snapshot takes one; and a page that is pinned
@@ -196,7 +192,14 @@ static region_id take_snapshot(const struct region *of, struct region *region)
     if (error != VM_OK)
         return error;
     void *at = (void *)region->base;
-    return vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+    if (of->mode == QUIRE_MODE_SIGNAL && of->size >= CHUNK_SIZE) {
+        away_prepare();
+        away_allow(of->base, of->size);
+    }
+    region_id id =
+        vm_snapshot_region(process.aid, "snapshot", &at, REGION_ADDR_EXACT_ADDRESS, source);
+    away_allow(0, 0);
+    return id;
 }
 
 static int snapshot(const struct region *of, void **address)

@@ -64,7 +64,7 @@ static size_t take_queue(uint32_t *taken)
 static bool lock_node(uint32_t node)
 {
     addr_t at = __atomic_load_n(&nodes[node].at, __ATOMIC_ACQUIRE);
-    lock(place_lock_of(at));
+    place_lock(at);
     if (nodes[node].state == NODE_QUEUED)
         return true;
     unlock(place_lock_of(at));
@@ -80,6 +80,7 @@ static void drop(const uint32_t *taken, size_t count)
         if (!lock_node(taken[i]))
             continue;
         nodes[taken[i]].state = NODE_GOING;
+        away_keep(nodes[taken[i]].at);
         unlock(place_lock_of(nodes[taken[i]].at));
         ranges[found] = (struct iovec){(void *)nodes[taken[i]].at, VM_PAGE_SIZE};
         mine[found++] = taken[i];
@@ -89,6 +90,7 @@ static void drop(const uint32_t *taken, size_t count)
         uint32_t *word = place_lock_of(nodes[mine[i]].at);
         lock(word);
         place_remove(mine[i]);
+        away_let(nodes[mine[i]].at);
         unlock(word);
     }
 }

@@ -8,7 +8,6 @@
 #define WINDOW_PAGES 16
 
 struct node *nodes;
-uint8_t *may_write;
 static uint32_t *heads;  /* node + 1 */
 static size_t windows;   /* a power of two: groups of buckets */
 static size_t lock_mask; /* what shares buckets shares a lock, too: no more locks than groups */
@@ -31,7 +30,7 @@ static size_t node_count(size_t frames)
 
 size_t place_bytes(size_t frames)
 {
-    return node_count(frames) * (sizeof(struct node) + sizeof *may_write) +
+    return node_count(frames) * sizeof(struct node) +
            window_count(frames) * WINDOW_PAGES * sizeof(uint32_t);
 }
 
@@ -41,7 +40,6 @@ void place_start(void *memory)
     nodes = memory;
     heads = (uint32_t *)(void *)(nodes + node_count(process.frames));
     windows = window_count(process.frames);
-    may_write = (uint8_t *)(heads + windows * WINDOW_PAGES);
     lock_mask = (windows < LOCKS ? windows : LOCKS) - 1;
     for (size_t i = 0; i < LOCKS; i++)
         locks[i].word = 0;
@@ -56,6 +54,51 @@ uint32_t *place_lock_of(addr_t address)
 {
     return &locks[hash_of(address) & lock_mask].word;
 }
+
+/* ---- locks -------------------------------------------------------------------------------------- */
+
+void place_lock(addr_t address)
+{
+    uint32_t *word = place_lock_of(address);
+    lock(word);
+    while (__builtin_expect(away_is(address), 0)) {
+        unlock(word);
+        (void)away_return(address);
+        lock(word);
+    }
+}
+
+bool place_try_lock_beside(addr_t address, const uint32_t *held)
+{
+    uint32_t *word = place_lock_of(address);
+    if (word != held && !try_lock(word))
+        return false;
+    if (away_try_return(address))
+        return true;
+    place_unlock_beside(address, held);
+    return false;
+}
+
+void place_unlock_beside(addr_t address, const uint32_t *held)
+{
+    uint32_t *word = place_lock_of(address);
+    if (word != held)
+        unlock(word);
+}
+
+void place_lock_all(void)
+{
+    for (size_t i = 0; i <= lock_mask; i++)
+        lock(&locks[i].word);
+}
+
+void place_unlock_all(void)
+{
+    for (size_t i = 0; i <= lock_mask; i++)
+        unlock(&locks[i].word);
+}
+
+/* ---- the table ---------------------------------------------------------------------------------- */
 
 static uint32_t *head_of(addr_t address)
 {
@@ -90,7 +133,7 @@ void place_remove(uint32_t node)
     while (*link != node + 1)
         link = &nodes[*link - 1].next;
     *link = nodes[node].next;
-    place_allow(node, false);
+    (void)page_bits_take(&writable_pages, nodes[node].at);
 }
 
 bool place_lock_frame(uint32_t frame)
@@ -99,7 +142,7 @@ bool place_lock_frame(uint32_t frame)
         addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
         if (!is_regions(at))
             return false;
-        lock(place_lock_of(at));
+        place_lock(at);
         if (__atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE) == at)
             return true;
         unlock(place_lock_of(at));

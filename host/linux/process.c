@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Quire in this process: its start and its end. */
+#include "memory_limit.h"
 #include "regions.h"
 
 #include <quire/vspace.h>
@@ -82,6 +83,23 @@ static int divide_budget(size_t budget)
     process.batch = at_least(8, PAGES_AT_ONCE);
     process.replicas = at_least(8, PAGES_AT_ONCE);
     return VM_OK;
+}
+
+static int start_bits(void)
+{
+    int error = page_bits_start(&written_pages);
+    if (error == VM_OK && (error = page_bits_start(&writable_pages)) != VM_OK)
+        page_bits_stop(&written_pages);
+    if (error == VM_OK)
+        away_start();
+    return error;
+}
+
+static void stop_bits(void)
+{
+    away_stop();
+    page_bits_stop(&writable_pages);
+    page_bits_stop(&written_pages);
 }
 
 static int start_places(void)
@@ -180,6 +198,7 @@ static void forget(void)
         show_forget();
     uffd_stop();
     handler_forget();
+    away_forget();
 }
 
 static int take_faults(enum quire_mode mode)
@@ -239,7 +258,7 @@ static bool undo(unsigned steps)
     if (steps > 3)
         stop_places();
     if (steps > 2)
-        dirty_stop();
+        stop_bits();
     if (steps > 1)
         regions_stop();
     if (steps > 0)
@@ -259,7 +278,7 @@ static int start(const struct quire_options *options)
         steps = 1;
     if (steps == 1 && (error = regions_start()) == VM_OK)
         steps = 2;
-    if (steps == 2 && (error = dirty_start()) == VM_OK)
+    if (steps == 2 && (error = start_bits()) == VM_OK)
         steps = 3;
     if (steps == 3 && (error = start_places()) == VM_OK)
         steps = 4;
@@ -275,6 +294,16 @@ static int start(const struct quire_options *options)
     return error;
 }
 
+static void warn_of_limit(size_t budget)
+{
+    struct memory_limit limit;
+    memory_limit_read("/proc/self/cgroup", "/proc/self/mountinfo", &limit);
+    if (budget >= limit.max)
+        why = "the budget is more than a memory cgroup lets this process have: when it is used, "
+              "Linux swaps or "
+              "ends the process; quire doctor says how much that is";
+}
+
 int quire_start(const struct quire_options *options)
 {
     int error = check(options);
@@ -286,6 +315,7 @@ int quire_start(const struct quire_options *options)
     process.overcommit = options->overcommit;
     process.aspace = NULL;
     process.is_ending = false;
+    why = "";
     log_start();
     store_start();
     error = divide_budget(options->budget);
@@ -296,6 +326,7 @@ int quire_start(const struct quire_options *options)
     if (!forks_are_watched)
         pthread_atfork(NULL, NULL, forget);
     forks_are_watched = true;
+    warn_of_limit(options->budget);
     __atomic_store_n(&process.running, 1, __ATOMIC_RELEASE);
     return VM_OK;
 }
@@ -307,7 +338,7 @@ int quire_stop(void)
     if (error != VM_OK)
         return error;
     process.is_ending = true;
-    lost = regions_delete();
+    lost = regions_leave();
     __atomic_store_n(&process.running, 0, __ATOMIC_RELEASE);
     error = undo(6) ? lost : ERR_VM_GENERAL;
     return call_end_with_regions(&call, error);

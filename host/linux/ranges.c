@@ -38,6 +38,17 @@ static int protect_in_linux(const struct range *range, bool writable)
     return mprotect((void *)range->first, range->size, rights) == 0 ? VM_OK : ERR_NO_MEMORY;
 }
 
+static int protect(const struct range *range, bool writable)
+{
+    int error = protect_in_linux(range, writable);
+    if (error != VM_OK)
+        return error;
+    error = vm_protect_range(process.aid, range->first, range->size, writable ? LOCK_RW : LOCK_RO);
+    if (error != VM_OK) /* what Linux allows and the core doesn't is a fault still */
+        (void)protect_in_linux(range, !range->region->read_only);
+    return error;
+}
+
 int quire_protect(void *address, size_t size, bool writable)
 {
     struct call call;
@@ -49,18 +60,16 @@ int quire_protect(void *address, size_t size, bool writable)
         return call_end(&call, ERR_PERMISSION_DENIED);
     if (!reserve_may_split(range.first, range.size))
         return call_end(&call, ERR_NO_MEMORY);
-    error = protect_in_linux(&range, writable);
-    if (error != VM_OK)
-        return call_end(&call, error);
-    error = vm_protect_range(process.aid, range.first, range.size, writable ? LOCK_RW : LOCK_RO);
-    if (error != VM_OK) /* what Linux allows and the core doesn't is a fault still */
-        (void)protect_in_linux(&range, !range.region->read_only);
+    /* What comes back from away has the rights that Linux knew when it went. */
+    away_keep_all(range.first, range.first + range.size);
+    error = protect(&range, writable);
+    away_let_all(range.first, range.first + range.size);
     return call_end(&call, error);
 }
 
 static bool is_shown(addr_t address)
 {
-    lock(place_lock_of(address));
+    place_lock(address);
     bool shown = place_find(address) != NO_NODE;
     unlock(place_lock_of(address));
     return shown;
@@ -228,7 +237,9 @@ int quire_pin(void *address, size_t size)
     uint8_t *pinned = pages <= process.frames ? vm_meta_alloc(pages) : NULL;
     if (!pinned)
         return call_end(&call, ERR_NO_MEMORY);
+    away_keep_all(range.first, range.first + range.size);
     error = pin(&range, pinned);
+    away_let_all(range.first, range.first + range.size);
     vm_meta_free(pinned, pages);
     return call_end(&call, error);
 }

@@ -7,6 +7,8 @@
 static struct region **units;
 static uint8_t *modes; /* of units: enum quire_mode, of the last region there */
 static uint32_t regions_lock;
+static uint32_t
+    leaving; /* regions that go; changed under the regions' lock, woken when one has gone */
 
 static size_t size_of_units(void)
 {
@@ -15,7 +17,7 @@ static size_t size_of_units(void)
 
 int regions_start(void)
 {
-    regions_lock = 0;
+    regions_lock = leaving = 0;
     reserve_start();
     units = mmap(NULL, size_of_units(), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -73,13 +75,19 @@ void region_remove(struct region *region)
 
 /* ---- in Linux's address space ------------------------------------------------------------------- */
 
+/* Large regions begin where one entry of Linux's shows a table of tables: what goes away goes by these (away.c). */
+#define WHOLE_TABLES ((addr_t)1 << 30)
+
 int region_find_place(addr_t size, addr_t *base)
 {
     addr_t whole = (size + UNIT_SIZE - 1) & ~(UNIT_SIZE - 1);
     if (whole < size || whole > process.size)
         return ERR_VM_NO_REGION_SLOT;
-    return vm_find_hole(process.aid, whole, UNIT_SIZE, process.base, process.base + process.size,
-                        base);
+    addr_t end = process.base + process.size;
+    if (whole >= WHOLE_TABLES &&
+        vm_find_hole(process.aid, whole, WHOLE_TABLES, process.base, end, base) == VM_OK)
+        return VM_OK;
+    return vm_find_hole(process.aid, whole, UNIT_SIZE, process.base, end, base);
 }
 
 /* A fresh part of the range, of no rights, which no child of fork gets. */
@@ -128,25 +136,62 @@ static void put_cache(struct region *region)
         (void)host_wait(&ended, 0, VM_NO_DEADLINE, false);
 }
 
-int region_delete(struct region *region)
+void region_delete(struct region *region)
 {
     addr_t base = region->base, size = region->size;
-    int error = region->writes_store ? vm_cache_sync(region->cache, 0, INT64_MAX) : VM_OK;
     region_remove(region);
     int deleted = vm_unmap_range(process.aid, base, size); /* quire_protect splits the core's */
     if (deleted != VM_OK)
         panic("a region that isn't there is deleted", deleted);
     settle(base, base + (size - 1));
-    dirty_forget(base, size);
+    page_bits_forget(&writable_pages, base, size);
+    page_bits_forget(&written_pages, base, size);
+    away_return_all(base, base + size);
     unshow(base, size);
     reserve_end(region);
-    return error;
 }
 
 void region_end(struct region *region)
 {
     put_cache(region);
     vm_meta_free(region, sizeof *region);
+}
+
+static int write_back(const struct region *region)
+{
+    return region->writes_store ? vm_cache_sync(region->cache, 0, INT64_MAX) : VM_OK;
+}
+
+/* Nobody finds the region any more, but the core has it: its addresses are nobody else's, and pages come as before.
+ * It is written twice: the first time ends what others were writing, for which region_delete would wait with the lock;
+ * the second has what was written meanwhile. */
+int region_leave(struct region *region)
+{
+    region_remove(region);
+    __atomic_fetch_add(&leaving, 1, __ATOMIC_RELAXED);
+    unlock(&regions_lock);
+    int error = write_back(region);
+    lock(&regions_lock);
+    region_delete(region);
+    unlock(&regions_lock);
+    if (error == VM_OK)
+        error = write_back(region);
+    region_end(region);
+    lock(&regions_lock);
+    __atomic_fetch_sub(&leaving, 1, __ATOMIC_RELEASE);
+    host_wake(&leaving, UINT32_MAX);
+    return error;
+}
+
+/* => regions locked, let go meanwhile. The store of one that goes may be using another region. */
+static void wait_for_leaving(void)
+{
+    uint32_t now;
+    while ((now = leaving) != 0) {
+        unlock(&regions_lock);
+        (void)host_wait(&leaving, now, VM_NO_DEADLINE, false);
+        lock(&regions_lock);
+    }
 }
 
 static struct region *first_region(void)
@@ -159,16 +204,15 @@ static struct region *first_region(void)
     return region;
 }
 
-int regions_delete(void)
+int regions_leave(void)
 {
     struct region *region;
     int error = VM_OK;
+    wait_for_leaving();
     while ((region = first_region()) != NULL) {
-        int result = region_delete(region);
-        unlock(&regions_lock);
-        region_end(region);
-        lock(&regions_lock);
+        int result = region_leave(region);
         error = error == VM_OK ? result : error;
+        wait_for_leaving();
     }
     return error;
 }
@@ -282,13 +326,8 @@ int call_begin_with_regions(struct call *call)
                : call_end_with_regions(call, ERR_UNSUPPORTED);
 }
 
-void regions_unlock(void)
-{
-    unlock(&regions_lock);
-}
-
 int call_end_with_regions(struct call *call, int result)
 {
-    regions_unlock();
+    unlock(&regions_lock);
     return call_end(call, result);
 }

@@ -34,12 +34,15 @@ struct region *region_of(addr_t address);
 /* => regions locked */
 void region_insert(struct region *region);
 void region_remove(struct region *region);
-/* => regions locked. The region goes, but for its store; the error of its last write. */
-int region_delete(struct region *region);
-/* => nothing locked: a store may unmap a region of its own at its end */
+/* => regions locked. The region goes, but for its store; what is modified stays in its cache. */
+void region_delete(struct region *region);
+/* The store goes, too. => nothing locked, unless the store is kept: its end may unmap a region */
 void region_end(struct region *region);
-/* Both, of all; the first error. => regions locked, let go meanwhile */
-int regions_delete(void);
+/* Both, and what is modified is written; the error of that. => regions locked, let go meanwhile: no store is waited for
+ * with the lock */
+int region_leave(struct region *region);
+/* The same of all, and of those that others let go; the first error of its own. */
+int regions_leave(void);
 /* A place of the size for a new region; shows it, once the core has the region. => regions locked */
 int region_find_place(addr_t size, addr_t *base);
 int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode);
@@ -75,7 +78,6 @@ struct call {
 };
 int call_begin(struct call *call);
 int call_begin_with_regions(struct call *call); /* and the regions locked */
-void regions_unlock(void);
 int call_end(struct call *call, int result);
 int call_end_with_regions(struct call *call, int result);
 

@@ -31,14 +31,12 @@ static bool try_drop(uint32_t node, const uint32_t *held)
     addr_t at = __atomic_load_n(&nodes[node].at, __ATOMIC_ACQUIRE);
     if (at == 0)
         return true;
-    uint32_t *word = place_lock_of(at);
-    if (word != held && !try_lock(word))
+    if (!place_try_lock_beside(at, held))
         return false;
     bool same = nodes[node].at == at;
     if (same)
         replica_drop(node);
-    if (word != held)
-        unlock(word);
+    place_unlock_beside(at, held);
     return same;
 }
 
@@ -74,8 +72,10 @@ int replica_show(uint32_t frame, addr_t address)
     uint32_t node = take_node(place_lock_of(address));
     if (node == NO_NODE)
         return FILL_AGAIN;
-    int error = uffd_copy(address, (addr_t)frame_pin(frame), false);
-    frame_unpin(frame);
+    const void *from = frame_try_pin(frame);
+    int error = from ? uffd_copy(address, (addr_t)from, false) : FILL_AGAIN;
+    if (from)
+        frame_unpin(frame);
     if (error == VM_OK) {
         __atomic_store_n(&nodes[node].pins, frame, __ATOMIC_RELAXED);
         place_insert(node, address);

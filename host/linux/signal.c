@@ -130,6 +130,8 @@ struct access {
 static bool fill_in(void *of)
 {
     const struct access *access = of;
+    if (away_return(access->address)) /* with no lock of the core's, which this thread may have */
+        return true;
     unsigned kind = access->kind & VM_ACCESS_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     return fault_resolve(access->address, kind) == VM_OK;
 }

@@ -10,7 +10,8 @@
 #define QU_USER_MODE_ONLY 1 /* flag of userfaultfd(2): only faults of user mode */
 
 /* struct qu_api.features */
-#define QU_FEATURE_WP ((uint64_t)1 << 0) /* of anonymous memory */
+#define QU_FEATURE_WP ((uint64_t)1 << 0)          /* of anonymous memory */
+#define QU_FEATURE_EVENT_REMAP ((uint64_t)1 << 2) /* mremap ends when its message has been read */
 #define QU_FEATURE_SIGBUS ((uint64_t)1 << 7)
 #define QU_FEATURE_THREAD_ID ((uint64_t)1 << 8)
 #define QU_FEATURE_EXACT_ADDRESS ((uint64_t)1 << 11)
@@ -58,6 +59,7 @@ struct qu_poison {
 #define QU_DEVICE_NEW (0xaaul << 8) /* of /dev/userfaultfd */
 
 #define QU_DONTNEED_LOCKED 24 /* advice of madvise(2) */
+#define QU_MREMAP_DONTUNMAP 4 /* flag of mremap(2) */
 
 #define QU_EVENT_PAGEFAULT 0x12
 #define QU_FAULT_WRITE ((uint64_t)1 << 0)

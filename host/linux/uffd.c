@@ -85,7 +85,9 @@ int uffd_open(enum quire_mode mode, const char **why)
     bool user_only = mode == QUIRE_MODE_SIGNAL;
     uint64_t known = known_features(user_only);
     uint64_t needed = QU_FEATURE_WP | (user_only ? QU_FEATURE_SIGBUS : 0u);
-    uint64_t features = needed | (known & (QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS));
+    uint64_t wanted =
+        QU_FEATURE_POISON | QU_FEATURE_EXACT_ADDRESS | (user_only ? QU_FEATURE_EVENT_REMAP : 0u);
+    uint64_t features = needed | (known & wanted);
     int fd = open_any(user_only);
     if (fd < 0) {
         *why = why_none(user_only, errno);
@@ -161,16 +163,26 @@ int uffd_copy(addr_t to, addr_t from, bool writable)
     return uffd_copy_run(to, from, VM_PAGE_SIZE, writable, &done);
 }
 
-static bool try_protect(addr_t address, addr_t size, uint64_t mode)
+static bool try_protect_by(int uffd, addr_t address, addr_t size, uint64_t mode)
 {
     struct qu_protect p = {{address, size}, mode};
-    int uffd = uffd_at(address);
     while (ioctl(uffd, QU_IOC_PROTECT, &p) != 0) {
         if (errno != EAGAIN)
             return false;
         sched_yield();
     }
     return true;
+}
+
+static bool try_protect(addr_t address, addr_t size, uint64_t mode)
+{
+    return try_protect_by(uffd_at(address), address, size, mode);
+}
+
+void uffd_protect_moved(addr_t address, addr_t size)
+{
+    if (!try_protect_by(process.uffd[QUIRE_MODE_SIGNAL], address, size, QU_PROTECT_WP))
+        panic("UFFDIO_WRITEPROTECT fails at", (long)address);
 }
 
 bool uffd_try_protect(addr_t address, addr_t size)

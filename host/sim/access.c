@@ -51,6 +51,7 @@ static bool find_in_tlb(unsigned cpu, addr_t address, unsigned access, struct mm
     return false;
 }
 
+/* A fault drops what the CPU remembers of the tables for the address (Intel SDM volume 3A, section 4.10.4.1). */
 static bool translate(addr_t address, unsigned access, struct mmu_entry *entry)
 {
     unsigned cpu = fiber_cpu();
@@ -60,6 +61,8 @@ static bool translate(addr_t address, unsigned access, struct mmu_entry *entry)
                                   : mmu_walk(cpu_root(cpu), address, access, entry);
     if (found)
         tlb_insert(cpu, cpu_root(cpu), address, entry);
+    else
+        walk_cache_flush(cpu, cpu_root(cpu), address, address);
     return found;
 }
 

@@ -75,7 +75,9 @@ void vspace_set_allocator(const struct vspace_allocator *allocator);
 
 enum objtype { ObjType_Null, ObjType_Frame, ObjType_DevFrame };
 
-/* A capability of a run of frames, by value: copies are the same frames. */
+/* A capability of a run of frames, by value: copies are the same frames, or a part of them. One that names memory which
+ * no frame_alloc has given, or which was destroyed, is of no frame: LIB_ERR_FRAME_IDENTIFY, LIB_ERR_PMAP_FRAME_IDENTIFY
+ * or LIB_ERR_CAP_DESTROY from whoever takes it, LIB_ERR_INVALID_ARGS from vspace_mmu_aware_reset. */
 struct capref {
     genpaddr_t base;
     gensize_t bytes;
@@ -98,7 +100,7 @@ errval_t frame_create(struct capref *dest, size_t bytes, size_t *retbytes);
 errval_t devframe_create(struct capref *dest, genpaddr_t base, size_t bytes);
 /* LIB_ERR_FRAME_IDENTIFY: of no frame. */
 errval_t frame_identify(struct capref frame, struct frame_identity *identity);
-/* Gives memory back, which must be in no object and mapped nowhere. LIB_ERR_CAP_DESTROY: NULL_CAP. */
+/* Gives memory back, which must be in no object and mapped nowhere. LIB_ERR_CAP_DESTROY: it is of no frame. */
 errval_t cap_destroy(struct capref cap);
 
 /* ---- memory objects ----------------------------------------------------------------------------- */

@@ -81,7 +81,9 @@ int quire_start(const struct quire_options *options);
  * more. ERR_VM_GENERAL: something was left over, which is a bug of Quire's, or a vspace, an object, a frame or a file
  * of the program's. */
 int quire_stop(void);
-/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. */
+/* A sentence for the last ERR_UNSUPPORTED of quire_start, quire_check, or quire_map of a mode. After a quire_start that
+ * has succeeded a warning, or "": the budget is no less than what a memory cgroup lets this process have. Beyond that
+ * Linux swaps, or ends the process; it is no error, since the budget may never be used, and limits change. */
 const char *quire_why(void);
 /* Whether faults of this thread still come to Quire. ERR_UNSUPPORTED: where they are signals (SIGBUS in SIGNAL mode of
  * any region so far, SIGSEGV in VSPACE mode) another handler was installed since quire_start (then all is well only
@@ -150,12 +152,13 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon
  * needs it any more. The error of that write, after which the region has gone all the same.
- * ERR_VM_INVALID_REGION: no region begins there. No thread may use it any more. */
+ * ERR_VM_INVALID_REGION: no region begins there, or another call unmaps it already. No thread may use it any more; no
+ * other call waits for that write, but quire_stop. */
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
- * until one of the two is written; it takes time to withdraw the right to write from the pages in memory that were
- * written since the last (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
+ * until one of the two is written. In SIGNAL mode it takes less than a millisecond for each GiB; in HANDLER mode, longer
+ * where many pages were written since the last, whose right to write is withdrawn one by one (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
  * one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
  * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
@@ -170,7 +173,7 @@ int quire_snapshot(void *address, void **snapshot);
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
  * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
- * a flush, quire_changed, a snapshot or an eviction. The error of the first that can't be; ERR_NO_MEMORY, where the
+ * a flush, quire_changed, a snapshot or an eviction; nor, after the last two, read. The error of the first that can't be; ERR_NO_MEMORY, where the
  * range is no more than a quarter of the budget: not all could be shown at once, since others need the room, or a
  * snapshot shows more than some dozens of them, too (then for writing they can be). */
 int quire_populate(void *address, size_t size, bool write);
@@ -184,7 +187,8 @@ int quire_prefetch(void *address, size_t size);
 int quire_pin(void *address, size_t size);
 int quire_unpin(void *address, size_t size);
 /* What is modified is written to the store; it stays in memory. The store's error. Others may write meanwhile:
- * their writes are in the store, or in the next flush. What lies behind the end of a store that has become shorter
+ * their writes are in the store, or in the next flush. An error of the store is of the pages that it can't write, which
+ * stay modified: what can't be written together is written page by page, until 32 writes in a row have failed. What lies behind the end of a store that has become shorter
  * stays in memory, and is no error, here and in quire_unmap, where it is lost, as with mmap(2). */
 int quire_flush(void *address, size_t size);
 /* Pages leave memory, after they were written if they have to be. */

@@ -454,6 +454,12 @@ void vm_unhold_page(addr_t physical, bool modified);
  * ERR_NO_MEMORY, ERR_INVALID_ARGS. */
 int vm_allocate_frames(size_t count, bool clear, addr_t *physical);
 void vm_free_frames(addr_t physical, size_t count);
+/* Of the pages of [physical, physical + size), both page aligned: how many are memory of the core's, and of how many of
+ * these vm_allocate_frames, or the next, is why. Says nothing of what others take or give back meanwhile. */
+struct vm_frame_count {
+    size_t memory, hosts;
+};
+void vm_count_frames(addr_t physical, addr_t size, struct vm_frame_count *count);
 /* One frame for a store that needs it to write pages out, from what everybody else leaves for this. Given
  * back by vm_free_frames. Doesn't sleep. ERR_NO_MEMORY. */
 int vm_allocate_reserved_frame(addr_t *physical);
@@ -514,7 +520,8 @@ int vm_cache_read(vm_cache_ref *cache, off_t position, void *buffer, size_t leng
 int vm_cache_write(vm_cache_ref *cache, off_t position, const void *buffer, size_t length,
                    bool user, size_t *done);
 /* Writes what is modified in [first, last] (bytes) to the file, as far as there is one: fsync. The store's
- * error: what was not written stays modified. ERR_INVALID_ARGS. */
+ * error: what was not written stays modified. Pages that can't be written together are written one by one, so that is only
+ * what can't be written, unless 32 writes in a row have failed: then the rest isn't tried. ERR_INVALID_ARGS. */
 int vm_cache_sync(vm_cache_ref *cache, off_t first, off_t last);
 /* The same for all files: sync, and the host's clean end. The first error, after all have been tried. */
 int vm_sync_files(void);

@@ -60,7 +60,7 @@ struct pmap_dump_info {
  *   lookup              what is mapped at an address; info may be NULL. LIB_ERR_PMAP_FIND_VNODE
  *   serialise           all translations as bytes, for another pmap. LIB_ERR_SERIALISE_BUFOVERFLOW
  *   deserialise         maps what serialise wrote, as `map` would: all or nothing.
- *                       LIB_ERR_DESERIALISE: no such bytes. The frames are taken to be what they were
+ *                       LIB_ERR_DESERIALISE: no such bytes, or of memory that isn't frames any more
  *   dump                translations as text for people's tools: up to `length` runs, *written of them
  *   measure_res         what the tables take
  *   create_pts_pinned   the page tables for a range, which stay until the vspace is destroyed, so that to map there

@@ -71,6 +71,7 @@ static void wait_for_handlers(void)
 void check_tables(void)
 {
     wait_for_handlers();
+    away_return_all(process.base, process.base + process.size);
     pending_drain();
     assert_int_equal(vm_check(), 0);
     assert_int_equal(shown_by_the_host(), shown_by_linux());

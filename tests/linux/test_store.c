@@ -192,8 +192,11 @@ static void test_error_of_a_write_loses_nothing(void)
     volatile unsigned char *at = map_store(store, 0);
     for (size_t i = 0; i < 100; i++)
         write_page(at, i, i + 500);
-    store->fail_writes = 1;
+    store->fail_writes = 2; /* a cluster's, and its first page's by itself */
     assert_int_equal(quire_flush((void *)at, 100 * PAGE), ERR_IO);
+    assert_true(page_is(store->bytes, 0, 1));
+    for (size_t i = 1; i < 100; i++)
+        assert_true(page_is(store->bytes, i, i + 500));
     OK(quire_flush((void *)at, 100 * PAGE));
     for (size_t i = 0; i < 100; i++)
         assert_true(page_is(store->bytes, i, i + 500));

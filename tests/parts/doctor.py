@@ -8,9 +8,13 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 
 from parts import unit
+
+sys.path.insert(0, "bench")
+import memory_limit  # noqa: E402  pylint: disable=wrong-import-position
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
 MODES = {"signal", "handler", "vspace"}
@@ -56,7 +60,7 @@ def check_json(report, name, command, **options):
     done = ask(command, "--json", **options)
     answer = json.loads(done.stdout) if done.returncode in (0, 1) else {}
     modes, costs = answer.get("modes", {}), answer.get("costs", {})
-    report.check(f"{name}: complete", {"kernel", "user", "userfaultfd", "modes", "costs", "advice"} <= set(answer)
+    report.check(f"{name}: complete", {"kernel", "user", "userfaultfd", "memory", "modes", "costs", "advice"} <= set(answer)
                  and set(modes) == MODES and set(costs) == MODES | {"plain"}, done.stdout)
     report.check(f"{name}: the status is that of signal mode", done.returncode == (0 if modes.get("signal") else 1),
                  done.stdout)
@@ -102,6 +106,21 @@ def check_as_nobody(report):
             check_filter(report, "without rights", command, False)
 
 
+def check_limit(report):
+    """In a memory cgroup of 96 MiB, where one can be made."""
+    with contextlib.ExitStack() as stack:
+        try:
+            options = {"preexec_fn": stack.enter_context(memory_limit.limited(96 << 20))}
+        except memory_limit.NotPossible as why:
+            print(f"    no limit of memory: {why}")
+            return
+        answer = check_json(report, "in a memory cgroup", ["build/quire"], **options)
+        said = ask(["build/quire"], **options).stdout
+    report.check("in a memory cgroup: its limit", answer.get("memory", {}).get("max") == 96 << 20 and "96.0 MiB" in said, said)
+    report.check("in a memory cgroup: what to do", any("a memory cgroup limits" in text for text in answer["advice"]),
+                 str(answer))
+
+
 def run(report):
     if not unit.build_in(report, "build"):
         return
@@ -114,4 +133,5 @@ def run(report):
     answer = check_json(report, "no files in memory", ["build/quire"],
                         preexec_fn=lambda: forbid(MEMFD_CREATE, errno.EPERM))
     report.check("no vspace mode without files in memory", not answer["modes"]["vspace"], str(answer))
+    check_limit(report)
     check_as_nobody(report)

@@ -203,6 +203,35 @@ static void test_physical_addresses_without_a_place_for_them(void)
     assert_int_equal(vm_allocate_frames(0, false, &at), ERR_INVALID_ARGS);
 }
 
+static void assert_count(addr_t physical, addr_t size, size_t memory, size_t hosts)
+{
+    struct vm_frame_count count;
+    vm_count_frames(physical, size, &count);
+    assert_int_equal(count.memory, memory);
+    assert_int_equal(count.hosts, hosts);
+}
+
+static void test_frames_of_the_host_are_counted(void)
+{
+    addr_t run, one;
+    OK(vm_allocate_frames(3, false, &run));
+    OK(vm_allocate_reserved_frame(&one));
+    assert_count(run, PAGES(3), 3, 3);
+    assert_count(run + PAGE, PAGE, 1, 1);
+    assert_count(one, PAGE, 1, 1);
+    assert_count(run, 0, 0, 0);
+    struct vm_frame_count all;
+    vm_count_frames(0, ~VM_PAGE_MASK, &all);
+    assert_int_equal(all.memory, figures().physical_pages);
+    vm_free_frames(one, 1);
+    assert_count(one, PAGE, 1, 0);
+    vm_free_frames(run + PAGE, 1);
+    assert_count(run, PAGES(3), 3, 2);
+    vm_free_frames(run, 1);
+    vm_free_frames(run + PAGES(2), 1);
+    assert_count(0, ~VM_PAGE_MASK, all.memory, all.hosts - 4);
+}
+
 UNIT_MAIN("arguments", TEST(test_creation_without_a_place),
           TEST(test_creation_forbids_reading_alone), TEST(test_adoption_needs_an_exact_address),
           TEST(test_adoption_of_other_frames), TEST(test_device_of_impossible_size),
@@ -211,4 +240,5 @@ UNIT_MAIN("arguments", TEST(test_creation_without_a_place),
           TEST(test_moves_that_are_none), TEST(test_growth_past_the_last_offset),
           TEST(test_holes_that_are_none), TEST(test_no_name), TEST(test_long_names_are_cut),
           TEST(test_copies_outside_of_all_files),
-          TEST(test_physical_addresses_without_a_place_for_them))
+          TEST(test_physical_addresses_without_a_place_for_them),
+          TEST(test_frames_of_the_host_are_counted))

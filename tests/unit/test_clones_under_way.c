@@ -98,7 +98,7 @@ static void test_cut_source_of_a_clone_that_fails(void)
     map_source();
     sim_fiber *whole = begin(clone_whole);
     cut_source();
-    assert_inherit(VM_INHERIT_SHARE, VM_INHERIT_SHARE);
+    assert_inherit(VM_INHERIT_COPY, VM_INHERIT_COPY);
     doom(WHOLE);
     end();
     assert_int_equal(sim_fiber_result(whole), ERR_IO);
@@ -112,7 +112,7 @@ static void test_cut_source_that_forks_leave_out(void)
     OK(vm_set_inheritance(program, SPOT, PAGES(2), VM_INHERIT_NONE));
     (void)begin(clone_whole);
     cut_source();
-    assert_inherit(VM_INHERIT_SHARE, VM_INHERIT_SHARE);
+    assert_inherit(VM_INHERIT_NONE, VM_INHERIT_NONE);
     doom(WHOLE);
     end();
     assert_inherit(VM_INHERIT_NONE, VM_INHERIT_NONE);
@@ -209,11 +209,106 @@ static void test_inheritance_set_between_two_clones_that_fail(void)
     (void)begin(clone_whole);
     say_of_second(VM_INHERIT_NONE);
     (void)begin(clone_piece);
-    assert_inherit(VM_INHERIT_SHARE, VM_INHERIT_SHARE);
+    assert_inherit(VM_INHERIT_COPY, VM_INHERIT_NONE);
     doom(PIECE);
     doom(WHOLE);
     end();
     assert_inherit(VM_INHERIT_COPY, VM_INHERIT_NONE);
+}
+
+/* ---- forks meanwhile ---- */
+
+static int inherit_in(aspace_id aid, addr_t address)
+{
+    vm_region_info info;
+    addr_t cookie = address;
+    if (vm_get_next_region_info(aid, &cookie, &info) != VM_OK || info.base != address)
+        return -1;
+    return info.inherit;
+}
+
+/* The child has what there was without the clone, whatever becomes of that: its source, a copy. */
+static void check_child(aspace_id child)
+{
+    assert_int_equal(inherit_in(child, SPOT), VM_INHERIT_COPY);
+    assert_int_equal(inherit_in(child, WHOLE), -1);
+    OK(sim_write_byte(SPOT, 99));
+    sim_set_aspace(child);
+    assert_byte(SPOT, 5);
+    OK(sim_write_byte(SPOT, 7));
+    sim_set_aspace(program);
+    assert_byte(SPOT, 99);
+}
+
+static void fork_meanwhile(bool comes)
+{
+    map_source();
+    OK(sim_write_byte(SPOT, 5));
+    sim_fiber *whole = begin(clone_whole);
+    aspace_id child = vm_copy_aspace(program, "child");
+    assert_true(child > 0);
+    if (!comes)
+        doom(WHOLE);
+    end();
+    assert_int_equal(sim_fiber_result(whole), comes ? VM_OK : ERR_IO);
+    assert_inherit(comes ? VM_INHERIT_SHARE : VM_INHERIT_COPY,
+                   comes ? VM_INHERIT_SHARE : VM_INHERIT_COPY);
+    check_child(child);
+    if (comes) {
+        assert_byte(WHOLE, 99);
+        assert_int_equal(inherit_in(program, WHOLE), VM_INHERIT_SHARE);
+    }
+    OK(sim_delete_aspace(child));
+}
+
+static void test_a_fork_while_a_clone_fails(void)
+{
+    fork_meanwhile(false);
+}
+
+static void test_a_fork_while_a_clone_comes(void)
+{
+    fork_meanwhile(true);
+}
+
+static aspace_id other;
+
+static int clone_to_other(void *unused)
+{
+    void *at = PTR(WHOLE);
+    (void)unused;
+    region_id id = vm_clone_region(other, "clone", &at, REGION_ADDR_EXACT_ADDRESS,
+                                   find_region(SPOT), REGION_NO_PRIVATE_MAP, LOCK_RW);
+    return id < 0 ? (int)id : VM_OK;
+}
+
+/* A clone in another space, which forks meanwhile: its child has none. */
+static void test_a_fork_of_the_space_in_which_a_clone_comes(void)
+{
+    map_source();
+    other = vm_create_aspace("other", SIM_USER_BASE, WHOLE * 2, false);
+    assert_true(other > 0);
+    sim_fiber *fiber = begin(clone_to_other);
+    assert_int_equal(inherit_in(program, SPOT), VM_INHERIT_COPY);
+    aspace_id child = vm_copy_aspace(other, "child");
+    assert_true(child > 0);
+    assert_int_equal(inherit_in(child, WHOLE), -1);
+    end();
+    OK(sim_fiber_result(fiber));
+    assert_int_equal(inherit_in(other, WHOLE), VM_INHERIT_SHARE);
+    assert_inherit(VM_INHERIT_SHARE, VM_INHERIT_SHARE);
+    OK(sim_delete_aspace(child));
+    OK(sim_delete_aspace(other));
+}
+
+static void test_inheritance_of_a_clone_set_while_it_comes(void)
+{
+    map_source();
+    (void)begin(clone_whole);
+    OK(vm_set_inheritance(program, WHOLE, PAGE, VM_INHERIT_COPY));
+    end();
+    assert_int_equal(inherit_in(program, WHOLE), VM_INHERIT_COPY);
+    assert_int_equal(inherit_in(program, WHOLE + PAGE), VM_INHERIT_SHARE);
 }
 
 /* ---- joining ---- */
@@ -259,5 +354,8 @@ UNIT_MAIN("clones under way", TEST(test_cut_source_of_a_clone_that_fails),
           TEST(test_inheritance_set_while_a_clone_fails),
           TEST(test_inheritance_set_while_a_clone_comes),
           TEST(test_inheritance_set_between_two_clones_that_fail),
+          TEST(test_a_fork_while_a_clone_fails), TEST(test_a_fork_while_a_clone_comes),
+          TEST(test_a_fork_of_the_space_in_which_a_clone_comes),
+          TEST(test_inheritance_of_a_clone_set_while_it_comes),
           TEST(test_pieces_join_while_a_clone_fails),
           TEST(test_a_piece_under_way_joins_behind_its_clone))

@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../../host/linux/memory_limit.h"
 #include "../../host/linux/uapi.h"
 #include "error.h"
 #include "help.h"
@@ -30,6 +31,7 @@ struct findings {
     int seccomp;     /* 0: none, 1: strict, 2: a filter */
     bool drops_many; /* process_madvise, on this process itself */
     struct doctor_costs costs;
+    struct memory_limit memory;
 };
 
 static const struct {
@@ -131,6 +133,7 @@ static void look(struct findings *f)
     f->sysctl = number_in("/proc/sys/vm/unprivileged_userfaultfd", "", -1);
     f->seccomp = number_in("/proc/self/status", "Seccomp:", 0);
     f->drops_many = try_madvise();
+    memory_limit_read("/proc/self/cgroup", "/proc/self/mountinfo", &f->memory);
     doctor_measure(&f->costs, signal_works(f), has_any(f));
 }
 
@@ -160,7 +163,7 @@ static const char *advice_for_any(const struct findings *f)
 /* The next piece of advice, from *at = 0 on; NULL: there is no more. */
 static const char *advice(const struct findings *f, unsigned *at)
 {
-    while (*at < 4)
+    while (*at < 5)
         switch ((*at)++) {
         case 0:
             if (!has_any(f))
@@ -178,6 +181,14 @@ static const char *advice(const struct findings *f, unsigned *at)
                        "sysctl -w vm.unprivileged_userfaultfd=1; or chmod o+rw /dev/userfaultfd "
                        "(Linux 6.1); or, for "
                        "one program, setcap cap_sys_ptrace+ep FILE";
+            break;
+        case 3:
+            if (f->memory.max != MEMORY_UNLIMITED)
+                return "a memory cgroup limits this process: give quire_start a budget that, with "
+                       "the program's own "
+                       "memory, stays below the figure above, or, as root, raise memory.max "
+                       "(version 1: "
+                       "memory.limit_in_bytes); beyond it Linux swaps or ends the process";
             break;
         default:
             if (signal_works(f) && !f->drops_many)
@@ -198,6 +209,14 @@ static void say_cost(const char *what, double cost)
 {
     if (cost >= 0)
         printf("  %-46s %8.2f us\n", what, cost);
+}
+
+static void say_limit(const char *what, uint64_t bytes)
+{
+    if (bytes == MEMORY_UNLIMITED)
+        printf("  %-46s no limit\n", what);
+    else
+        printf("  %-46s %.1f MiB\n", what, (double)bytes / (1 << 20));
 }
 
 static const char *yes(bool value)
@@ -223,6 +242,8 @@ static void say_userfaultfd(const struct findings *f)
                                                : "missing",
                features[i].use);
     printf("  many pages dropped at once                     %s\n", yes(f->drops_many));
+    say_limit("memory of this cgroup, at most", f->memory.max);
+    say_limit("memory beyond which Linux slows it down", f->memory.high);
 }
 
 static void say(const struct findings *f)
@@ -258,6 +279,14 @@ static void json_cost(const char *name, double cost, const char *end)
         printf("\"%s\": null%s", name, end);
 }
 
+static void json_limit(const char *name, uint64_t bytes, const char *end)
+{
+    if (bytes != MEMORY_UNLIMITED)
+        printf("\"%s\": %llu%s", name, (unsigned long long)bytes, end);
+    else
+        printf("\"%s\": null%s", name, end);
+}
+
 /* No text here has a character that JSON would have written another way. */
 static void say_json(const struct findings *f)
 {
@@ -269,6 +298,9 @@ static void say_json(const struct findings *f)
            f->system.release, (unsigned)geteuid(), json_bool(f->any), json_bool(f->full),
            json_bool(f->device), f->sysctl, f->seccomp, (unsigned long long)f->features,
            json_bool(f->drops_many));
+    printf("\"memory\": {");
+    json_limit("max", f->memory.max, ", ");
+    json_limit("high", f->memory.high, "}, ");
     printf("\"modes\": {\"signal\": %s, \"handler\": %s, \"vspace\": %s}, \"costs\": {",
            json_bool(signal_works(f)), json_bool(handler_works(f)), json_bool(vspace_works(f)));
     json_cost("plain", f->costs.plain, ", ");

@@ -142,7 +142,7 @@ const char help_doctor[] =
     "Tries what a process needs that pages itself with libquire: userfaultfd, by this\n"
     "user, in this kernel, under its seccomp filter. Says which modes work, what Linux\n"
     "takes for a fault in each (microseconds, the best of five), which one Quire uses,\n"
-    "and what to change for more.\n"
+    "how much memory its memory cgroups let it have, and what to change for more.\n"
     "\n"
     "  --json               the same as one JSON object\n"
     "\n"

@@ -173,24 +173,58 @@ static unsigned walk(const struct vm_translation_map *map, addr_t address, uint6
     }
 }
 
-/* The lowest table for `at`, kept as the last that was used; NULL: there is none, *level says how high up. */
+/* The lowest table for `at`, and the entry that leads to it; NULL: there is none, *level says how high up. */
+static uint64_t *find_table(const struct vm_translation_map *map, addr_t at, unsigned *level,
+                            uint64_t **above)
+{
+    const struct vm_tmap_format *format = map->format;
+    uint64_t *table = host_frame_ptr(map->root);
+    *level = format->levels;
+    do {
+        --*level;
+        *above = &table[slot_of(format, at, *level)];
+        table = table_below(format, load(*above));
+    } while (table && *level > 1);
+    *level = table ? 0 : *level;
+    return table;
+}
+
+/* Those of the kernel are never: CPUs have no right to lose there. */
+static bool is_protected(const struct vm_translation_map *map, const uint64_t *above)
+{
+    return !map->kernel && (map->format->table & ~load(above) & map->format->writable) != 0;
+}
+
+/* The right to write, which the table has lost, is taken from each entry, and the table has it again. No flush: no
+ * entry allows more than it did. */
+static void spread(const struct vm_translation_map *map, uint64_t *table, uint64_t *above)
+{
+    uint64_t writable = map->format->writable;
+    for (unsigned i = 0; i < 1u << map->format->bits; i++)
+        if (load(&table[i]) & writable)
+            (void)vm_atomic_fetch_and(&table[i], ~writable, __ATOMIC_RELAXED);
+    (void)vm_atomic_fetch_or(above, writable, __ATOMIC_RELEASE);
+}
+
+/* The lowest table for `at`, kept as the last that was used; its entries' rights are what they say. NULL: there is none,
+ * *level says how high up. */
 static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *level)
 {
     const struct vm_tmap_format *format = map->format;
     addr_t base = at & ~span_mask(format, 1);
-    uint64_t *table, *below, entry = 0;
+    uint64_t *above;
     *level = 0;
     if (map->leaf && map->leaf_base == base)
         return map->leaf;
-    table = host_frame_ptr(map->root);
-    for (*level = format->levels - 1; *level > 0; --*level, table = below) {
-        entry = load(&table[slot_of(format, at, *level)]);
-        if (!(below = table_below(format, entry)))
-            return NULL;
-    }
+    uint64_t *table = find_table(map, at, level, &above);
+    if (!table)
+        return NULL;
+    if (is_protected(map, above))
+        spread(map, table, above);
     map->leaf = table;
     map->leaf_base = base;
-    map->leaf_page = own_table(tmap_entry_physical(format, entry));
+    map->leaf_above = above;
+    map->leaf_page = own_table(tmap_entry_physical(format, load(above)));
     return table;
 }
 
@@ -233,13 +267,26 @@ static void advance(struct tmap_walk *walk, addr_t end)
     walk->next = end + 1;
 }
 
+/* As find_leaf, but a table that is protected as a whole stays so, unless rights are asked for. */
+static uint64_t *find_for(struct vm_translation_map *map, struct tmap_walk *walk, unsigned *level)
+{
+    uint64_t *above, *table;
+    bool is_last = map->leaf && map->leaf_base == (walk->next & ~span_mask(map->format, 1));
+    walk->is_protected = false;
+    if (walk->for_rights || is_last)
+        return find_leaf(map, walk->next, level);
+    table = find_table(map, walk->next, level, &above);
+    walk->is_protected = table && is_protected(map, above);
+    return table && !walk->is_protected ? find_leaf(map, walk->next, level) : table;
+}
+
 uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk)
 {
     const struct vm_tmap_format *format = map->format;
     while (!walk->done) {
         addr_t at = walk->next;
         unsigned level;
-        uint64_t *table = find_leaf(map, at, &level);
+        uint64_t *table = find_for(map, walk, &level);
         addr_t end = at | span_mask(format, level > 0 ? level : 1);
         advance(walk, end);
         if (!table)
@@ -249,6 +296,16 @@ uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk)
         return &table[slot_of(format, at, 0)];
     }
     return NULL;
+}
+
+bool tmap_protect_table(struct vm_translation_map *map)
+{
+    uint64_t writable = map->format->writable & map->format->table;
+    if (!map->leaf || !map->leaf_page || map->kernel || writable == 0)
+        return false;
+    (void)vm_atomic_fetch_and(map->leaf_above, ~writable, __ATOMIC_ACQ_REL);
+    map->leaf = NULL;
+    return true;
 }
 
 /* ---- tables that empty -------------------------------------------------------------------------- */
@@ -348,7 +405,7 @@ int tmap_keep(struct vm_translation_map *map, addr_t first, addr_t last)
 
 void tmap_release(struct vm_translation_map *map, addr_t first, addr_t last)
 {
-    struct tmap_walk walk = {.next = first, .last = last};
+    struct tmap_walk walk = {.next = first, .last = last, .for_rights = true};
     bool released = false;
     while (map->kept > 0) {
         const uint64_t *run = tmap_run(map, &walk); /* and its table is the last used */

@@ -48,6 +48,7 @@ struct vm_translation_map {
     /* The table that was used last, for the addresses [leaf_base, leaf_base + its span). */
     addr_t leaf_base;
     uint64_t *leaf;
+    uint64_t *leaf_above;      /* the entry that leads to it */
     struct vm_page *leaf_page; /* NULL: the host's */
     size_t mapped, tables;
     size_t kept;      /* tables that stay without entries */
@@ -80,13 +81,19 @@ static inline void tmap_used_one(struct vm_translation_map *map)
 /* A walk over the entries of a range, table by table; start it with {.next = first, .last = last}. */
 struct tmap_walk {
     addr_t next, last;
+    bool for_rights; /* the caller looks at what entries allow, or changes it */
     bool done;
-    addr_t address; /* of the first entry of the run that tmap_run has returned */
-    size_t count;   /* of entries in it */
+    addr_t address;    /* of the first entry of the run that tmap_run has returned */
+    size_t count;      /* of entries in it */
+    bool is_protected; /* not for_rights: the table allows no write, whatever its entries say */
 };
 /* The next run of entries in one table. NULL: no tables are left in the range. Large leaves are
  * passed over. */
 uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk);
+/* Takes the right to write from all entries of the table that tmap_run has returned last, in the one that leads to
+ * it: one write rather than 512. Who looks at the entries' rights next, or at one of them, has it taken from each
+ * first. Dirty bits stay. False: it can't be, or is done already. */
+bool tmap_protect_table(struct vm_translation_map *map);
 /* Entries of the table for `address` went from 0 to used, or (negative) back. When none is left, the
  * table is taken out, to be freed by tmap_flush. */
 void tmap_used(struct vm_translation_map *map, addr_t address, long difference);
