@@ -62,6 +62,7 @@ def check_installed(report):
         report.command("the example", [program, data, "--upper"], env=environment, timeout=120)
         with open(data, "rb") as file:
             report.check("the example's file", file.read() == b"QUIRE GATHERS PAGES\n" * 2_000_000)
+        check_files_without_bytes(report, root, program, environment)
         own = f"{root}/self_paging"
         if report.command("the one that pages itself finds it", ["cc", "-Wall", "-Wextra", "-Werror", "examples/self_paging.c",
                                                                  *flags, "-o", own]):
@@ -72,6 +73,18 @@ def check_installed(report):
         check_installed_command(report, root)
         check_names(report, "the library", ["nm", "-D", "--defined-only", "build/host/linux/libquire.so"])
         check_names(report, "the static library", ["nm", "-g", "--defined-only", found.replace("pkgconfig/quire.pc", "libquire.a")])
+
+
+def check_files_without_bytes(report, root, program, environment):
+    """An example says what is wrong with its file."""
+    with open(f"{root}/empty", "wb"):
+        pass
+    for example in (program, "build/examples/mapped_file"):
+        for file, words in (("empty", "has no bytes"), ("missing", "No such file")):
+            done = subprocess.run([example, f"{root}/{file}"], stderr=subprocess.PIPE, text=True, env=environment,
+                                  timeout=60, check=False)
+            report.check(f"{os.path.basename(example)} of a file that is {file}", done.returncode == 1
+                         and words in done.stderr and "usage" not in done.stderr, f"{done.returncode} {done.stderr}")
 
 
 def shown_names():
