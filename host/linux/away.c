@@ -85,7 +85,8 @@ static bool start_reader(void)
 static void stop_reader(void)
 {
     uint64_t one = 1;
-    if (reader_runs && write(stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
+    if (__atomic_load_n(&reader_runs, __ATOMIC_RELAXED) != 0 &&
+        write(stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
         panic("the reader of moves can't be told to end", errno);
     while (__atomic_load_n(&reader_runs, __ATOMIC_ACQUIRE) != 0)
         (void)host_wait(&reader_runs, 1, VM_NO_DEADLINE, false);
