@@ -53,6 +53,8 @@ int regions_leave(void);
 /* A place of the size for a new region; shows it, once the core has the region. => regions locked */
 int region_find_place(addr_t size, addr_t *base);
 int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode);
+/* Whole pages of no rights, in which nothing is, and which no child of fork gets. ERR_NO_MEMORY: no mapping is left */
+int region_hide(addr_t base, addr_t size);
 /* How faults at the address are taken, or were, if it is no region now. */
 enum quire_mode region_mode(addr_t address);
 
