@@ -153,7 +153,7 @@ void region_delete(struct region *region)
 void region_end(struct region *region)
 {
     put_cache(region);
-    vm_meta_free(region, sizeof *region);
+    region_free(region);
 }
 
 static int write_back(const struct region *region)

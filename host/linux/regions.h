@@ -25,11 +25,18 @@ struct region {
     addr_t hand;    /* where eviction for the limit goes on */
     enum quire_mode mode;
     bool read_only, is_private, writes_store, holds_memory, is_reserved;
+    struct region *next_unused;
 };
+
+/* Memory for regions; NULL. It may be read by faults that are late, so it is never anything else (region_memory.c). */
+struct region *region_allocate(void);
+void region_free(struct region *region);
+void region_memory_start(void);
+void region_memory_stop(void); /* => no fault goes on */
 
 int regions_start(void);
 void regions_stop(void);
-/* Of any address in the range of regions; NULL. No lock: it is the caller's that it stays. */
+/* Of any address in the range of regions; NULL. No lock: who hasn't locked regions may find one that goes. */
 struct region *region_of(addr_t address);
 /* => regions locked */
 void region_insert(struct region *region);

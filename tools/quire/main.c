@@ -18,6 +18,7 @@
 #include "record.h"
 #include "report.h"
 #include "sim.h"
+#include "sim_words.h"
 #include "tree.h"
 
 /* What belongs to this program, to be freed: beside it, or where it is installed. */
@@ -195,13 +196,6 @@ static int command_apart(const char *name, char **argv)
     return status;
 }
 
-static bool is_of_a_process(char **argv)
-{
-    while (*argv != NULL && strcmp(*argv, "--process") != 0)
-        argv++;
-    return *argv != NULL;
-}
-
 /* The text of `quire help WORD`; NULL: there is none. */
 static const char *help_of(const char *word)
 {
@@ -235,7 +229,7 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "boot") == 0)
         return command_boot(argc - 1, argv + 1);
-    if (strcmp(command, "sim") == 0 && is_of_a_process(argv + 2))
+    if (strcmp(command, "sim") == 0 && sim_is_of_a_process(argc - 1, argv + 1))
         return command_apart("quire-process", argv);
     if (strcmp(command, "sim") == 0)
         return command_sim(argc - 1, argv + 1);
