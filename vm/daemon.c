@@ -17,6 +17,7 @@
 #define MOST_WAITS 50   /* five seconds: a store that hangs must not hang everybody */
 #define MOST_TRIES 1000 /* what is freed, others take, or it was this one's own */
 #define WANTED 32       /* frames, by who needs one: two batches */
+#define BEYOND 16       /* frames, by who needs several, for who comes next */
 
 /* ---- who waits ---------------------------------------------------------------------------------- */
 
@@ -78,10 +79,10 @@ void reclaim_ensure(void)
 }
 
 /* The last frame is for who asked: see pagein_begin. */
-void reclaim_ensure_cluster(void)
+void reclaim_ensure_pages(size_t pages)
 {
-    if (page_available() <= VM_CLUSTER)
-        (void)vm_reclaim(WANTED);
+    if (page_available() <= pages)
+        (void)vm_reclaim(pages + BEYOND);
 }
 
 /* ---- the daemons -------------------------------------------------------------------------------- */

@@ -33,6 +33,7 @@ struct fault {
     vm_address_space *aspace;
     addr_t address; /* of the page */
     unsigned access;
+    size_t ahead; /* read at once, if it isn't 0, wherever a cluster ends */
     vm_region *region;
     off_t offset;      /* in the caches */
     vm_cache_ref *top; /* locked */
@@ -318,7 +319,12 @@ static int read_page(struct fault *f)
     struct vm_pagein in;
     struct region_reading *reading = &f->region->reading;
     uint64_t key = (uint64_t)f->offset >> VM_PAGE_SHIFT;
-    size_t most = is_alone(f) ? 1 : f->in_swap ? pagein_window(reading, key) : VM_CLUSTER;
+    size_t most = is_alone(f)    ? 1
+                  : f->in_swap   ? pagein_window(reading, key)
+                  : f->ahead > 0 ? f->ahead
+                                 : VM_CLUSTER;
+    if (f->in_swap || f->ahead == 0)
+        most = pagein_in_cluster(f->offset, most);
     int error = pagein_begin(&in, f->at, f->offset, most);
     if (error == VM_OK && f->in_swap) {
         vm_atomic_count(&f->region->refaults, 1);
@@ -402,16 +408,16 @@ static void count_fault(unsigned access)
         VM_COUNT(read_faults);
 }
 
-int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
+static int soft_fault(vm_address_space *aspace, addr_t address, unsigned access, size_t ahead)
 {
     struct fault f = {
-        .aspace = aspace, .address = address & ~VM_PAGE_MASK, .access = access, .paged_in = false};
+        .aspace = aspace, .address = address & ~VM_PAGE_MASK, .access = access, .ahead = ahead};
     int result;
     bool grown = false;
     struct reclaim_attempt attempt = {0};
     count_fault(access);
     if (access & VM_ACCESS_CLUSTER)
-        reclaim_ensure_cluster();
+        reclaim_ensure_pages(ahead > VM_CLUSTER ? ahead : VM_CLUSTER);
     do {
         reclaim_note_shortage(&attempt);
         result = try_fault(&f);
@@ -427,6 +433,11 @@ int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
     if (result != VM_OK)
         VM_COUNT(failed_faults);
     return result;
+}
+
+int vm_soft_fault(vm_address_space *aspace, addr_t address, unsigned access)
+{
+    return soft_fault(aspace, address, access, 0);
 }
 
 /* ---- for hosts ---------------------------------------------------------------------------------- */
@@ -480,4 +491,10 @@ int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access)
 int vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access)
 {
     return vm_soft_fault(aspace, address, access);
+}
+
+int vm_fault_ahead(vm_address_space *aspace, addr_t address, unsigned access, size_t pages)
+{
+    return soft_fault(aspace, address, access | VM_ACCESS_CLUSTER,
+                      pages < VM_MOST_AHEAD ? pages : VM_MOST_AHEAD);
 }

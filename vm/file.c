@@ -98,7 +98,7 @@ static int try_hold_page(vm_cache_ref *ref, off_t offset, struct vm_page **page)
         return error == VM_OK ? TRY_AGAIN : error;
     }
     if (!*page && cache_store_has_page(ref, offset)) {
-        error = pagein_begin(&in, ref, offset, VM_CLUSTER);
+        error = pagein_begin(&in, ref, offset, pagein_in_cluster(offset, VM_CLUSTER));
         cache_unlock(ref);
         if (error == VM_OK)
             error = read_for_copy(&in);

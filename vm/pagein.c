@@ -86,20 +86,26 @@ void pagein_note(struct region_reading *reading, uint64_t key, size_t count)
     __atomic_store_n(&reading->expected[stream], key + count, __ATOMIC_RELAXED);
 }
 
+size_t pagein_in_cluster(off_t offset, size_t most)
+{
+    size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
+    return room < most ? room : most;
+}
+
 /* ---- beginning and ending ------------------------------------------------------------------------ */
 
 /* busy.pml: pagein_begin */
 int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t most)
 {
-    *in = (struct vm_pagein){.ref = ref, .cache = ref->cache, .offset = offset};
+    in->ref = ref; /* the pages are many: they aren't cleared */
+    in->cache = ref->cache;
+    in->offset = offset;
+    in->count = 0;
     if (!insert_busy(in, offset))
         return ERR_NO_MEMORY;
     in->swap = in->page[0]->swap;
-    size_t room = VM_CLUSTER - ((uint64_t)offset >> VM_PAGE_SHIFT) % VM_CLUSTER;
-    if (room > most)
-        room = most;
     /* The last frame is for who asked: for a copy of the page, it may be. */
-    while (in->count < room && page_available() > 1) {
+    while (in->count < most && page_available() > 1) {
         off_t next = offset + (off_t)(in->count * VM_PAGE_SIZE);
         if (!follows(in, next) || !insert_busy(in, next))
             break;
@@ -146,7 +152,7 @@ static int read_pages(struct vm_pagein *in, const addr_t *frames, size_t count)
  * its neighbours' pages with it. */
 static size_t read_what_can_be(struct vm_pagein *in, int *error)
 {
-    addr_t frames[VM_CLUSTER];
+    addr_t frames[VM_MOST_AHEAD];
     for (size_t i = 0; i < in->count; i++)
         frames[i] = vm_page_physical(in->page[i]);
     *error = read_pages(in, frames, in->count);

@@ -6,7 +6,9 @@
 #include "cache.h"
 #include "region.h"
 
-/* How many pages are read at once at the most, and mapped at once around a fault. */
+#include <quire/vm.h>
+
+/* How many pages are read at once at the most, but ahead (VM_MOST_AHEAD), and mapped at once around a fault. */
 #define VM_CLUSTER 16
 
 /* A read under way: busy frames stand in the cache where the pages will be. */
@@ -16,7 +18,7 @@ struct vm_pagein {
     off_t offset;
     uint32_t swap; /* the first page's slot, those of the others follow; 0: the store has them */
     size_t count;
-    struct vm_page *page[VM_CLUSTER];
+    struct vm_page *page[VM_MOST_AHEAD];
 };
 
 /* Whether the store would bring a page. => cache: locked */
@@ -27,8 +29,10 @@ off_t cache_end(vm_cache_ref *ref);
 bool cache_is_past_end(vm_cache_ref *ref, off_t offset);
 
 /* Puts busy frames into the cache for `offset`, where none is and the store, or swap, has one, and for those
- * that follow, `most` in all, up to the end of a cluster. => cache: locked. ERR_NO_MEMORY: not even for one. */
+ * that follow, `most` in all. => cache: locked. ERR_NO_MEMORY: not even for one. */
 int pagein_begin(struct vm_pagein *in, vm_cache_ref *ref, off_t offset, size_t most);
+/* `most`, or less: no more than up to the end of the cluster. */
+size_t pagein_in_cluster(off_t offset, size_t most);
 /* How many pages a fault should read from swap at `key`: many where it continues what others have read, fewer
  * and fewer where it doesn't. */
 size_t pagein_window(const struct region_reading *reading, uint64_t key);

@@ -33,8 +33,8 @@ int reclaim_for(struct reclaim_attempt *attempt, int again);
 /* Before an operation that will need a few frames under locks: waits while there are too few. It goes on
  * in any case: what isn't there then is the operation's error. => nothing locked */
 void reclaim_ensure(void);
-/* The same before a whole cluster is read: a part of it would be another fault soon. */
-void reclaim_ensure_cluster(void);
+/* The same before so many pages are read: what a part of them leaves out would be another fault soon. */
+void reclaim_ensure_pages(size_t pages);
 
 /* Frees what it can of the pages that `ref` has at keys [first, last], whatever the policy thinks of them.
  * => nothing locked, with a reference */

@@ -43,9 +43,13 @@ int fault_resolve(addr_t address, unsigned access)
     address &= ~VM_PAGE_MASK;
     (void)away_return(address); /* rather than below, with the core's locks */
     place_prefetch(address);
+    if (region && ahead_is_used())
+        ahead_wait_for(region, address);
     for (;;) {
         uint32_t waits_for;
         int error = try_fill(address, access, &waits_for);
+        if (error == FILL_DONE && region && ahead_is_used())
+            ahead_shown(region, address);
         if (error != FILL_AGAIN)
             return error;
         if (waits_for != NO_NODE)

@@ -10,9 +10,8 @@
 
 static char *arena; /* a page for each frame, then the spares */
 static size_t arena_size;
-static uint8_t *in_arena;    /* the frame's page of the arena is in use, or may hold bytes */
-static uint64_t free_spares; /* a bit for each; atomic */
-_Static_assert(PAGES_AT_ONCE <= 64, "a word has a bit for each spare");
+static uint8_t *in_arena; /* the frame's page of the arena is in use, or may hold bytes */
+static uint64_t free_spares[SPARE_WORDS]; /* a bit for each; atomic */
 
 static addr_t arena_page(size_t index)
 {
@@ -39,7 +38,8 @@ int frames_start(void)
     (void)madvise(arena, arena_size, MADV_NOHUGEPAGE);
     (void)madvise(arena, arena_size, MADV_DONTFORK);
     in_arena = (uint8_t *)arena + (process.frames + process.spares) * VM_PAGE_SIZE;
-    free_spares = UINT64_MAX >> (64 - process.spares);
+    for (size_t i = 0, left = process.spares; i < SPARE_WORDS; i++, left -= left < 64 ? left : 64)
+        free_spares[i] = left == 0 ? 0 : UINT64_MAX >> (left < 64 ? 64 - left : 0);
     return VM_OK;
 }
 
@@ -61,21 +61,30 @@ void *host_frame_ptr(addr_t physical)
 
 /* ---- places out of sight ------------------------------------------------------------------------ */
 
+/* 0: all of the word's are in use. */
+static addr_t take_spare_of(size_t word)
+{
+    uint64_t free = __atomic_load_n(&free_spares[word], __ATOMIC_RELAXED);
+    while (free != 0)
+        if (__atomic_compare_exchange_n(&free_spares[word], &free, free & (free - 1), true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return arena_page(process.frames + word * 64 + (size_t)__builtin_ctzll(free));
+    return 0;
+}
+
 /* 0: all are in use. */
 static addr_t take_spare(void)
 {
-    uint64_t free = __atomic_load_n(&free_spares, __ATOMIC_RELAXED);
-    while (free != 0)
-        if (__atomic_compare_exchange_n(&free_spares, &free, free & (free - 1), true,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            return arena_page(process.frames + (size_t)__builtin_ctzll(free));
-    return 0;
+    addr_t spare = take_spare_of(0);
+    for (size_t word = 1; word < SPARE_WORDS && spare == 0; word++)
+        spare = take_spare_of(word);
+    return spare;
 }
 
 static void put_spare(addr_t spare)
 {
     size_t index = (spare - arena_page(process.frames)) >> VM_PAGE_SHIFT;
-    __atomic_fetch_or(&free_spares, (uint64_t)1 << index, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&free_spares[index / 64], (uint64_t)1 << index % 64, __ATOMIC_RELEASE);
 }
 
 static bool is_spare(addr_t place)

@@ -13,6 +13,8 @@
 
 #define MODES (QUIRE_MODE_HANDLER + 1)
 #define PAGES_AT_ONCE 64 /* places that are dropped with one call, at most */
+#define SPARE_WORDS                                                                                \
+    4 /* of bits, one for each spare: 64 for faults, and for reading ahead those that the budget pays */
 
 /* ---- state (process.c) ---- */
 struct process {
@@ -27,6 +29,7 @@ struct process {
     addr_t root; /* of its tables */
     size_t frames;
     size_t spares, batch, replicas;
+    size_t ahead; /* pages that are read ahead with one call */
     size_t budget;
     unsigned handlers;
     bool overcommit;

@@ -137,6 +137,8 @@ static int map(const struct quire_mapping *mapping, void **address)
         give_up(region, true);
     else
         *address = at;
+    if (error == VM_OK && region->store && region->granule != VM_PAGE_SIZE)
+        readers_need();
     return error;
 }
 

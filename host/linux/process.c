@@ -13,6 +13,7 @@
 #define SMALLEST_RANGE ((addr_t)16 << 20)
 #define SMALLEST_BUDGET ((size_t)1 << 20)
 #define MOST_HANDLERS 16
+#define AHEAD_SHARE 32
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
 
 struct process process = {.uffd = {-1, -1, -1}};
@@ -70,16 +71,26 @@ static size_t at_least(size_t least, size_t most)
     return process.frames >= LARGE || share > most ? most : share < least ? least : share;
 }
 
-/* The budget pays for the tables of places, too. */
+/* Spares for what is read ahead: for a few reads at once, of some per cent of a budget that is large enough for one. */
+static size_t spares_ahead(size_t pages)
+{
+    size_t reads = pages / AHEAD_SHARE / VM_MOST_AHEAD;
+    return (reads < SPARE_WORDS - 1 ? reads : SPARE_WORDS - 1) * VM_MOST_AHEAD;
+}
+
+/* The budget pays for the tables of places, too, and for the spares of what is read ahead. */
 static int divide_budget(size_t budget)
 {
     size_t pages = budget / VM_PAGE_SIZE;
     if (pages > UINT32_MAX / 2)
         return ERR_INVALID_ARGS;
+    size_t ahead = process.mode == QUIRE_MODE_VSPACE ? 0 : spares_ahead(pages);
     process.frames = pages;
-    while (process.frames * VM_PAGE_SIZE + place_bytes(process.frames) + process.frames > budget)
+    while ((process.frames + ahead) * VM_PAGE_SIZE + place_bytes(process.frames) + process.frames >
+           budget)
         process.frames -= 1 + process.frames / 512;
-    process.spares = at_least(16, PAGES_AT_ONCE);
+    process.spares = at_least(16, PAGES_AT_ONCE) + ahead;
+    process.ahead = ahead > 0 ? VM_MOST_AHEAD : CLUSTER / VM_PAGE_SIZE;
     process.batch = at_least(8, PAGES_AT_ONCE);
     process.replicas = at_least(8, PAGES_AT_ONCE);
     return VM_OK;
@@ -199,6 +210,7 @@ static void forget(void)
     uffd_stop();
     handler_forget();
     away_forget();
+    readers_start();
 }
 
 static int take_faults(enum quire_mode mode)
@@ -321,6 +333,8 @@ int quire_start(const struct quire_options *options)
     log_start();
     region_memory_start();
     store_start();
+    ahead_start();
+    readers_start();
     error = divide_budget(options->budget);
     if (error == VM_OK)
         error = start(options);
@@ -342,6 +356,7 @@ int quire_stop(void)
         return error;
     process.is_ending = true;
     lost = regions_leave();
+    readers_stop();
     __atomic_store_n(&process.running, 0, __ATOMIC_RELEASE);
     error = undo(6) ? lost : ERR_VM_GENERAL;
     return call_end_with_regions(&call, error);

@@ -196,6 +196,8 @@ int quire_advise(void *address, size_t size, int advice)
         return error;
     if (is_kept(advice) && !reserve_may_split(range.first, range.size))
         return call_end(&call, ERR_NO_MEMORY);
+    if (advice == VM_ADVICE_PAGEOUT)
+        ahead_drop(range.region);
     error = advice == VM_ADVICE_WILL_NEED
                 ? will_need(&range)
                 : vm_advise_range(process.aid, range.first, range.size, advice);

@@ -167,8 +167,10 @@ static int write_back(const struct region *region)
 int region_leave(struct region *region)
 {
     region_remove(region);
+    ahead_forbid(region);
     __atomic_fetch_add(&leaving, 1, __ATOMIC_RELAXED);
     unlock(&regions_lock);
+    ahead_wait(region);
     int error = write_back(region);
     lock(&regions_lock);
     region_delete(region);
@@ -218,9 +220,7 @@ int regions_leave(void)
 
 /* ---- faults ------------------------------------------------------------------------------------- */
 
-#define CLUSTER (16 * VM_PAGE_SIZE)
-
-static bool is_resident(addr_t address)
+bool region_has(addr_t address)
 {
     uint8_t resident = 1;
     return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) != VM_OK || resident;
@@ -245,33 +245,59 @@ static void read_granule(const struct region *region, addr_t address, addr_t siz
     if (end > region->base + region->size)
         end = region->base + region->size;
     for (; at < end; at += CLUSTER)
-        if (at != (address & ~(CLUSTER - 1)) && !is_resident(at))
+        if (at != (address & ~(CLUSTER - 1)) && !region_has(at))
             (void)vm_fault_aspace(process.aid, at,
                                   VM_ACCESS_READ | VM_ACCESS_USER | VM_ACCESS_CLUSTER);
 }
 
-/* Whether somebody was just before this page; where he would be next is noted. No lock: it is a guess. */
-static bool is_expected(struct region *region, addr_t address)
+/* Where a fault at the address would be followed by another, once this one's granule is there. */
+static addr_t end_of_read(addr_t address, addr_t size)
+{
+    return (address & ~(size - 1)) + size;
+}
+
+#define WAS_EXPECTED 1u /* beside the address of a page */
+
+/* Whether somebody was just before this page; where he would be next, with what is read by `size`, is noted. *again: it was so
+ * before. No lock: it is a guess. */
+static bool is_expected(struct region *region, addr_t address, addr_t size, bool *again)
 {
     addr_t *expected = region->expected;
-    for (unsigned i = 0; i < 4; i++)
-        if (__atomic_load_n(&expected[i], __ATOMIC_RELAXED) == address) {
-            __atomic_store_n(&expected[i], (address & ~(CLUSTER - 1)) + CLUSTER, __ATOMIC_RELAXED);
-            return true;
-        }
+    for (unsigned i = 0; i < 4; i++) {
+        addr_t value = __atomic_load_n(&expected[i], __ATOMIC_RELAXED);
+        if (value - address > WAS_EXPECTED)
+            continue;
+        *again = value & WAS_EXPECTED;
+        addr_t next = end_of_read(address, size > CLUSTER ? size : CLUSTER);
+        __atomic_store_n(&expected[i], next | WAS_EXPECTED, __ATOMIC_RELAXED);
+        return true;
+    }
     uint32_t next = __atomic_fetch_add(&region->next_expected, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&expected[next % 4], address + VM_PAGE_SIZE, __ATOMIC_RELAXED);
+    __atomic_store_n(&expected[next % 4], end_of_read(address, size), __ATOMIC_RELAXED);
     return false;
+}
+
+/* Whether others were before it. What comes behind it is read ahead, where the region has a store. */
+static bool is_in_sequence(struct region *region, addr_t address, addr_t size)
+{
+    bool again = false;
+    if (region->granule == VM_PAGE_SIZE)
+        return false;
+    if (ahead_is_used() && ahead_fault(region, address))
+        return true;
+    bool expected = is_expected(region, address, size, &again);
+    if (again && region->store)
+        ahead_begin(region, address);
+    return expected;
 }
 
 unsigned region_before_fault(struct region *region, addr_t address)
 {
-    if (region->granule == 0)
-        return is_expected(region, address) ? VM_ACCESS_CLUSTER : 0;
-    size_t granule = granule_of(region);
-    if (granule > CLUSTER && !is_resident(address))
+    size_t granule = region->granule == 0 ? VM_PAGE_SIZE : granule_of(region);
+    bool in_sequence = is_in_sequence(region, address, granule);
+    if (granule > CLUSTER && !region_has(address))
         read_granule(region, address, granule);
-    return granule > VM_PAGE_SIZE ? VM_ACCESS_CLUSTER : 0;
+    return granule > VM_PAGE_SIZE || in_sequence ? VM_ACCESS_CLUSTER : 0;
 }
 
 /* A fault brings a cluster at most, or a granule. */

@@ -9,13 +9,14 @@
 
 /* Each region begins a unit of its own, so the unit of an address says the region. */
 #define UNIT_SIZE ((addr_t)2 << 20)
+#define CLUSTER (16 * VM_PAGE_SIZE) /* what the core reads at once, at most */
 
 struct region {
     addr_t base, size;   /* size: of whole pages */
     vm_store *store;     /* wrapped; NULL: memory */
     vm_cache_ref *cache; /* of it, with a reference */
     size_t granule;      /* in bytes; 0: by the pattern of faults */
-    addr_t expected[4];  /* where faults that come in sequence would go on */
+    addr_t expected[4];  /* where faults that come in sequence would go on; WAS_EXPECTED: they do */
     uint32_t next_expected;
     size_t limit; /* in pages; 0: none */
     uint32_t limit_lock;
@@ -26,6 +27,7 @@ struct region {
     enum quire_mode mode;
     bool read_only, is_private, writes_store, holds_memory, is_reserved;
     struct region *next_unused;
+    bool is_left; /* it goes, and nothing more is read ahead; guarded by ahead.c's lock */
 };
 
 /* Memory for regions; NULL. It may be read by faults that are late, so it is never anything else (region_memory.c). */
@@ -71,9 +73,59 @@ bool reserve_may_split(addr_t first, addr_t size);
 unsigned region_before_fault(struct region *region, addr_t address);
 void region_after_fault(struct region *region, addr_t address, unsigned access);
 
+/* Whether the page is in memory, or there is none. */
+bool region_has(addr_t address);
+
+/* ---- reading ahead: what (ahead.c), by whom (readers.c) ---- */
+#define NO_PAGE ((addr_t)0)
+#define MOST_READERS 3
+/* What a reader takes: clusters from `at` to `end`, process.ahead pages at most, which are shown from `first` on. */
+struct piece {
+    struct region *region;
+    size_t slot; /* of who reads it */
+    addr_t at, end, first;
+};
+void ahead_start(void);
+/* Whether there is any stream: else the next three functions have nothing to do, and needn't be called. */
+extern uint32_t ahead_used;
+static inline bool ahead_is_used(void)
+{
+    return __atomic_load_n(&ahead_used, __ATOMIC_RELAXED) != 0;
+}
+/* If the page is being read ahead: until it is shown, or it takes long, since a store may use regions for what the reader
+ * waits for. => nothing locked */
+void ahead_wait_for(const struct region *region, addr_t address);
+/* The core must be asked for the page. Whether it is one of a sequence that is read ahead. => nothing locked */
+bool ahead_fault(const struct region *region, addr_t address);
+/* The page has been shown. */
+void ahead_shown(const struct region *region, addr_t address);
+/* Faults have come in sequence, and this one reads the cluster of the address. */
+void ahead_begin(struct region *region, addr_t address);
+/* What is to be read next by this reader, until ahead_finish; *more: there is work for others. False: nothing. */
+bool ahead_take(size_t reader, struct piece *piece, bool *more);
+/* With an error nothing more is read behind it. */
+void ahead_finish(const struct piece *piece, int error);
+/* Nothing more is read ahead now; or from here on. */
+void ahead_drop(const struct region *region);
+void ahead_forbid(struct region *region);
+/* No reader is at the region any more, when nothing is read ahead. The pointer isn't followed. => nothing locked, and
+ * not called by what a read of this region needs */
+void ahead_wait(const struct region *region);
+
+void readers_start(void); /* in a child, too, which has none of them */
+void readers_stop(void);
+/* There is something to read. May be called in a fault. */
+void readers_wake(void);
+/* A region may be read ahead: the first reader comes, if this process may have another thread. => not in a fault */
+void readers_need(void);
+/* Reads and shows a piece that was taken; an error of it is nobody's. */
+void piece_read(const struct piece *piece);
+bool reader_is_busy(void); /* this thread reads a piece */
+/* Whether this thread reads ahead from the store just now. */
+bool reader_reads(const vm_store *store);
+
 /* So many pages have been brought, at most (limit.c). The page at `spare` stays, for it isn't shown yet: where no other
  * can go it would be brought and taken without end. */
-#define NO_PAGE ((addr_t)0)
 void limit_count(struct region *region, size_t limit, size_t most, addr_t spare);
 /* More pages count than before. */
 void limit_look(struct region *region);

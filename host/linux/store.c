@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A store around the program's: frames are pinned while it has them, and errors of reading are dealt with as
  * the region's policy says. */
-#include "linux.h"
+#include "regions.h"
 
 #include <string.h>
 #include <time.h>
@@ -45,7 +45,7 @@ static int read_once(struct wrapper *w, off_t offset, const addr_t *frames, size
 {
     *done = 0;
     int error = w->of->ops->read(w->of, offset, frames, count, done);
-    if (error != VM_OK)
+    if (error != VM_OK && !reader_reads(&w->store))
         __atomic_fetch_add(&figures.read_errors, 1, __ATOMIC_RELAXED);
     return error;
 }
@@ -85,13 +85,13 @@ static int read_page(struct wrapper *w, off_t offset, const addr_t *frame)
     return VM_OK;
 }
 
-/* What can't be read at once is tried page by page. */
+/* What can't be read at once is tried page by page. An error of what is read ahead is nobody's. */
 static int wrapper_read(vm_store *store, off_t offset, const addr_t *frames, size_t count,
                         size_t *done)
 {
     struct wrapper *w = wrapper_of(store);
     int error = read_once(w, offset, frames, count, done);
-    if (error == VM_OK || w->policy.on_error == QUIRE_ON_ERROR_SIGNAL)
+    if (error == VM_OK || w->policy.on_error == QUIRE_ON_ERROR_SIGNAL || reader_reads(store))
         return error;
     for (size_t i = 0; i < count; i++) {
         error = read_page(w, offset + (off_t)(i * VM_PAGE_SIZE), &frames[i]);

@@ -51,7 +51,7 @@ typedef bool quire_upcall(void *argument, void *address, unsigned access, int er
 
 struct quire_options {
     /* Bytes of memory for everything, tables included, which are about a sixtieth of it and are there from the
-     * start; at least 1 MiB. */
+     * start, and up to 0.8 MiB, a thirty-second at most, for reading ahead; at least 1 MiB. */
     size_t budget;
     enum quire_mode mode; /* of regions that don't say; AUTO is SIGNAL */
     unsigned
@@ -130,10 +130,13 @@ struct quire_mapping {
     off_t offset;   /* of its start in the store; page aligned; 0 for memory */
     unsigned flags; /* QUIRE_READ_ONLY (not for memory), QUIRE_PRIVATE */
     /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two (more than a page is 64 KiB at
-     * least). 0: a page, or up to 64 KiB where faults come in sequence. */
+     * least). 0: a page, or up to 64 KiB where faults come in sequence. Then, and with granules of 64 KiB and more, what
+     * lies behind them in a store is read ahead, by up to three threads of Quire's, which are there from the first such
+     * region on: up to 4 MiB, an eighth of the budget or of the limit. An error of that is nobody's, unless a page is accessed. */
     size_t granule;
     /* Bytes of it in memory, at most (64 pages at least), beside those that are pinned or that a snapshot shows,
-     * too; 0: the budget alone limits it. Each thread may bring one granule, or 64 KiB, before it looks, and waits 20 ms
+     * too; 0: the budget alone limits it. Each thread may bring one granule, or 64 KiB (a sixteenth of the limit, for what is
+     * read ahead), before it looks, and waits 20 ms
      * at most for another's eviction. A granule is a quarter of it, at most. */
     size_t limit;
     struct quire_policy policy;
@@ -152,8 +155,9 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 /* The whole region that begins at `address` goes; what is modified is written to its store first, whose
  * destroy is called before it returns, and may use Quire; of a QUIRE_PRIVATE region, when no snapshot and no daemon
  * needs it any more. The error of that write, after which the region has gone all the same.
- * ERR_VM_INVALID_REGION: no region begins there, or another call unmaps it already. No thread may use it any more; no
- * other call waits for that write, but quire_stop. */
+ * ERR_VM_INVALID_REGION: no region begins there, or another call unmaps it already. No thread may use it any more; one
+ * of Quire's may be reading ahead from its store, and is waited for. No other call waits for that, or for the write, but
+ * quire_stop. */
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
@@ -216,7 +220,7 @@ struct quire_info {
     size_t budget, frames, free_frames; /* bytes; pages */
     size_t regions, modified, wired;
     uint64_t faults, read, written, evicted,
-        copied; /* pages, but for the faults, since the start */
+        copied; /* pages, but for the faults (with those of reading ahead), since the start */
     uint64_t poisoned, read_errors, write_errors;
 };
 

@@ -401,6 +401,10 @@ int vm_handle_fault(addr_t address, addr_t fault_address, unsigned access, addr_
 int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
 /* The same for who has a reference. */
 int vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access);
+/* The same for who reads before others ask: up to so many pages from this one on that a store has, and that aren't in
+ * memory, are read with one call, VM_MOST_AHEAD at most, as far as there are frames. Those around this one are mapped. */
+#define VM_MOST_AHEAD 64
+int vm_fault_ahead(vm_address_space *aspace, addr_t address, unsigned access, size_t pages);
 
 /* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow
  * it to be read, and written or executed where `access` says so (that it is by a program is not looked at), marks the entry accessed and, for a write, dirty. *writable: more writes need no look. `found` is

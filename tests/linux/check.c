@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether the host's tables, the core's and Linux's say the same, when nothing else runs. */
-#include "../../host/linux/linux.h"
+#include "../../host/linux/regions.h"
 
 #include "support.h"
 
@@ -68,8 +68,22 @@ static void wait_for_handlers(void)
     place_wait_for_fills();
 }
 
+static void end_reading_ahead(void)
+{
+    addr_t cookie = process.base;
+    vm_region_info info;
+    while (vm_get_next_region_info(process.aid, &cookie, &info) == VM_OK) {
+        const struct region *region = region_of(info.base);
+        if (region) {
+            ahead_drop(region);
+            ahead_wait(region);
+        }
+    }
+}
+
 void check_tables(void)
 {
+    end_reading_ahead();
     wait_for_handlers();
     away_return_all(process.base, process.base + process.size);
     pending_drain();

@@ -125,6 +125,88 @@ static void test_a_cluster_that_is_asked_for_makes_room(void)
     SIM_CHECK();
 }
 
+static bool is_in_memory(addr_t at, size_t page)
+{
+    uint8_t there;
+    OK(vm_get_residency(program, at + PAGES(page), PAGE, &there));
+    return there;
+}
+
+static int read_ahead(addr_t at, size_t page, size_t pages)
+{
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    int error = vm_fault_ahead(aspace, at + PAGES(page), VM_ACCESS_READ | VM_ACCESS_USER, pages);
+    vm_put_aspace(aspace);
+    return error;
+}
+
+/* Wherever a cluster ends, and whatever the region's advice; no more than VM_MOST_AHEAD. */
+static void test_vm_fault_ahead_reads_what_it_is_told_with_one_call(void)
+{
+    addr_t at;
+    sim_file *file = sim_file_create_numbered("/f", 200);
+    map_pages(&at, file, 200, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_advise_range(program, at, PAGES(200), VM_ADVICE_RANDOM));
+    unsigned reads = sim_file_reads(file);
+    OK(read_ahead(at, 5, 40));
+    assert_int_equal(sim_file_reads(file), reads + 1);
+    assert_int_equal(sim_file_pages_read(file), 40);
+    assert_true(is_in_memory(at, 5) && is_in_memory(at, 44) && !is_in_memory(at, 45));
+    OK(read_ahead(at, 50, 1000));
+    assert_int_equal(sim_file_reads(file), reads + 2);
+    assert_int_equal(sim_file_pages_read(file), 40 + VM_MOST_AHEAD);
+    OK(read_ahead(at, 46, 3));
+    assert_int_equal(sim_file_pages_read(file), 43 + VM_MOST_AHEAD);
+    for (size_t i = 0; i < 200; i++)
+        assert_byte(at + PAGES(i), (uint8_t)(i + 1));
+    assert_int_equal(read_ahead(SPOT * 64, 0, 40), ERR_VM_PF_BAD_ADDRESS);
+}
+
+static void test_vm_fault_ahead_ends_at_a_page_that_is_there_and_at_the_file(void)
+{
+    addr_t at;
+    sim_file *file = sim_file_create_numbered("/f", 60);
+    map_pages(&at, file, 70, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    OK(vm_advise_range(program, at, PAGES(70), VM_ADVICE_RANDOM));
+    assert_byte(at + PAGES(30), 31);
+    OK(read_ahead(at, 10, 40));
+    assert_int_equal(sim_file_pages_read(file), 21);
+    OK(read_ahead(at, 40, 40));
+    assert_int_equal(sim_file_pages_read(file), 41);
+    assert_int_equal(read_ahead(at, 60, 40), ERR_VM_PF_PAST_END);
+}
+
+static void test_vm_fault_ahead_makes_room_for_all_that_it_reads(void)
+{
+    static addr_t frames[512];
+    addr_t old, at;
+    size_t count = 0;
+    sim_file *file = sim_file_create_numbered("/f", 64);
+    map_pages(&old, sim_file_create_numbered("/old", 64), 64, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    map_pages(&at, file, 64, LOCK_RO, REGION_NO_PRIVATE_MAP, 0);
+    assert_numbered(old, 64, 1);
+    while (figures().available_pages > VM_CLUSTER)
+        OK(vm_allocate_frames(1, false, &frames[count++]));
+    OK(read_ahead(at, 0, 40));
+    assert_int_equal(sim_file_pages_read(file), 40);
+    while (count > 0)
+        vm_free_frames(frames[--count], 1);
+    SIM_CHECK();
+}
+
+/* What swap has lies where it was free: by the cluster, as other faults read it. */
+static void test_vm_fault_ahead_of_swap_is_a_fault(void)
+{
+    region_at(SPOT, 64, LOCK_RW);
+    number_pages(SPOT, 64, 1);
+    OK(vm_advise_range(program, SPOT, PAGES(64), VM_ADVICE_PAGEOUT));
+    uint64_t came = figures().swap_ins;
+    OK(read_ahead(SPOT, 3, 64));
+    assert_int_equal(figures().swap_ins, came + VM_CLUSTER - 3);
+    for (size_t i = 0; i < 64; i++)
+        assert_byte(SPOT + PAGES(i), (uint8_t)(i + 1));
+}
+
 /* Where swap gets short, a page that is back is the only copy; else its slot keeps one. */
 static void test_slots_are_given_back_where_swap_is_short(void)
 {
@@ -197,6 +279,10 @@ static void test_what_nothing_was_read_of_is_cleared(void)
 
 UNIT_MAIN("reading around a fault", TEST_ON(test_reading_ahead_leaves_a_frame, SMALL),
           TEST_ON(test_a_cluster_that_is_asked_for_makes_room, SMALL),
+          TEST(test_vm_fault_ahead_reads_what_it_is_told_with_one_call),
+          TEST(test_vm_fault_ahead_ends_at_a_page_that_is_there_and_at_the_file),
+          TEST_ON(test_vm_fault_ahead_makes_room_for_all_that_it_reads, SMALL),
+          TEST_ON(test_vm_fault_ahead_of_swap_is_a_fault, SMALL),
           TEST_ON(test_slots_are_given_back_where_swap_is_short, .memory = (size_t)1 << 20,
                   .swap = 16),
           TEST(test_what_a_short_read_leaves_is_cleared),

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define RUN 64 /* frames a system call gets */
+#define LONG                                                                                       \
+    16 /* more than that is read ahead: nobody waits, so it is one request, which costs least */
 #define FLAGS (VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE | VM_STORE_FILE_NO_RING)
 
 struct file_store {
@@ -130,7 +132,22 @@ struct transfer {
     struct iovec piece[RUN];
     size_t count, first; /* pieces before `first` are done */
     size_t done, wanted;
+    size_t last; /* bytes of the last page */
 };
+
+/* Frames that lie next to each other are one piece: Linux looks at each. */
+static void join(struct transfer *t)
+{
+    size_t last = 0;
+    for (size_t i = 1; i < t->count; i++) {
+        const struct iovec *next = &t->piece[i];
+        if ((char *)t->piece[last].iov_base + t->piece[last].iov_len == next->iov_base)
+            t->piece[last].iov_len += next->iov_len;
+        else
+            t->piece[++last] = *next;
+    }
+    t->count = last + 1;
+}
 
 static void begin(struct transfer *t, struct file_store *file, off_t offset, const addr_t *frames,
                   size_t count)
@@ -138,10 +155,12 @@ static void begin(struct transfer *t, struct file_store *file, off_t offset, con
     off_t left = file_size(&file->store) - offset;
     *t = (struct transfer){.file = file, .at = offset};
     for (size_t i = 0; i < count && i < RUN && left > 0; i++, left -= (off_t)VM_PAGE_SIZE) {
-        size_t bytes = left < (off_t)VM_PAGE_SIZE ? (size_t)left : VM_PAGE_SIZE;
-        t->piece[t->count++] = (struct iovec){host_frame_ptr(frames[i]), bytes};
-        t->wanted += bytes;
+        t->last = left < (off_t)VM_PAGE_SIZE ? (size_t)left : VM_PAGE_SIZE;
+        t->piece[t->count++] = (struct iovec){host_frame_ptr(frames[i]), t->last};
+        t->wanted += t->last;
     }
+    if (t->count > LONG)
+        join(t);
 }
 
 static void advance(struct transfer *t, size_t bytes)
@@ -186,13 +205,12 @@ static ssize_t read_at_once(int descriptor, const struct iovec *piece, int count
 /* Whether the file ends so many bytes before the transfer does, in its last page: then that is still there. */
 static bool is_cut_in_last(const struct transfer *t, size_t missing)
 {
-    return missing < t->wanted - (t->count - 1) * VM_PAGE_SIZE &&
-           t->at + (off_t)(t->wanted - missing) == file_size(&t->file->store);
+    return missing < t->last && t->at + (off_t)(t->wanted - missing) == file_size(&t->file->store);
 }
 
 static int read_run(struct transfer *t)
 {
-    if (t->file->ring && t->count > 1) {
+    if (t->file->ring && t->count > 1 && t->wanted <= LONG * VM_PAGE_SIZE) {
         (void)transfer(t, read_at_once);
         if (t->count - t->first > 1)
             advance(t, store_ring_read(t->file->ring, t->file->descriptor,
