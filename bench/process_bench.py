@@ -33,7 +33,8 @@ DISK_WAYS = ("mmap", "mmap-random", "quire", "quire-direct")
 LIMITED_ONLY = ("mmap", "mmap-random")
 ALLOWANCE = 8  # MiB beyond the budget: the program, its tables, what Linux reads ahead
 SNAPSHOT_ROUNDS = 4
-WRITTEN = {"all": "each page was written since the last", "20000": "20,000 pages were", "1000": "1,000 pages were", "100": "100 pages were"}
+WRITTEN = {"all": "each page was written since the last", "20000": "20,000 pages were", "1000": "1,000 pages were",
+           "100": "100 pages were"}
 SNAPSHOT_WAYS = ("quire", "fork", "floor")
 
 Figures = collections.namedtuple("Figures", "wall cpu faults mib sum")

@@ -34,11 +34,18 @@ int main(int argc, char **argv)
     struct stat status;
     unsigned long sum = 0;
     void *bytes;
+    if (stat(file.path, &status) != 0) {
+        perror(file.path);
+        return 1;
+    }
+    if (status.st_size == 0) {
+        fprintf(stderr, "%s: has no bytes to be shown\n", file.path);
+        return 1;
+    }
     int error = quire_start(&options);
     if (error != VM_OK)
         return say("quire_start", error);
-    if ((error = vm_store_create_file(&file, &mapping.store)) != VM_OK ||
-        stat(file.path, &status) != 0)
+    if ((error = vm_store_create_file(&file, &mapping.store)) != VM_OK)
         return say(file.path, error);
     mapping.size = (size_t)status.st_size;
     if ((error = quire_map(&mapping, &bytes)) != VM_OK)

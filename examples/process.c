@@ -34,8 +34,16 @@ int main(int argc, char **argv)
     struct quire_mapping mapping = {.name = "file"};
     struct stat status;
     void *bytes;
-    if (stat(from.path, &status) != 0 || status.st_size == 0) {
+    if (argc < 2) {
         fprintf(stderr, "usage: %s FILE [--upper]\n", argv[0]);
+        return 1;
+    }
+    if (stat(from.path, &status) != 0) {
+        perror(from.path);
+        return 1;
+    }
+    if (status.st_size == 0) {
+        fprintf(stderr, "%s: has no bytes to be counted\n", from.path);
         return 1;
     }
     int error = quire_start(&options);

@@ -187,13 +187,15 @@ static void forget_file(vm_cache_ref *ref)
     if (list_is_empty(&ref->vnode_link))
         return;
     list_remove(&ref->vnode_link);
-    vm_system.vnode_cache_count--;
+    __atomic_store_n(&vm_system.vnode_cache_count, vm_system.vnode_cache_count - 1,
+                     __ATOMIC_RELAXED);
 }
 
 void cache_note_file(vm_cache_ref *ref)
 {
     list_add_head(&vm_system.vnode_caches, &ref->vnode_link);
-    vm_system.vnode_cache_count++;
+    __atomic_store_n(&vm_system.vnode_cache_count, vm_system.vnode_cache_count + 1,
+                     __ATOMIC_RELAXED);
 }
 
 /* References on what is written back are given back under the vnode lock, so that nobody finds the cache through

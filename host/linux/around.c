@@ -68,6 +68,8 @@ void fill_around(addr_t address, addr_t first, addr_t end)
         first = window;
     if (end > window + WINDOW_SIZE)
         end = window + WINDOW_SIZE;
+    if (first >= end) /* of a region that is no longer this address's */
+        return;
     size_t count = (end - first) / VM_PAGE_SIZE;
     vm_translate_run(process.aspace, first, count, take_window, NULL, physical);
     for (size_t i = 0; i < count; i++)

@@ -10,7 +10,7 @@
  *
  * A userfaultfd loses what it has protected where memory moves, unless it has asked to be told: then Linux ends the move
  * when a thread has read the message, and moves whole tables (mm/mremap.c: vma_has_uffd_without_event_remap). */
-#include "linux.h"
+#include "regions.h"
 #include "uapi.h"
 
 #include <errno.h>
@@ -85,7 +85,8 @@ static bool start_reader(void)
 static void stop_reader(void)
 {
     uint64_t one = 1;
-    if (reader_runs && write(stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
+    if (__atomic_load_n(&reader_runs, __ATOMIC_ACQUIRE) != 0 &&
+        write(stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
         panic("the reader of moves can't be told to end", errno);
     while (__atomic_load_n(&reader_runs, __ATOMIC_ACQUIRE) != 0)
         (void)host_wait(&reader_runs, 1, VM_NO_DEADLINE, false);
@@ -135,15 +136,20 @@ static bool reserve_states(void)
 
 static void unreserve_second(void)
 {
-    if (second_range)
+    if (second_range && !moves_are_lost())
         munmap(second_range, second_size);
     second_range = NULL;
 }
 
+/* In a child of fork all of it may be as it was in the parent, whose memory isn't here. */
 void away_start(void)
 {
+    transition_lock = 0;
+    second_range = NULL;
+    keepers = NULL;
     away_count = 0;
     distance = 0;
+    moves_start();
     away_allow(0, 0);
     is_prepared = !reserve_states();
 }
@@ -158,11 +164,11 @@ void away_stop(void)
     keepers = NULL;
 }
 
-/* As far from the first as whole tables of tables are. */
+/* The least by which whole tables of tables go to the second range. */
 static addr_t distance_of_second(void)
 {
-    addr_t at = (addr_t)second_range + (process.base & (ALIGNMENT - 1));
-    return ((at + ALIGNMENT - 1) & ~(ALIGNMENT - 1)) - (process.base & ~(ALIGNMENT - 1));
+    addr_t least = (addr_t)second_range - process.base; /* less than 0 where that is below */
+    return (least + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
 void away_prepare(void)
@@ -244,16 +250,10 @@ void away_allow(addr_t base, addr_t size)
 
 bool away_is_allowed(addr_t first, addr_t end)
 {
-    return __atomic_load_n(&distance, __ATOMIC_ACQUIRE) != 0 && first % CHUNK_SIZE == 0 &&
-           first < end && first >= __atomic_load_n(&allowed.first, __ATOMIC_SEQ_CST) &&
+    return __atomic_load_n(&distance, __ATOMIC_ACQUIRE) != 0 && !moves_are_lost() &&
+           first % CHUNK_SIZE == 0 && first < end &&
+           first >= __atomic_load_n(&allowed.first, __ATOMIC_SEQ_CST) &&
            end <= __atomic_load_n(&allowed.end, __ATOMIC_SEQ_CST);
-}
-
-/* The old place stays a region's, with nothing shown there. */
-static bool move(addr_t from, addr_t to, addr_t size)
-{
-    int flags = MREMAP_MAYMOVE | MREMAP_FIXED | QU_MREMAP_DONTUNMAP;
-    return mremap((void *)from, size, size, flags, (void *)to) == (void *)to;
 }
 
 static void set_states(addr_t first, addr_t end, uint8_t state)
@@ -278,7 +278,7 @@ static bool go(addr_t first, addr_t end)
         return false;
     __atomic_fetch_add(&away_count, chunks, __ATOMIC_SEQ_CST);
     set_states(first, end, LEAVING);
-    if (!are_kept(first, end) && move(first, first + distance, end - first)) {
+    if (!are_kept(first, end) && move_away(first, first + distance, end - first)) {
         set_states(first, end, AWAY);
         return true;
     }
@@ -301,15 +301,14 @@ bool away_go(addr_t first, addr_t end)
 
 #define TRIES 1000
 
-/* Linux needs some mappings more for a moment, and may have none now. */
-static void move_back(addr_t chunk)
+static void bring(addr_t chunk)
 {
     for (int i = 0; i < TRIES; i++) {
-        if (move(chunk + distance, chunk, CHUNK_SIZE))
+        if (move_back(chunk + distance, chunk))
             return;
         sched_yield();
     }
-    panic("what went away for a snapshot can't come back: mremap fails with", errno);
+    panic("what went away for a snapshot can't come back: Linux says", errno);
 }
 
 /* Those of the pages that could be written when they went. */
@@ -333,7 +332,7 @@ static bool bring_back(addr_t address)
         return false;
     protect(chunk, chunk + CHUNK_SIZE);
     page_bits_clear(&writable_pages, chunk, chunk + CHUNK_SIZE);
-    move_back(chunk);
+    bring(chunk);
     set_state(chunk, HERE);
     __atomic_fetch_sub(&away_count, 1, __ATOMIC_SEQ_CST);
     return true;
@@ -353,6 +352,13 @@ void away_return_all(addr_t first, addr_t end)
 {
     for (addr_t at = first & ~(CHUNK_SIZE - 1); at < end; at += CHUNK_SIZE)
         (void)away_return(at);
+}
+
+void away_end(addr_t base, addr_t size)
+{
+    away_return_all(base, base + size);
+    if (distance != 0 && !moves_are_lost())
+        (void)region_hide(base + distance, size);
 }
 
 bool away_try_return(addr_t address)

@@ -280,6 +280,8 @@ static inline bool away_is(addr_t address)
 /* => no window locked. The chunk of the address is where it belongs; whether it wasn't. */
 bool away_return(addr_t address);
 void away_return_all(addr_t first, addr_t end);
+/* Of a region that ends: what has gone is where it belongs, and its second place counts for no limit. => regions locked */
+void away_end(addr_t base, addr_t size);
 /* => a window locked. False: not now. */
 bool away_try_return(addr_t address);
 /* The chunk doesn't go until away_let. => no window locked, or that of the address */
@@ -288,6 +290,15 @@ void away_keep_all(addr_t first, addr_t end);
 bool away_try_keep(addr_t address); /* => a window locked. False: not now; then it isn't kept. */
 void away_let(addr_t address);
 void away_let_all(addr_t first, addr_t end);
+
+/* ---- moves of page tables (moves.c) ---- */
+void moves_start(void);
+/* Nothing may go any more, nor may the second range be unmapped: part of it may be the program's. */
+bool moves_are_lost(void);
+/* `size` bytes of a region go to the second range. False: Linux refuses, and nothing has changed. */
+bool move_away(addr_t from, addr_t to, addr_t size);
+/* A chunk, all of which is write-protected, comes back. False: not now; what has come is where it belongs. */
+bool move_back(addr_t from, addr_t to);
 
 /* ---- how faults come ---- */
 /* From here on they may come this way, too. VM_OK, also where they do already; ERR_UNSUPPORTED (see quire_why),

@@ -111,13 +111,13 @@ static void give_up(struct region *region, bool mapped)
         region_end(region);
     } else {
         reserve_end(region);
-        vm_meta_free(region, sizeof *region);
+        region_free(region);
     }
 }
 
 static int map(const struct quire_mapping *mapping, void **address)
 {
-    struct region *region = vm_meta_alloc(sizeof *region);
+    struct region *region = region_allocate();
     if (!region)
         return ERR_NO_MEMORY;
     int error = prepare(mapping, region);
@@ -206,7 +206,7 @@ static region_id take_snapshot(const struct region *of, struct region *region)
 
 static int snapshot(const struct region *of, void **address)
 {
-    struct region *region = vm_meta_alloc(sizeof *region);
+    struct region *region = region_allocate();
     if (!region)
         return ERR_NO_MEMORY;
     *region = (struct region){.size = of->size,

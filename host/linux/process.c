@@ -265,8 +265,10 @@ static bool undo(unsigned steps)
     bool clean = true;
     if (steps > 5)
         leave_faults();
-    if (steps > 4)
+    if (steps > 4) {
+        region_memory_stop();
         clean = stop_core();
+    }
     if (steps > 3)
         stop_places();
     if (steps > 2)
@@ -329,6 +331,7 @@ int quire_start(const struct quire_options *options)
     process.is_ending = false;
     why = "";
     log_start();
+    region_memory_start();
     store_start();
     ahead_start();
     readers_start();

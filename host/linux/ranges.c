@@ -75,52 +75,88 @@ static bool is_shown(addr_t address)
     return shown;
 }
 
-static bool is_missing(addr_t address)
+enum presence { THERE, NOT_SHOWN, NOT_IN_MEMORY };
+
+static enum presence presence_of(addr_t address)
 {
-    uint8_t resident = 0;
-    return vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) == VM_OK &&
-           (!resident || !is_shown(address));
+    uint8_t resident = 1;
+    if (vm_get_residency(process.aid, address, VM_PAGE_SIZE, &resident) == VM_OK && !resident)
+        return NOT_IN_MEMORY;
+    return is_shown(address) ? THERE : NOT_SHOWN;
 }
 
-static bool any_missing(const struct range *range)
+/* Of all pages: what has gone furthest. */
+static enum presence presence_of_range(const struct range *range)
 {
-    bool missing = false;
-    for (addr_t at = 0; at < range->size && !missing; at += VM_PAGE_SIZE)
-        missing = is_missing(range->first + at);
-    return missing;
+    enum presence worst = THERE;
+    for (addr_t at = 0; at < range->size && worst < NOT_IN_MEMORY; at += VM_PAGE_SIZE) {
+        enum presence presence = presence_of(range->first + at);
+        worst = presence > worst ? presence : worst;
+    }
+    return worst;
 }
 
-/* In later passes only what has gone again. *gone: something had. */
-static int bring_in(const struct range *range, unsigned access, unsigned pass, bool *gone)
+/* The core's fault waits where a page is about to go, and its frame busy, though it is mapped still: to resolve the
+ * access alone would find it there again and again. */
+static int bring_back(addr_t address, unsigned access)
+{
+    enum presence presence = presence_of(address);
+    int error = VM_OK;
+    if (presence == THERE)
+        return VM_OK;
+    if (presence == NOT_IN_MEMORY)
+        error = vm_fault_address_space(process.aspace, address, access | VM_ACCESS_USER);
+    return error == VM_OK ? fault_resolve(address, access) : error;
+}
+
+/* In later passes only what has gone again. */
+static int bring_in(const struct range *range, unsigned access, bool again)
 {
     int error = VM_OK;
-    *gone = false;
-    for (addr_t at = 0; at < range->size && error == VM_OK; at += VM_PAGE_SIZE) {
-        if (pass > 0 && !is_missing(range->first + at))
-            continue;
-        *gone = true;
-        error = fault_resolve(range->first + at, access);
-    }
+    for (addr_t at = range->first; at < range->first + range->size && error == VM_OK;
+         at += VM_PAGE_SIZE)
+        error = again ? bring_back(at, access) : fault_resolve(at, access);
     return error;
 }
 
+/* Where all of it can be there at once, others' faults may take frames, or replicas, again before the last has come, for
+ * as long as this thread doesn't run. */
 #define PASSES 4
+#define PASSES_BESIDE_OTHERS 64
+
+static unsigned most_passes(const struct range *range, enum presence missing)
+{
+    size_t limit = __atomic_load_n(&range->region->limit, __ATOMIC_RELAXED);
+    size_t pages = range->size / VM_PAGE_SIZE;
+    bool fits = missing == NOT_SHOWN ? pages <= process.replicas : limit == 0 || pages <= limit / 2;
+    return fits ? PASSES_BESIDE_OTHERS : PASSES;
+}
+
+static int bring_in_all(const struct range *range, unsigned access)
+{
+    enum presence presence = NOT_IN_MEMORY;
+    for (unsigned pass = 0; presence != THERE; pass++) {
+        if (pass >= most_passes(range, presence))
+            return ERR_NO_MEMORY;
+        int error = bring_in(range, access, pass > 0);
+        if (error != VM_OK)
+            return error;
+        presence = presence_of_range(range);
+    }
+    return VM_OK;
+}
 
 /* A page that has just come may be the first to go for the next one: the policy learns from that. */
 int quire_populate(void *address, size_t size, bool write)
 {
     struct call call;
     struct range range;
-    bool gone = true;
+    unsigned access = write ? VM_ACCESS_WRITE : VM_ACCESS_READ;
     int error = begin(&call, address, size, &range);
     if (error != VM_OK)
         return error;
     bool fits = range.size / VM_PAGE_SIZE <= process.frames / 4;
-    unsigned passes = fits ? PASSES : 1;
-    for (unsigned pass = 0; pass < passes && gone && error == VM_OK; pass++)
-        error = bring_in(&range, write ? VM_ACCESS_WRITE : VM_ACCESS_READ, pass, &gone);
-    if (error == VM_OK && fits && gone && any_missing(&range))
-        error = ERR_NO_MEMORY;
+    error = fits ? bring_in_all(&range, access) : bring_in(&range, access, false);
     return call_end(&call, error);
 }
 

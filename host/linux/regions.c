@@ -90,8 +90,7 @@ int region_find_place(addr_t size, addr_t *base)
     return vm_find_hole(process.aid, whole, UNIT_SIZE, process.base, end, base);
 }
 
-/* A fresh part of the range, of no rights, which no child of fork gets. */
-static int hide(addr_t base, addr_t size)
+int region_hide(addr_t base, addr_t size)
 {
     void *at = mmap((void *)base, size, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -104,7 +103,7 @@ static int hide(addr_t base, addr_t size)
  * that can be had: an access finds no region, in any case. */
 static void unshow(addr_t base, addr_t size)
 {
-    if (hide(base, size) != VM_OK)
+    if (region_hide(base, size) != VM_OK)
         (void)mprotect((void *)base, size, PROT_NONE);
 }
 
@@ -146,7 +145,7 @@ void region_delete(struct region *region)
     settle(base, base + (size - 1));
     page_bits_forget(&writable_pages, base, size);
     page_bits_forget(&written_pages, base, size);
-    away_return_all(base, base + size);
+    away_end(base, size);
     unshow(base, size);
     reserve_end(region);
 }
@@ -154,7 +153,7 @@ void region_delete(struct region *region)
 void region_end(struct region *region)
 {
     put_cache(region);
-    vm_meta_free(region, sizeof *region);
+    region_free(region);
 }
 
 static int write_back(const struct region *region)

@@ -26,12 +26,19 @@ struct region {
     addr_t hand;    /* where eviction for the limit goes on */
     enum quire_mode mode;
     bool read_only, is_private, writes_store, holds_memory, is_reserved;
+    struct region *next_unused;
     bool is_left; /* it goes, and nothing more is read ahead; guarded by ahead.c's lock */
 };
 
+/* Memory for regions; NULL. It may be read by faults that are late, so it is never anything else (region_memory.c). */
+struct region *region_allocate(void);
+void region_free(struct region *region);
+void region_memory_start(void);
+void region_memory_stop(void); /* => no fault goes on */
+
 int regions_start(void);
 void regions_stop(void);
-/* Of any address in the range of regions; NULL. No lock: it is the caller's that it stays. */
+/* Of any address in the range of regions; NULL. No lock: who hasn't locked regions may find one that goes. */
 struct region *region_of(addr_t address);
 /* => regions locked */
 void region_insert(struct region *region);
@@ -48,6 +55,8 @@ int regions_leave(void);
 /* A place of the size for a new region; shows it, once the core has the region. => regions locked */
 int region_find_place(addr_t size, addr_t *base);
 int region_show(addr_t base, addr_t size, bool read_only, enum quire_mode mode);
+/* Whole pages of no rights, in which nothing is, and which no child of fork gets. ERR_NO_MEMORY: no mapping is left */
+int region_hide(addr_t base, addr_t size);
 /* How faults at the address are taken, or were, if it is no region now. */
 enum quire_mode region_mode(addr_t address);
 

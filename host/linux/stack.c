@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a fault is resolved: on the alternate stack, as the handler was told, unless that has little room (8 KiB are
  * usual); then on the stack that was interrupted, as if there were no other. Meanwhile the alternate stack isn't
- * Linux's to use, or a fault within would begin at its top again, over the frame that is there. */
+ * Linux's to use, or a fault within would begin at its top again, over the frame that is there. Where the interrupted
+ * stack is no place either, being the alternate one itself (a handler that runs there has faulted) or in a region, a
+ * stack is mapped for the fault. */
 #include "stack.h"
 
 #include "linux.h"
 
+#include <sys/mman.h>
+
 #define ROOM (16 * 1024)
+#define MAPPED ((size_t)256 * 1024)
 #define RED_ZONE 128
 
 static bool is_in(addr_t address, const stack_t *stack)
@@ -23,8 +28,13 @@ static bool has_room(const ucontext_t *context)
 {
     const stack_t *stack = &context->uc_stack;
     addr_t here = (addr_t)__builtin_frame_address(0);
-    return !is_in(here, stack) || here - (addr_t)stack->ss_sp >= ROOM ||
-           is_in(interrupted_at(context), stack) || is_regions(interrupted_at(context));
+    return !is_in(here, stack) || here - (addr_t)stack->ss_sp >= ROOM;
+}
+
+static bool can_go_on(const ucontext_t *context)
+{
+    addr_t at = interrupted_at(context);
+    return !is_in(at, &context->uc_stack) && !is_regions(at);
 }
 
 static bool call_at(addr_t stack, bool (*function)(void *), void *argument)
@@ -58,9 +68,24 @@ static bool run(void *of)
     return result;
 }
 
+/* False also where Linux has no room for it. */
+static bool run_on_mapped(struct elsewhere *elsewhere)
+{
+    char *stack = mmap(NULL, MAPPED, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return false;
+    (void)mprotect(stack, VM_PAGE_SIZE, PROT_NONE); /* what overruns it must not go unseen */
+    bool result = call_at((addr_t)stack + MAPPED, run, elsewhere);
+    munmap(stack, MAPPED);
+    return result;
+}
+
 bool stack_with_room(const ucontext_t *context, bool (*function)(void *), void *argument)
 {
     struct elsewhere elsewhere = {function, argument};
-    return has_room(context) ? function(argument)
-                             : call_at(interrupted_at(context), run, &elsewhere);
+    if (has_room(context))
+        return function(argument);
+    return can_go_on(context) ? call_at(interrupted_at(context), run, &elsewhere)
+                              : run_on_mapped(&elsewhere);
 }

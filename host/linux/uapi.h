@@ -58,7 +58,8 @@ struct qu_poison {
 #define QU_IOC_POISON QU_IO(3, 0x08, struct qu_poison)
 #define QU_DEVICE_NEW (0xaaul << 8) /* of /dev/userfaultfd */
 
-#define QU_DONTNEED_LOCKED 24 /* advice of madvise(2) */
+#define QU_COLD 20 /* advice of madvise(2) */
+#define QU_DONTNEED_LOCKED 24
 #define QU_MREMAP_DONTUNMAP 4 /* flag of mremap(2) */
 
 #define QU_EVENT_PAGEFAULT 0x12

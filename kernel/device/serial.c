@@ -8,6 +8,7 @@
 #include <kernel/thread.h>
 #include "device/serial.h"
 #include "main/debugger.h"
+#include "process/init.h"
 
 #define PORT_1 0x3f8
 #define PORT_2 0x2f8
@@ -23,6 +24,7 @@
 #define ESCAPE 0x10
 #define ESCAPE_END 0x04
 #define ESCAPE_DEBUGGER 0x02
+#define ESCAPE_FIGURES 0x06
 
 void interrupt_enable_line(unsigned line);
 
@@ -75,7 +77,7 @@ void console_write(enum console_stream stream, const void *bytes, size_t length)
         put_byte(port, ((const uint8_t *)bytes)[i]);
 }
 
-enum decoded { DECODED_NOTHING, DECODED_BYTE, DECODED_END, DECODED_DEBUGGER };
+enum decoded { DECODED_NOTHING, DECODED_BYTE, DECODED_END, DECODED_DEBUGGER, DECODED_FIGURES };
 
 static enum decoded decode(uint8_t byte)
 {
@@ -91,6 +93,8 @@ static enum decoded decode(uint8_t byte)
         return DECODED_END;
     case ESCAPE_DEBUGGER:
         return DECODED_DEBUGGER;
+    case ESCAPE_FIGURES:
+        return DECODED_FIGURES;
     default:
         return DECODED_NOTHING;
     }
@@ -106,34 +110,36 @@ static void store(uint8_t byte)
     }
 }
 
-/* Takes what the port has; true when the debugger was asked for. */
-static bool take_input(void)
+/* Takes what the port has, up to a word for the kernel, which it returns; DECODED_NOTHING: there is none. */
+static enum decoded take_input(void)
 {
     while (!input.stopped && (in8(PORT_1 + LINE_STATUS) & STATUS_INPUT) != 0) {
         uint8_t byte = in8(PORT_1 + DATA);
         enum decoded decoded = decode(byte);
-        if (decoded == DECODED_DEBUGGER)
-            return true;
+        if (decoded == DECODED_DEBUGGER || decoded == DECODED_FIGURES)
+            return decoded;
         if (decoded == DECODED_END)
             input.ended = true;
         else if (decoded == DECODED_BYTE && !input.ended)
             store(byte);
     }
-    return false;
+    return DECODED_NOTHING;
 }
 
 void serial_interrupt(void)
 {
-    bool wanted;
+    enum decoded wanted;
     do {
         spin_lock(&input.lock);
         wanted = take_input();
         spin_unlock(&input.lock);
         event_signal(&console_event);
         event_signal(&poll_event);
-        if (wanted)
+        if (wanted == DECODED_DEBUGGER)
             debugger_enter("asked for");
-    } while (wanted);
+        else if (wanted == DECODED_FIGURES)
+            init_print_figures();
+    } while (wanted != DECODED_NOTHING);
 }
 
 int serial_poll_input(void)

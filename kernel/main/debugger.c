@@ -40,12 +40,12 @@ static void print_help(void)
     vm_debugger_command("help");
 }
 
-bool debugger_run(const char *line)
+enum debugger_result debugger_run(const char *line)
 {
     while (*line == ' ')
         line++;
     if (strcmp(line, "continue") == 0)
-        return false;
+        return DEBUGGER_CONTINUE;
     if (strcmp(line, "threads") == 0)
         thread_visit_all(print_thread);
     else if (strcmp(line, "processes") == 0)
@@ -54,9 +54,11 @@ bool debugger_run(const char *line)
         machine_stop(MACHINE_PANIC);
     else if (strcmp(line, "help") == 0)
         print_help();
-    else if (*line != '\0' && vm_debugger_command(line) == ERR_NOT_FOUND)
+    else if (*line != '\0' && vm_debugger_command(line) == ERR_NOT_FOUND) {
         log_printf("%s: no such command; help lists them\n", line);
-    return true;
+        return DEBUGGER_UNKNOWN;
+    }
+    return DEBUGGER_RAN;
 }
 
 /* One line, echoed; false at the end of input. */
@@ -92,7 +94,7 @@ void debugger_enter(const char *why)
             log_printf("\n");
             return;
         }
-    } while (debugger_run(line));
+    } while (debugger_run(line) != DEBUGGER_CONTINUE);
 }
 
 void debugger_after_panic(void)

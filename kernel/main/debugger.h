@@ -3,13 +3,12 @@
 #ifndef KERNEL_DEBUGGER_H
 #define KERNEL_DEBUGGER_H
 
-#include <stdbool.h>
-
 /* Reads commands from the console until `continue`. => interrupts off */
 void debugger_enter(const char *why);
 /* At a panic: only where somebody can answer. */
 void debugger_after_panic(void);
-/* Runs one command; the output goes to the log. False: `continue`. */
-bool debugger_run(const char *line);
+/* Runs one command; the output goes to the log. */
+enum debugger_result { DEBUGGER_RAN, DEBUGGER_CONTINUE, DEBUGGER_UNKNOWN };
+enum debugger_result debugger_run(const char *line);
 
 #endif

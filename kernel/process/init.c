@@ -23,6 +23,8 @@
 
 void thread_enter_user(void);
 
+static size_t free_before; /* frames, before the first program */
+
 static size_t free_frames(void)
 {
     vm_info info;
@@ -107,10 +109,11 @@ static void run_debug_commands(void)
 {
     const char *command;
     for (unsigned i = 0; (command = command_line_option("debug", i)) != NULL; i++)
-        debugger_run(command);
+        if (debugger_run(command) == DEBUGGER_UNKNOWN)
+            log_record("unknown");
 }
 
-static void print_statistics(size_t before, size_t after)
+static void print_statistics(void)
 {
     vm_info i;
     vm_get_info(&i);
@@ -122,7 +125,7 @@ static void print_statistics(size_t before, size_t after)
                i.page_faults, i.read_faults, i.write_faults, i.execute_faults, i.failed_faults,
                i.kernel_recoveries, i.zero_fills, i.copies, i.reuses, i.page_ins, i.mapped_around,
                i.file_pages_shared, i.page_outs, i.tlb_flushes, i.forks, i.merges, i.most_regions,
-               i.most_aspaces, i.deepest_chain, before, after);
+               i.most_aspaces, i.deepest_chain, free_before, i.free_pages + i.clear_pages);
 }
 
 static void print_paging(void)
@@ -147,21 +150,26 @@ static void print_disks(void)
     }
 }
 
+void init_print_figures(void)
+{
+    print_statistics();
+    print_paging();
+    print_disks();
+    log_record("figures");
+}
+
 /* Shell's way: 128 + the signal that ended it. */
 static int exit_code(int status)
 {
     return (status & 0x7f) != 0 ? 128 + (status & 0x7f) : status >> 8;
 }
 
-static void report(int status, int unwritten, size_t before)
+static void report(int status, int unwritten)
 {
     const char *statistics = command_line_option("stats", 0);
-    size_t after = free_frames();
-    if (statistics != NULL && strcmp(statistics, "1") == 0) {
-        print_statistics(before, after);
-        print_paging();
-        print_disks();
-    }
+    size_t before = free_before, after = free_frames();
+    if (statistics != NULL && strcmp(statistics, "1") == 0)
+        init_print_figures();
     if (unwritten != 0)
         log_record("unwritten");
     if (after != before) {
@@ -199,7 +207,7 @@ static int init_run(void *unused)
     block_init();
     swap_init();
     settle();
-    size_t before = free_frames();
+    free_before = free_frames();
     int error = fs_init(boot_info.archive, boot_info.archive_size);
     if (error != 0)
         panic("the initial file system can't be used (error %d)", -error);
@@ -209,7 +217,7 @@ static int init_run(void *unused)
     run_debug_commands();
     int unwritten = fs_release_files();
     settle();
-    report(status, unwritten, before);
+    report(status, unwritten);
     machine_stop(MACHINE_END);
 }
 

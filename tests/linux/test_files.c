@@ -137,6 +137,19 @@ static void test_a_limit_of_files_ends_no_process(void)
     OK(quire_unmap((void *)at));
 }
 
+static void test_a_limit_of_files_refuses_a_longer_one(void)
+{
+    vm_store *store;
+    struct rlimit limit = {20 * PAGE, RLIM_INFINITY};
+    file = make_file();
+    struct vm_store_file_options options = {.descriptor = file,
+                                            .length = 2 * PAGES * PAGE,
+                                            .flags = VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(vm_store_create_file(&options, &store), ERR_IO);
+    assert_int_equal(lseek(file, 0, SEEK_END), PAGES * PAGE);
+}
+
 /* A file on a file system of half its size; what takes the rest of that. */
 static int file_on_small_disk(int *filler)
 {
@@ -257,5 +270,6 @@ LINUX_MAIN(TEST(test_file_that_is_read_ahead_leaves_no_descriptor),
            TEST_MODES(test_a_file_that_gets_longer_while_it_is_mapped, .budget = 2 * MIB),
            TEST_WITH(test_a_limit_of_files_ends_no_process, .budget = 2 * MIB),
            TEST_WITH(test_a_limit_of_files_ends_no_process, .budget = 2 * MIB, .daemons = 1),
+           TEST_WITH(test_a_limit_of_files_refuses_a_longer_one, .budget = 2 * MIB),
            TEST_MODES(test_a_full_disk, .budget = 2 * MIB),
            TEST_MODES(test_a_flipped_bit_of_each_page, .budget = 2 * MIB))

@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 #define PAGES 200 /* more than are flushed window by window */
@@ -131,7 +132,110 @@ static void test_quire_snapshot_of_a_region_that_is_split_meanwhile(void)
         assert_true(page_is(at, i, i + 1) && page_is(copy, i, i + 1));
 }
 
+/* ---- pages that others take as soon as they have come ------------------------------------------- */
+
+static volatile unsigned char *populated;
+static unsigned to_take, taken;
+
+int __real_fault_resolve(addr_t address, unsigned access);
+int __wrap_fault_resolve(addr_t address, unsigned access);
+int __wrap_fault_resolve(addr_t address, unsigned access)
+{
+    int error = __real_fault_resolve(address, access);
+    if (to_take > 0 && address - (addr_t)populated < PAGES * PAGE) {
+        to_take--;
+        taken++;
+        (void)vm_advise_range(process.aid, address, PAGE, VM_ADVICE_PAGEOUT);
+    }
+    return error;
+}
+
+/* A snapshot of pages that are in swap, of which so many go again when they have come. */
+static int populate_beside_evictions(unsigned evictions)
+{
+    void *copy;
+    add_swap(4 * PAGES);
+    at = map_memory(PAGES);
+    for (size_t i = 0; i < PAGES; i++)
+        write_page(at, i, i + 1);
+    OK(quire_snapshot((void *)at, &copy));
+    OK(quire_unmap((void *)at));
+    OK(quire_evict(copy, PAGES * PAGE));
+    populated = copy;
+    to_take = evictions;
+    int error = quire_populate((char *)copy + 20 * PAGE, 8 * PAGE, false);
+    to_take = 0;
+    for (size_t i = 0; i < PAGES; i++)
+        assert_true(page_is(copy, i, i + 1));
+    return error;
+}
+
+static void test_populate_of_a_snapshot_goes_on_while_others_need_memory(void)
+{
+    OK(populate_beside_evictions(100));
+    assert_int_equal(taken, 100);
+}
+
+static void test_populate_of_a_snapshot_ends_where_nothing_stays(void)
+{
+    assert_int_equal(populate_beside_evictions(UINT_MAX), ERR_NO_MEMORY);
+    assert_true(taken > 100 && taken < 1000);
+}
+
+/* ---- pages that are about to go, and are mapped still ------------------------------------------- */
+
+static bool stops_reclaim;
+static uint32_t reclaiming, has_populated;
+
+/* The pages of a cache that only others' regions show are busy by now, and these still show them. */
+void __real_chain_walk_consumers(void *ref, void *visit, void *argument);
+void __wrap_chain_walk_consumers(void *ref, void *visit, void *argument);
+void __wrap_chain_walk_consumers(void *ref, void *visit, void *argument)
+{
+    if (stops_reclaim) {
+        set(&reclaiming);
+        wait_for(&has_populated, 500);
+    }
+    __real_chain_walk_consumers(ref, visit, argument);
+}
+
+static void *reclaim(void *unused)
+{
+    (void)unused;
+    (void)vm_reclaim(8);
+    return NULL;
+}
+
+static void test_populate_waits_for_pages_that_are_about_to_go(void)
+{
+    pthread_t thread;
+    void *first, *second;
+    add_swap(4 * PAGES);
+    at = map_memory(PAGES);
+    for (size_t i = 0; i < PAGES; i++)
+        write_page(at, i, i + 1);
+    OK(quire_snapshot((void *)at, &first));
+    OK(quire_snapshot(first, &second));
+    OK(quire_unmap((void *)at));
+    for (size_t i = 0; i < PAGES; i++)
+        assert_true(page_is(first, i, i + 1));
+    stops_reclaim = true;
+    assert_int_equal(pthread_create(&thread, NULL, reclaim, NULL), 0);
+    wait_for(&reclaiming, 5000);
+    assert_int_equal(reclaiming, 1);
+    OK(quire_populate(first, PAGES * PAGE, false));
+    stops_reclaim = false;
+    set(&has_populated);
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < PAGES; i++)
+        assert_true(page_is(second, i, i + 1));
+}
+
 LINUX_MAIN(TEST(test_quire_snapshot_of_a_region_that_is_split_meanwhile),
+           TEST_MODES(test_populate_waits_for_pages_that_are_about_to_go, .budget = 8 * MIB),
+           TEST_MODES(test_populate_of_a_snapshot_goes_on_while_others_need_memory,
+                      .budget = 8 * MIB),
+           TEST_MODES(test_populate_of_a_snapshot_ends_where_nothing_stays, .budget = 8 * MIB),
            TEST_MODES(test_no_write_is_lost_beside_a_question_after_few_changes, .budget = 8 * MIB),
            TEST_MODES(test_no_write_is_lost_beside_a_question_after_many_changes,
                       .budget = 8 * MIB))

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static const struct quire_options options = {.budget = 2 * MIB};
@@ -310,6 +311,88 @@ static void test_faults_within_faults_beside_a_small_alternate_stack(void)
     assert_int_equal(now.ss_flags, 0);
 }
 
+/* A handler that runs on a small alternate stack already, and uses regions. */
+static volatile unsigned char *of_handler, *memory_of_handler;
+static size_t round_of_handler;
+
+static void use_regions(int number)
+{
+    (void)number;
+    size_t i = round_of_handler++;
+    if (of_handler[i * PAGE] != (unsigned char)(i + 1))
+        abort();
+    memory_of_handler[i * PAGE] = (unsigned char)i;
+    of_handler[i * PAGE] = 7;
+}
+
+/* Room for two of Linux's frames, and a little. */
+static void check_handler_on_small_stack(void)
+{
+    unsigned char *guard;
+    stack_t now;
+    struct sigaction action = {.sa_handler = use_regions, .sa_flags = SA_ONSTACK};
+    const unsigned char *stack = small_stack(getauxval(AT_MINSIGSTKSZ) + 1536, &guard);
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    for (size_t i = 0; i < 1000; i++)
+        raise(SIGUSR1);
+    assert_int_equal(round_of_handler, 1000);
+    check_guard(guard);
+    assert_int_equal(sigaltstack(NULL, &now), 0);
+    assert_ptr_equal(now.ss_sp, stack);
+    assert_int_equal(now.ss_flags, 0);
+}
+
+static void test_a_handler_on_a_small_alternate_stack_uses_regions(void)
+{
+    add_swap(3000);
+    of_handler = map_store(store_create(1000), 0);
+    memory_of_handler = map_memory(1000);
+    check_handler_on_small_stack();
+}
+
+/* Its store uses a region, too. */
+static void test_a_handler_on_a_small_alternate_stack_faults_within_faults(void)
+{
+    struct quire_mapping mapping = {.store = nested_store(map_store(store_create(1000), 0)),
+                                    .size = 1000 * PAGE,
+                                    .flags = QUIRE_PRIVATE,
+                                    .granule = PAGE};
+    void *outer;
+    add_swap(3000);
+    OK(quire_map(&mapping, &outer));
+    of_handler = outer;
+    memory_of_handler = map_memory(1000);
+    check_handler_on_small_stack();
+}
+
+/* A stack in a region: faults of its own pages can't be resolved on it, nor where there is no room. */
+static ucontext_t main_context, context_in_region;
+static size_t sum_on_stack;
+
+static void use_stack(void)
+{
+    volatile unsigned char large[900 * PAGE];
+    for (size_t i = 0; i < 900; i++)
+        large[i * PAGE] = (unsigned char)i;
+    for (size_t i = 0; i < 900; i++)
+        sum_on_stack += large[i * PAGE];
+}
+
+static void test_a_stack_in_a_region_beside_a_small_alternate_stack(void)
+{
+    unsigned char *guard;
+    add_swap(3000);
+    volatile unsigned char *stack = map_memory(1000);
+    small_stack(1536, &guard);
+    assert_int_equal(getcontext(&context_in_region), 0);
+    context_in_region.uc_stack = (stack_t){.ss_sp = (void *)stack, .ss_size = 1000 * PAGE};
+    context_in_region.uc_link = &main_context;
+    makecontext(&context_in_region, use_stack, 0);
+    assert_int_equal(swapcontext(&main_context, &context_in_region), 0);
+    assert_int_equal(sum_on_stack, 106566);
+    check_guard(guard);
+}
+
 /* The store's error reaches the handler of before, which has the stack that it asked for. */
 static const unsigned char *stack_of_handler;
 
@@ -341,6 +424,10 @@ static void test_handlers_that_are_passed_on_to_have_the_alternate_stack(void)
 }
 
 LINUX_MAIN(TEST_WITH(test_faults_within_faults_beside_a_small_alternate_stack, .budget = 2 * MIB),
+           TEST_WITH(test_a_handler_on_a_small_alternate_stack_uses_regions, .budget = 2 * MIB),
+           TEST_WITH(test_a_handler_on_a_small_alternate_stack_faults_within_faults,
+                     .budget = 2 * MIB),
+           TEST_WITH(test_a_stack_in_a_region_beside_a_small_alternate_stack, .budget = 1 * MIB),
            TEST_WITH(test_handlers_that_are_passed_on_to_have_the_alternate_stack, .budget = 0),
            TEST_WITH(test_a_handler_that_is_passed_on_to_sees_what_linux_said, .budget = 0),
            TEST_WITH(test_a_handler_that_is_passed_on_to_has_its_own_mask, .budget = 0),

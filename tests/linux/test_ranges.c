@@ -237,7 +237,7 @@ static void *use_at_random(void *seed)
 {
     for (uint64_t random = (uintptr_t)seed; !__atomic_load_n(&stop, __ATOMIC_RELAXED);) {
         random = random * 6364136223846793005u + 1442695040888963407u;
-        limited[(random >> 33) % LIMITED_PAGES * PAGE] = 1;
+        __atomic_store_n(&limited[(random >> 33) % LIMITED_PAGES * PAGE], 1, __ATOMIC_RELAXED);
     }
     return NULL;
 }

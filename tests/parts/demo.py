@@ -71,7 +71,7 @@ def check_refusals(report):
             (("sort", "--size", "much"), "not a size"), (("sort", "--size", "12K"), "at least 1M"),
             (("sort", "--size", "0"), "at least 1M"), (("sort", "--size", "1028K"), "multiple of 8K"),
             (("sort", "--size", "2000G"), "more than 1024G"), (("sort", "--budget", "-1"), "not a size"),
-            (("sort", "--budget", "64K"), "at least 1M"),
+            (("sort", "--budget", "64K"), "at least 1M"), (("sort", "--budget", "900G"), "of memory that this machine has"),
             (("sort", "--size", "1G", "--budget", "1M"), "give --budget 8M"),
             (("sort", "--store", "tape"), "file:PATH, zstd, lz4 or memory"),
             (("sort", "--store", "file:"), "no path; write file:PATH"),
@@ -112,6 +112,15 @@ def check_full_disk(report):
         done = subprocess.run([*shell, QUIRE, "demo", "sort", *SMALL, "--store", f"file:{directory}/x"],
                               stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     report.check("a full disk", done.returncode == 125 and "no room for 64M" in done.stderr, done.stderr)
+
+
+def check_limit_of_files(report):
+    """`ulimit -f`: what takes a file beyond it is a signal, unless somebody sees to that."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        done = subprocess.run(["sh", "-c", "ulimit -f 100 && exec \"$@\"", "sh", QUIRE, "demo", "sort", *SMALL, "--store",
+                               f"file:{directory}/x"], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        report.check("a limit of files", done.returncode == 125 and "no room for 64M" in done.stderr
+                     and "File too large" in done.stderr and not os.listdir(directory), f"{done.returncode} {done.stderr}")
 
 
 def with_file(directory):
@@ -213,6 +222,7 @@ def run(report):
     check_stores(report)
     check_as_nobody(report)
     check_full_disk(report)
+    check_limit_of_files(report)
     check_trouble(report)
     check_picture(report)
     check_interrupted_picture(report)

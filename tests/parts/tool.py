@@ -199,6 +199,14 @@ def check_status(report):
                  f"{done.returncode}\n{done.stderr}")
     done = boot("--", "busybox", "sleep", "1000", timeout=4)
     report.check("--timeout", done.returncode == 124, f"{done.returncode}\n{done.stderr}")
+    with tempfile.NamedTemporaryFile("r") as file:
+        done = boot("--stats", "--json", file.name, "--", "busybox", "sh", "-c", "while :; do :; done", timeout=4)
+        figures = json.loads(file.read() or "{}")
+    report.check("--timeout with --stats", done.returncode == 124 and "page faults" in done.stderr
+                 and figures.get("page_faults", 0) > 50, f"{done.returncode}\n{done.stderr}\n{figures}")
+    done = boot("--debug", "nosuch", "--debug", "aspaces", "--", "busybox", "true")
+    report.check("--debug nosuch", done.returncode == 125 and "nosuch: no such command" in done.stderr
+                 and "--debug" in done.stderr and "kernel" in done.stderr, f"{done.returncode}\n{done.stderr}")
 
 
 def check_streams(report):
@@ -268,7 +276,7 @@ DEBUGGER = {
     "db 0x10": "nothing is mapped", "db 0x8000000000000000": "nothing is mapped",
     "dl 0xfffffffffffffff8": "nothing is mapped", "cache 0x10": "no address", "cache": "usage",
     "cache_ref 0xffff800000100000": "is no cache", "region": "usage", "region none": "no region",
-    "aspace 99999999999999999999": "no address space", "nonsense": "no such command",
+    "aspace 99999999999999999999": "no address space",
     "reclaim": "policy car", "swap": "0 of 0 slots are free", "slot 1": "there is no slot 1",
     "queue inactive 2": "inactive: ", "queue": "usage", "page 0x400": "page 0x400: ", "page 0xffffffff": "no frame",
     "files": " caches of files",

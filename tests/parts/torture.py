@@ -137,8 +137,14 @@ def check_process_usage(report):
                                 ("--traces", "0", "not a number"), ("--jobs", "65", "not a number"),
                                 ("--mode", "poll", "signal or handler"), ("--replay", "/is/not/there", "No such")]:
         refuses(report, f"--process {option} {value}", [option, value, word], "--process", option, value)
-    refuses(report, "--process --ops 5", ["no option of --process"], "--process", "--ops", "5")
+    for option in (["--ops", "5"], ["--linux"], ["--schedule", "pct"], ["--list"], ["--swap-store", "lz4"]):
+        refuses(report, f"--process {' '.join(option)}", [f"{option[0]} isn't for --process"], "--process", *option)
+    refuses(report, "--process --json=1", ["--json=1", "takes no value"], "--process", "--json=1")
+    refuses(report, "--process --bogus", ["--bogus: no such option"], "--process", "--bogus")
     refuses(report, "--process --seed", ["needs a value"], "--process", "--seed")
+    refuses(report, "--save with a file of that name", ["/is/not/there"], "--save", "--process", "--replay", "/is/not/there")
+    for option in (["--mode", "signal"], ["--traces", "5"]):
+        refuses(report, " ".join(option), [f"{option[0]} is for --process"], *option)
     refuses(report, "--process with a word", ["options only"], "--process", "word")
     path = "build/replay-process.trace"
     with open(path, "w", encoding="utf-8") as file:

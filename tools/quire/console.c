@@ -2,6 +2,7 @@
 #include "console.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #define ESCAPE 0x10
 #define ESCAPE_END 0x04
 #define ESCAPE_DEBUGGER 0x02
+#define ESCAPE_FIGURES 0x06
+#define MS_FOR_FIGURES 2000
 #define KEY_DEBUGGER 0x1d /* Ctrl-] */
 #define KEYS_TO_END 3
 
@@ -214,29 +217,58 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void loop(struct console *console, unsigned timeout)
+/* What is on its way to the program will not be read any more, and an escape in it has no end. */
+static void ask_for_figures(struct console *console)
 {
-    int64_t deadline = timeout != 0 ? now_ms() + (int64_t)timeout * 1000 : INT64_MAX;
-    while (!console->finished) {
-        struct pollfd polls[POLL_COUNT];
-        prepare_poll(console, polls);
-        int64_t left = timeout != 0 ? deadline - now_ms() : -1;
-        if (timeout != 0 && left <= 0) {
-            finish(console, CONSOLE_TIMEOUT);
+    bool in_escape = console->start > 0 && console->start < console->end &&
+                     console->input[console->start - 1] == ESCAPE;
+    uint8_t byte = in_escape ? console->input[console->start] : 0;
+    console->start = console->end = 0;
+    console->input_ended = true;
+    if (in_escape)
+        put_input(console, byte);
+    put_word(console, ESCAPE_FIGURES);
+}
+
+/* False: poll has failed. `left` in milliseconds; -1: for ever. */
+static bool wait_and_copy(struct console *console, int64_t left)
+{
+    struct pollfd polls[POLL_COUNT];
+    prepare_poll(console, polls);
+    int ready = poll(polls, POLL_COUNT, left > INT_MAX ? INT_MAX : (int)left);
+    if (ready > 0)
+        handle_poll(console, polls);
+    return ready >= 0 || errno == EINTR;
+}
+
+/* Until the time is over, or the console is finished or, if they are awaited, the figures are there. */
+static void loop(struct console *console, int64_t deadline, bool awaits_figures)
+{
+    while (!console->finished && !(awaits_figures && console->reader->has_figures)) {
+        int64_t left = deadline == INT64_MAX ? -1 : deadline - now_ms();
+        if (deadline != INT64_MAX && left <= 0)
             return;
-        }
-        int ready = poll(polls, POLL_COUNT, (int)left);
-        if (ready > 0)
-            handle_poll(console, polls);
-        else if (ready < 0 && errno != EINTR) {
+        if (!wait_and_copy(console, left)) {
             fail(STATUS_ERROR, "poll: %s", strerror(errno));
             finish(console, CONSOLE_FAILED);
         }
     }
 }
 
+static void run_all(struct console *console, unsigned timeout, bool wants_figures)
+{
+    loop(console, timeout != 0 ? now_ms() + (int64_t)timeout * 1000 : INT64_MAX, false);
+    bool over = !console->finished;
+    if (over && wants_figures && console->reader->ready) {
+        ask_for_figures(console);
+        loop(console, now_ms() + MS_FOR_FIGURES, true);
+    }
+    if (over)
+        console->result = CONSOLE_TIMEOUT;
+}
+
 enum console_end console_run(struct machine *machine, struct record_reader *reader,
-                             unsigned timeout, int *signal)
+                             unsigned timeout, bool wants_figures, int *signal)
 {
     struct console console = {.machine = machine, .reader = reader};
     sigset_t set;
@@ -249,7 +281,7 @@ enum console_end console_run(struct machine *machine, struct record_reader *read
     console.keyboard = isatty(STDIN_FILENO) == 1;
     if (terminal_is_interactive())
         terminal_make_raw();
-    loop(&console, timeout);
+    run_all(&console, timeout, wants_figures);
     terminal_restore();
     close(console.signals);
     *signal = console.signal;

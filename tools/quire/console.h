@@ -18,8 +18,9 @@ enum console_end {
  * be ended first. */
 void console_block_signals(void);
 
-/* Copies until the machine has ended, or something else ends it. `timeout` in seconds; 0: none. */
+/* Copies until the machine has ended, or something else ends it. `timeout` in seconds; 0: none. When it is over, the
+ * kernel is asked for its figures, if they are wanted, and has two seconds more for them. */
 enum console_end console_run(struct machine *machine, struct record_reader *reader,
-                             unsigned timeout, int *signal);
+                             unsigned timeout, bool wants_figures, int *signal);
 
 #endif

@@ -91,6 +91,8 @@ static int start(const struct demo_options *options)
     struct quire_options quire = {.budget = options->budget};
     struct sigaction action = {.sa_handler = on_sigbus};
     sigaction(SIGBUS, &action, NULL);
+    (void)signal(SIGXFSZ,
+                 SIG_IGN); /* a file beyond `ulimit -f` is an error of the store, with its words */
     int error = quire_start(&quire);
     if (error == VM_OK)
         return 0;

@@ -42,6 +42,19 @@ static int set_size(const char *option, const char *text, size_t *size)
     return 0;
 }
 
+/* Of more frames than there is memory the tables alone may be more than there is. */
+static int set_budget(const char *text, size_t *budget)
+{
+    size_t memory = demo_proc_bytes("/proc/meminfo", "MemTotal");
+    int status = set_size("budget", text, budget);
+    if (status != 0 || memory == 0 || *budget <= memory)
+        return status;
+    return fail(STATUS_ERROR,
+                "--budget %s: more than the %zuM of memory that this machine has; give less, "
+                "128M is usual",
+                text, memory >> 20);
+}
+
 static int set_store(struct demo_options *options, const char *text)
 {
     static const char *const names[] = {"zstd", "lz4", "memory"};
@@ -80,7 +93,7 @@ static int set_option(struct demo_options *options, int option, const char *valu
     case OPTION_SIZE:
         return set_size("size", value, &options->size);
     case OPTION_BUDGET:
-        return set_size("budget", value, &options->budget);
+        return set_budget(value, &options->budget);
     case OPTION_STORE:
         return set_store(options, value);
     case OPTION_SEED:

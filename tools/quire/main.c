@@ -18,6 +18,7 @@
 #include "record.h"
 #include "report.h"
 #include "sim.h"
+#include "sim_words.h"
 #include "tree.h"
 
 /* What belongs to this program, to be freed: beside it, or where it is installed. */
@@ -71,7 +72,33 @@ static int status_of(const struct record_reader *reader)
     if (reader->unwritten)
         return fail(STATUS_UNWRITTEN, "some of what was written to a --disk file is lost: "
                                       "the host could not take it");
-    return reader->leaked ? STATUS_LEAK : reader->status;
+    if (reader->leaked)
+        return STATUS_LEAK;
+    return reader->unknown ? fail(STATUS_ERROR, "--debug: the kernel has no such command; "
+                                                "--debug help lists them")
+                           : reader->status;
+}
+
+/* 0, or a status after a message. */
+static int show_figures(const struct boot_options *options, const struct disks *disks,
+                        const struct record_reader *reader)
+{
+    if (options->stats && reader->figures[0] != '\0')
+        report_show(reader->figures, disks);
+    return options->json != NULL ? report_write_json(reader->figures, options->json) : 0;
+}
+
+static int time_is_over(const struct boot_options *options, const struct disks *disks,
+                        const struct record_reader *reader)
+{
+    bool wanted = options->stats || options->json != NULL;
+    int status = fail(STATUS_TIMEOUT, "ended after %u second%s", options->timeout,
+                      options->timeout == 1 ? "" : "s");
+    if (wanted && !reader->has_figures)
+        return fail(status, "the machine didn't say its figures when it was asked");
+    if (wanted && show_figures(options, disks, reader) != 0)
+        return STATUS_ERROR;
+    return status;
 }
 
 /* Runs the machine to its end and says how it was. */
@@ -80,10 +107,10 @@ static int run(const struct boot_options *options, const struct disks *disks,
 {
     static struct record_reader reader;
     int signal = 0;
-    switch (console_run(machine, &reader, options->timeout, &signal)) {
+    bool wanted = options->stats || options->json != NULL;
+    switch (console_run(machine, &reader, options->timeout, wanted, &signal)) {
     case CONSOLE_TIMEOUT:
-        return fail(STATUS_TIMEOUT, "ended after %u second%s", options->timeout,
-                    options->timeout == 1 ? "" : "s");
+        return time_is_over(options, disks, &reader);
     case CONSOLE_SIGNAL:
         return 128 + signal;
     case CONSOLE_OUTPUT_GONE:
@@ -94,11 +121,7 @@ static int run(const struct boot_options *options, const struct disks *disks,
         break;
     }
     int status = status_of(&reader);
-    if (options->stats && reader.figures[0] != '\0')
-        report_show(reader.figures, disks);
-    if (options->json != NULL && report_write_json(reader.figures, options->json) != 0)
-        return STATUS_ERROR;
-    return status;
+    return show_figures(options, disks, &reader) != 0 ? STATUS_ERROR : status;
 }
 
 /* Makes everything that the machine needs, and runs it. */
@@ -173,13 +196,6 @@ static int command_apart(const char *name, char **argv)
     return status;
 }
 
-static bool is_of_a_process(char **argv)
-{
-    while (*argv != NULL && strcmp(*argv, "--process") != 0)
-        argv++;
-    return *argv != NULL;
-}
-
 /* The text of `quire help WORD`; NULL: there is none. */
 static const char *help_of(const char *word)
 {
@@ -213,7 +229,7 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "boot") == 0)
         return command_boot(argc - 1, argv + 1);
-    if (strcmp(command, "sim") == 0 && is_of_a_process(argv + 2))
+    if (strcmp(command, "sim") == 0 && sim_is_of_a_process(argc - 1, argv + 1))
         return command_apart("quire-process", argv);
     if (strcmp(command, "sim") == 0)
         return command_sim(argc - 1, argv + 1);

@@ -12,8 +12,10 @@
 #include "error.h"
 #include "help.h"
 #include "numbers.h"
+#include "sim_words.h"
 
 #define STATUS_VIOLATION 1
+#define NOT_FOR_THIS (-1) /* an option */
 #define DEFAULT_SECONDS 10
 #define REPLAY_SECONDS 60
 
@@ -24,34 +26,6 @@ struct options {
 };
 
 /* ---- options ------------------------------------------------------------------------------------ */
-
-enum {
-    OPTION_PROCESS = 256,
-    OPTION_SEED,
-    OPTION_SECONDS,
-    OPTION_JOBS,
-    OPTION_TRACES,
-    OPTION_MODE,
-    OPTION_REPLAY,
-    OPTION_SAVE,
-    OPTION_JSON,
-    OPTION_QUIET,
-};
-
-static const struct option long_options[] = {
-    {"process", no_argument, NULL, OPTION_PROCESS},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"jobs", required_argument, NULL, OPTION_JOBS},
-    {"traces", required_argument, NULL, OPTION_TRACES},
-    {"mode", required_argument, NULL, OPTION_MODE},
-    {"replay", required_argument, NULL, OPTION_REPLAY},
-    {"save", required_argument, NULL, OPTION_SAVE},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
 
 static int set_mode(struct search_plan *plan, const char *text)
 {
@@ -67,37 +41,39 @@ static int set_mode(struct search_plan *plan, const char *text)
 static int set_plan(struct search_plan *plan, int option, const char *value)
 {
     switch (option) {
-    case OPTION_SEED:
+    case SIM_SEED:
         return set_number("seed", value, 0, UINT64_MAX / 2, &plan->seed);
-    case OPTION_TRACES:
+    case SIM_TRACES:
         return set_number("traces", value, 1, UINT64_MAX, &plan->traces);
-    case OPTION_SECONDS:
+    case SIM_SECONDS:
         return set_unsigned("seconds", value, 1, 10000000, &plan->seconds);
-    case OPTION_JOBS:
+    case SIM_JOBS:
         return set_unsigned("jobs", value, 1, SEARCH_JOBS, &plan->jobs);
-    case OPTION_MODE:
+    case SIM_MODE:
         return set_mode(plan, value);
-    default:
+    case SIM_PROCESS:
         return 0;
+    default:
+        return NOT_FOR_THIS;
     }
 }
 
 static int set_option(struct options *options, int option, const char *value)
 {
     switch (option) {
-    case OPTION_REPLAY:
+    case SIM_REPLAY:
         options->replay = value;
         return 0;
-    case OPTION_SAVE:
+    case SIM_SAVE:
         options->save = value;
         return 0;
-    case OPTION_JSON:
+    case SIM_JSON:
         options->json = true;
         return 0;
-    case OPTION_QUIET:
+    case SIM_QUIET:
         options->quiet = true;
         return 0;
-    case 'h':
+    case SIM_HELP:
         options->help = true;
         return 0;
     default:
@@ -113,19 +89,14 @@ static unsigned processors(void)
 
 static int parse(struct options *options, int argc, char **argv)
 {
-    int option, status = 0;
+    enum sim_word option;
+    int status = 0;
     *options = (struct options){.plan = {.seed = 1, .jobs = processors()}};
-    opterr = 0;
-    while (status == 0 && (option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
-        const char *word = argv[optind - 1];
-        if (option == ':')
-            return fail(STATUS_ERROR, "%s needs a value; see quire help sim", word);
-        if (option == '?')
-            return fail(STATUS_ERROR, "%s: no option of --process; see quire help sim", word);
-        status = set_option(options, option, optarg);
-    }
-    if (status == 0 && optind < argc)
-        return fail(STATUS_ERROR, "%s: sim takes options only; see quire help sim", argv[optind]);
+    while (status == 0 && (option = sim_next_word(argc, argv)) != SIM_END)
+        status = option == SIM_WRONG ? STATUS_ERROR : set_option(options, option, optarg);
+    if (status == NOT_FOR_THIS)
+        return fail(STATUS_ERROR, "%s isn't for --process; see quire help sim",
+                    sim_last_word(argv));
     if (options->plan.seconds == 0 && options->plan.traces == 0)
         options->plan.seconds = DEFAULT_SECONDS;
     return status;

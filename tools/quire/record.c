@@ -62,8 +62,12 @@ static void take_record(struct record_reader *reader)
         take_leak(reader, line + 5);
     } else if (strncmp(line, "stats ", 6) == 0) {
         add_figures(reader, line + 6);
+    } else if (strcmp(line, "figures") == 0) {
+        reader->has_figures = true;
     } else if (strcmp(line, "unwritten") == 0) {
         reader->unwritten = true;
+    } else if (strcmp(line, "unknown") == 0) {
+        reader->unknown = true;
     }
 }
 

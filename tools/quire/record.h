@@ -21,6 +21,8 @@ struct record_reader {
     bool panicked;
     bool leaked;
     bool unwritten;              /* a disk has not all that was written to it */
+    bool unknown;                /* a command for the debugger that it hasn't */
+    bool has_figures;            /* all of them */
     char figures[RECORD_LENGTH]; /* KEY=VALUE KEY=VALUE..., or empty */
 };
 

@@ -11,54 +11,10 @@
 #include "error.h"
 #include "numbers.h"
 #include "sim_swap.h"
+#include "sim_words.h"
 
 #define DEFAULT_SECONDS 10
 #define MAX_FAIL_N 1000000
-
-enum {
-    OPTION_SEED = 256,
-    OPTION_OPS,
-    OPTION_CPUS,
-    OPTION_FAIL,
-    OPTION_SCHEDULE,
-    OPTION_SCENARIO,
-    OPTION_SECONDS,
-    OPTION_JOBS,
-    OPTION_CHECK,
-    OPTION_REPLAY,
-    OPTION_SAVE,
-    OPTION_JSON,
-    OPTION_LINUX,
-    OPTION_CRASH,
-    OPTION_PRESSURE,
-    OPTION_SWAP_STORE,
-    OPTION_LIST,
-    OPTION_QUIET,
-    OPTION_HELP
-};
-
-static const struct option long_options[] = {
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"ops", required_argument, NULL, OPTION_OPS},
-    {"cpus", required_argument, NULL, OPTION_CPUS},
-    {"fail", required_argument, NULL, OPTION_FAIL},
-    {"schedule", required_argument, NULL, OPTION_SCHEDULE},
-    {"scenario", required_argument, NULL, OPTION_SCENARIO},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"jobs", required_argument, NULL, OPTION_JOBS},
-    {"check", required_argument, NULL, OPTION_CHECK},
-    {"replay", required_argument, NULL, OPTION_REPLAY},
-    {"save", required_argument, NULL, OPTION_SAVE},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"linux", no_argument, NULL, OPTION_LINUX},
-    {"crash", no_argument, NULL, OPTION_CRASH},
-    {"pressure", no_argument, NULL, OPTION_PRESSURE},
-    {"swap-store", required_argument, NULL, OPTION_SWAP_STORE},
-    {"list", no_argument, NULL, OPTION_LIST},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
 
 /* The classes' names have blanks in them, and are written with dashes here. */
 static bool is_class(const char *text, size_t length, enum sim_failure class)
@@ -129,31 +85,31 @@ static int set_other(struct campaign_plan *plan, enum record_other other)
 static int set_plan(struct campaign_plan *plan, int option, const char *value)
 {
     switch (option) {
-    case OPTION_LINUX:
+    case SIM_LINUX:
         plan->schedules = false;
         plan->way.on_linux = true;
         plan->way.check_every = LINUX_CHECK_EVERY;
         return 0;
-    case OPTION_CRASH:
+    case SIM_CRASH:
         return set_other(plan, RECORD_CRASH);
-    case OPTION_PRESSURE:
+    case SIM_PRESSURE:
         return set_other(plan, RECORD_PRESSURE);
-    case OPTION_SEED:
+    case SIM_SEED:
         return set_number("seed", value, 0, UINT64_MAX / 2, &plan->seed);
-    case OPTION_OPS:
+    case SIM_OPS:
         plan->schedules = false;
         return set_number("ops", value, 1, UINT64_MAX, &plan->operations);
-    case OPTION_CPUS:
+    case SIM_CPUS:
         return set_unsigned("cpus", value, 1, TRACE_CPUS, &plan->way.cpus);
-    case OPTION_FAIL:
+    case SIM_FAIL:
         return set_failure(&plan->way, value);
-    case OPTION_SCHEDULE:
+    case SIM_SCHEDULE:
         return set_schedule(plan, value);
-    case OPTION_SCENARIO:
+    case SIM_SCENARIO:
         return set_scenario(plan, value);
-    case OPTION_SECONDS:
+    case SIM_SECONDS:
         return set_unsigned("seconds", value, 1, 10000000, &plan->seconds);
-    case OPTION_JOBS:
+    case SIM_JOBS:
         return set_unsigned("jobs", value, 1, CAMPAIGN_JOBS, &plan->jobs);
     default:
         return set_unsigned("check", value, 1, 1000000, &plan->way.check_every);
@@ -163,24 +119,24 @@ static int set_plan(struct campaign_plan *plan, int option, const char *value)
 static int set_option(struct sim_options *options, int option, const char *value)
 {
     switch (option) {
-    case OPTION_REPLAY:
+    case SIM_REPLAY:
         options->replay = value;
         return 0;
-    case OPTION_SAVE:
+    case SIM_SAVE:
         options->save = value;
         return 0;
-    case OPTION_SWAP_STORE:
+    case SIM_SWAP_STORE:
         return sim_swap_choose(value);
-    case OPTION_JSON:
+    case SIM_JSON:
         options->json = true;
         return 0;
-    case OPTION_LIST:
+    case SIM_LIST:
         options->list = true;
         return 0;
-    case OPTION_QUIET:
+    case SIM_QUIET:
         options->quiet = true;
         return 0;
-    case OPTION_HELP:
+    case SIM_HELP:
         options->help = true;
         return 0;
     default:
@@ -194,10 +150,10 @@ static unsigned processors(void)
     return count < 1 ? 1 : count > CAMPAIGN_JOBS ? CAMPAIGN_JOBS : (unsigned)count;
 }
 
-static bool is_for_traces(int option)
+static bool is_for_traces(enum sim_word option)
 {
-    return option == OPTION_OPS || option == OPTION_LINUX || option == OPTION_CPUS ||
-           option == OPTION_FAIL || option == OPTION_CHECK;
+    return option == SIM_OPS || option == SIM_LINUX || option == SIM_CPUS || option == SIM_FAIL ||
+           option == SIM_CHECK;
 }
 
 /* Options that contradict each other would run nothing, and find nothing. */
@@ -228,24 +184,20 @@ int sim_options_parse(struct sim_options *options, int argc, char **argv)
     options->plan =
         (struct campaign_plan){.seed = 1, .jobs = processors(), .traces = true, .schedules = true};
     options->plan.way = (struct trace_way){.class = SIM_FAILURES, .check_every = 64};
-    opterr = 0;
     const char *for_traces = NULL;
-    int option, status;
-    while ((option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
-        if (option == ':')
-            return fail(STATUS_ERROR, "%s needs a value; see quire help sim", argv[optind - 1]);
-        if (option == '?' && optopt >= OPTION_SEED)
-            return fail(STATUS_ERROR, "%s: this option takes no value", argv[optind - 1]);
-        if (option == '?')
-            return fail(STATUS_ERROR, "%s: no such option; see quire help sim", argv[optind - 1]);
+    enum sim_word option;
+    int status;
+    while ((option = sim_next_word(argc, argv)) != SIM_END) {
+        if (option == SIM_WRONG)
+            return STATUS_ERROR;
+        if (option == SIM_TRACES || option == SIM_MODE)
+            return fail(STATUS_ERROR, "%s is for --process", sim_last_word(argv));
         if (is_for_traces(option))
-            for_traces = argv[optind - (optarg != NULL && optarg == argv[optind - 1] ? 2 : 1)];
-        status = set_option(options, option == 'h' ? OPTION_HELP : option, optarg);
+            for_traces = sim_last_word(argv);
+        status = set_option(options, option, optarg);
         if (status != 0)
             return status;
     }
-    if (optind < argc)
-        return fail(STATUS_ERROR, "%s: sim takes options only; see quire help sim", argv[optind]);
     status = check_together(options, for_traces);
     if (status != 0)
         return status;

@@ -396,6 +396,22 @@ static bool is_valid(const struct vm_store_file_options *options)
            (!create || (writable && options->length > 0));
 }
 
+/* Who creates a store has no signals blocked. */
+static int make_longer(int descriptor, off_t end)
+{
+    sigset_t only, before;
+    int error = VM_OK;
+    sigemptyset(&only);
+    sigaddset(&only, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &only, &before);
+    if (ftruncate(descriptor, end) != 0)
+        error = error_of(errno);
+    if (error != VM_OK && errno == EFBIG && sigismember(&before, SIGXFSZ) == 0)
+        take_signal_of_limit();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
 /* Sets the store's length, and makes the file that long where it may. */
 static int fit(struct file_store *file, const struct vm_store_file_options *options)
 {
@@ -404,8 +420,9 @@ static int fit(struct file_store *file, const struct vm_store_file_options *opti
     if (now < 0)
         return error_of(errno);
     if (now < end && (options->flags & VM_STORE_FILE_CREATE)) {
-        if (ftruncate(file->descriptor, end) != 0)
-            return error_of(errno);
+        int error = make_longer(file->descriptor, end);
+        if (error != VM_OK)
+            return error;
         now = end;
     }
     if (options->length == 0)
