@@ -30,13 +30,6 @@ static inline void lock_take(struct vspace_lock *lock)
         (void)host_wait(&lock->word, LOCK_WANTED, VM_NO_DEADLINE, false);
 }
 
-static inline void lock_give(struct vspace_lock *lock)
-{
-    LAYER_STEP();
-    if (__atomic_exchange_n(&lock->word, LOCK_FREE, __ATOMIC_RELEASE) == LOCK_WANTED)
-        host_wake(&lock->word, 1);
-}
-
 /* For functions that are called with a lock held: test builds look. */
 static inline void lock_check(const struct vspace_lock *lock)
 {
@@ -46,6 +39,14 @@ static inline void lock_check(const struct vspace_lock *lock)
 #else
     (void)lock;
 #endif
+}
+
+static inline void lock_give(struct vspace_lock *lock)
+{
+    lock_check(lock);
+    LAYER_STEP();
+    if (__atomic_exchange_n(&lock->word, LOCK_FREE, __ATOMIC_RELEASE) == LOCK_WANTED)
+        host_wake(&lock->word, 1);
 }
 
 #endif

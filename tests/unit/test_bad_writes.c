@@ -146,6 +146,52 @@ static void test_a_device_that_is_gone_is_not_asked_for_each_page(void)
     end();
 }
 
+/* The 32nd failure is a cluster's: its pages are not tried one by one. */
+static void test_the_last_failure_is_a_clusters(void)
+{
+    size_t done;
+    uint8_t byte = 99;
+    vm_cache_ref *large;
+    sim_file *big = sim_file_create_numbered("/big", 80);
+    OK(vm_get_vnode_cache(big, &large));
+    for (size_t i = 0; i < 31; i++)
+        OK(vm_cache_write(large, (off_t)PAGES(2 * i), &byte, 1, false, &done));
+    for (size_t i = 70; i < 72; i++)
+        OK(vm_cache_write(large, (off_t)PAGES(i), &byte, 1, false, &done));
+    sim_file_fail_writes(big, 1, 1000, ERR_IO);
+    assert_int_equal(vm_cache_sync(large, 0, INT64_MAX), ERR_IO);
+    assert_int_equal(sim_file_writes(big), 32);
+    assert_int_equal(modified_pages(), 33);
+    sim_file_fail_writes(big, 0, 0, VM_OK);
+    OK(vm_cache_sync(large, 0, INT64_MAX));
+    assert_int_equal(modified_pages(), 0);
+    vm_put_cache(large);
+}
+
+/* Two runs of a batch that is to go: the first fails, the second is written all the same. */
+static void test_a_failed_run_of_pages_that_go_is_not_the_last(void)
+{
+    addr_t at;
+    uint32_t seen = 0;
+    begin();
+    map_pages(&at, file, 16, LOCK_RW, REGION_NO_PRIVATE_MAP, 0);
+    for (size_t i = 0; i < 16; i++)
+        if (i == 3)
+            (void)sim_read_byte(at + PAGES(i));
+        else
+            OK(sim_write_byte(at + PAGES(i), 77));
+    bad[1] = bad[12] = true;
+    OK(vm_advise_range(program, at, PAGES(16), VM_ADVICE_PAGEOUT));
+    for (size_t i = 0; i < 16; i++)
+        if (i != 3)
+            assert_int_equal(sim_file_data(file)[PAGES(i)], bad[i] ? i + 1 : 77);
+    assert_int_equal(modified_pages(), 2);
+    assert_int_equal(vm_cache_take_error(cache, &seen), ERR_IO);
+    memset(bad, 0, sizeof bad);
+    OK(sync_all());
+    end();
+}
+
 /* A page that failed with its cluster was written by itself: that is no error. One that has no cluster has failed. */
 static void test_each_write_of_a_sync_fails_in_turn(void)
 {
@@ -230,6 +276,8 @@ UNIT_MAIN("files with places that cannot be written",
           TEST_ON(test_bad_sectors_of_a_store_that_stops_before_them, SMALL),
           TEST_ON(test_only_the_cluster_of_a_bad_sector_is_written_by_pages, SMALL),
           TEST_ON(test_a_device_that_is_gone_is_not_asked_for_each_page, SMALL),
+          TEST_ON(test_the_last_failure_is_a_clusters, SMALL),
+          TEST_ON(test_a_failed_run_of_pages_that_go_is_not_the_last, SMALL),
           TEST_ON(test_each_write_of_a_sync_fails_in_turn, SMALL),
           TEST_ON(test_each_write_of_a_sync_fails_from_one_on, SMALL),
           TEST_ON(test_a_bad_sector_keeps_one_page_in_memory, SMALL),

@@ -322,6 +322,31 @@ static void test_serialise_keeps_the_caching(void)
     OK(cap_destroy(frame));
 }
 
+/* Each of these flags by itself goes past the caches, and nothing else does. */
+static void test_which_flags_go_past_the_caches(void)
+{
+    static const struct {
+        vregion_flags_t flags;
+        bool past;
+    } cases[] = {{RO, false},
+                 {RW, false},
+                 {VREGION_FLAGS_READ_EXECUTE, false},
+                 {RO | VREGION_FLAGS_LARGE, false},
+                 {RO | VREGION_FLAGS_NOCACHE, true},
+                 {RO | VREGION_FLAGS_MPB, true},
+                 {RO | VREGION_FLAGS_WRITE_COMBINING, true}};
+    struct pmap *pmap = get_current_pmap();
+    struct pmap_mapping_info info;
+    struct capref frame = new_frame(1, 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        OK(pmap->f.map(pmap, SPOT, frame, 0, PAGE, cases[i].flags, NULL, NULL));
+        OK(pmap->f.lookup(pmap, SPOT, &info));
+        assert_int_equal((info.flags & VREGION_FLAGS_NOCACHE) != 0, cases[i].past);
+        OK(pmap->f.unmap(pmap, SPOT, PAGE, NULL));
+    }
+    OK(cap_destroy(frame));
+}
+
 /* ---- numbers ---- */
 
 /* What is reserved and not mapped takes no time, however much it is. */
@@ -424,6 +449,6 @@ VSPACE_MAIN("what a review found", TEST(test_pin_over_protected_pieces),
             TEST(test_vregion_destroy_without_map_region), TEST(test_vregion_is_mapped_already),
             TEST(test_unmap_region_after_remove), TEST(test_unknown_flags),
             TEST(test_protect_leaves_other_flags), TEST(test_serialise_keeps_the_caching),
-            TEST(test_pmap_over_a_huge_vregion), TEST(test_numa_of_too_many_nodes),
-            TEST(test_frames_where_no_memory_can_be), TEST(test_mmu_aware_after_destroy),
-            TEST(test_vfs_short_file_shows_zeros))
+            TEST(test_which_flags_go_past_the_caches), TEST(test_pmap_over_a_huge_vregion),
+            TEST(test_numa_of_too_many_nodes), TEST(test_frames_where_no_memory_can_be),
+            TEST(test_mmu_aware_after_destroy), TEST(test_vfs_short_file_shows_zeros))

@@ -87,6 +87,25 @@ static void test_anon_unfill_at_or_above(void)
     OK(memobj_destroy_anon(&anon.m, true)); /* a capability that is there twice goes once */
 }
 
+/* What was taken out is unmapped, and its neighbours stay mapped. */
+static void test_unfill_leaves_the_neighbours_mapped(void)
+{
+    OK(memobj_create_anon(&anon, PAGES(4), 0));
+    for (size_t i = 0; i < 4; i++)
+        OK(anon.m.f.fill(&anon.m, PAGES(i), new_frame(1, (uint8_t)(i + 1)), PAGE));
+    map_all(&anon.m, SPOT);
+    assert_numbered(SPOT, 4, 1);
+    struct capref got;
+    OK(anon.m.f.unfill(&anon.m, PAGE, &got, NULL));
+    uint64_t faults = machine_faults();
+    assert_numbered(SPOT, 1, 1);
+    assert_numbered(SPOT + PAGES(2), 2, 3);
+    assert_int_equal(machine_faults(), faults);
+    assert_nothing(SPOT + PAGE, 1);
+    OK(cap_destroy(got));
+    OK(memobj_destroy_anon(&anon.m, true));
+}
+
 static void test_anon_many_frames(void)
 {
     struct capref frame = new_frame(1, 7);
@@ -472,12 +491,12 @@ static void test_err_from_vm(void)
 
 VSPACE_MAIN("types of memory objects, frames, errors", TEST(test_anon_frames_of_all_sizes),
             TEST(test_anon_overlap), TEST(test_anon_frame_over_the_end),
-            TEST(test_anon_unfill_at_or_above), TEST(test_anon_many_frames),
-            TEST(test_pager_free_goes_round), TEST(test_one_frame_is_one),
-            TEST(test_one_frame_lazy_maps_chunks), TEST(test_pinned_never_faults),
-            TEST(test_fixed_takes_chunks), TEST(test_numa_takes_turns),
-            TEST(test_append_goes_on_at_the_end), TEST(test_vfs_reads_and_clears),
-            TEST(test_memobj_flush_vfs), TEST(test_memobj_flush_vfs_past_the_end),
-            TEST(test_vfs_pager_free_writes), TEST(test_vfs_errors), BARE(test_capref),
-            TEST(test_device_frames), BARE(test_err_push_and_pop), BARE(test_err_getstring),
-            BARE(test_err_from_vm))
+            TEST(test_anon_unfill_at_or_above), TEST(test_unfill_leaves_the_neighbours_mapped),
+            TEST(test_anon_many_frames), TEST(test_pager_free_goes_round),
+            TEST(test_one_frame_is_one), TEST(test_one_frame_lazy_maps_chunks),
+            TEST(test_pinned_never_faults), TEST(test_fixed_takes_chunks),
+            TEST(test_numa_takes_turns), TEST(test_append_goes_on_at_the_end),
+            TEST(test_vfs_reads_and_clears), TEST(test_memobj_flush_vfs),
+            TEST(test_memobj_flush_vfs_past_the_end), TEST(test_vfs_pager_free_writes),
+            TEST(test_vfs_errors), BARE(test_capref), TEST(test_device_frames),
+            BARE(test_err_push_and_pop), BARE(test_err_getstring), BARE(test_err_from_vm))

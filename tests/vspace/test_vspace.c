@@ -251,6 +251,9 @@ static void test_flags_are_rights(void)
         {VREGION_FLAGS_READ_WRITE | VREGION_FLAGS_GUARD, false, false, false},
         {VREGION_FLAGS_READ_WRITE_NOCACHE, true, true, false},
         {VREGION_FLAGS_READ_WRITE_MPB, true, true, false},
+        {VREGION_FLAGS_READ | VREGION_FLAGS_NOCACHE, true, false, false},
+        {VREGION_FLAGS_READ | VREGION_FLAGS_MPB, true, false, false},
+        {VREGION_FLAGS_READ | VREGION_FLAGS_WRITE_COMBINING, true, false, false},
     };
     make_object();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
