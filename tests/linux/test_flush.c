@@ -142,9 +142,10 @@ int __wrap_fault_resolve(addr_t address, unsigned access);
 int __wrap_fault_resolve(addr_t address, unsigned access)
 {
     int error = __real_fault_resolve(address, access);
-    if (to_take > 0 && address - (addr_t)populated < PAGES * PAGE) {
-        to_take--;
-        taken++;
+    if (__atomic_load_n(&to_take, __ATOMIC_RELAXED) > 0 &&
+        address - (addr_t)__atomic_load_n(&populated, __ATOMIC_RELAXED) < PAGES * PAGE) {
+        __atomic_fetch_sub(&to_take, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&taken, 1, __ATOMIC_RELAXED);
         (void)vm_advise_range(process.aid, address, PAGE, VM_ADVICE_PAGEOUT);
     }
     return error;
@@ -161,10 +162,10 @@ static int populate_beside_evictions(unsigned evictions)
     OK(quire_snapshot((void *)at, &copy));
     OK(quire_unmap((void *)at));
     OK(quire_evict(copy, PAGES * PAGE));
-    populated = copy;
-    to_take = evictions;
+    __atomic_store_n(&populated, copy, __ATOMIC_RELAXED);
+    __atomic_store_n(&to_take, evictions, __ATOMIC_RELAXED);
     int error = quire_populate((char *)copy + 20 * PAGE, 8 * PAGE, false);
-    to_take = 0;
+    __atomic_store_n(&to_take, 0, __ATOMIC_RELAXED);
     for (size_t i = 0; i < PAGES; i++)
         assert_true(page_is(copy, i, i + 1));
     return error;
