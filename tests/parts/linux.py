@@ -152,7 +152,7 @@ CHECKED = ("-Dkernel=false", "-Dwerror=false", "-Db_lundef=false")
 # Of the tests of the Linux process, those in which threads meet. Of the others some ask for what ThreadSanitizer takes
 # away: handlers with the mask, the stack and at the time that Linux gives them, and where memory is mapped; or write
 # files from pages that others write, of which it thinks for milliseconds each time.
-RACES = ["ahead", "budget", "flush", "fork", "late", "mappings", "memory", "ranges", "snapshot", "storm", "system",
+RACES = ["ahead", "away", "budget", "flush", "fork", "late", "mappings", "memory", "ranges", "snapshot", "storm", "system",
          "threads"]
 
 
