@@ -123,7 +123,7 @@ static void test_return_without_mappings(void)
 
 /* ---- limits ------------------------------------------------------------------------------------- */
 
-static void limit(int resource, size_t bytes)
+static void limit(__rlimit_resource_t resource, size_t bytes)
 {
     struct rlimit now;
     assert_int_equal(getrlimit(resource, &now), 0);
