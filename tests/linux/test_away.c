@@ -362,7 +362,7 @@ static void test_away_beside_writers(void)
     }
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, count_up, (void *)i), 0);
-    for (int i = 0; i < LESS(40) + 2; i++) {
+    for (int i = 0; i < LESS(10) + 2; i++) {
         volatile unsigned char *copy = snapshot_of(shared.at);
         assert_stands_still(copy);
         OK(quire_unmap((void *)copy));
