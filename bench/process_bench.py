@@ -179,7 +179,7 @@ def measure_disk(size):
 def snapshots(size):
     """{what was written: {way: milliseconds of it, of its end, microseconds of a first write after it, milliseconds of it
     on the wall}}."""
-    counts = [written for written in WRITTEN if written == "all" or int(written) <= size.snapshot << 5] # memory for copies
+    counts = [written for written in WRITTEN if written == "all" or int(written) <= size.snapshot << 5]  # copies need room
     steps = progress.Progress("process", len(SNAPSHOT_WAYS) * len(counts))
 
     def one(way, written):
