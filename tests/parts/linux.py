@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Processes of this host that page themselves, as this user and, for root, as one without rights."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -19,11 +20,21 @@ def show_skipped(said):
         print(f"    skipped: {reason}")
 
 
-def run_program(report, command, name):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+def output_of(command):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", timeout=600, check=False)
-    show_skipped(done.stdout)
-    report.check(name, done.returncode == 0, done.stdout[-2500:])
+
+
+def run_programs(report, commands):
+    """{name: command}, as many at once as there are CPUs."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, done in zip(commands, pool.map(output_of, commands.values())):
+            show_skipped(done.stdout)
+            report.check(name, done.returncode == 0, done.stdout[-2500:])
+
+
+def run_program(report, command, name):
+    run_programs(report, {name: command})
 
 
 def as_nobody(report, programs):
@@ -33,9 +44,8 @@ def as_nobody(report, programs):
         return
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
-        for program in programs:
-            copy = shutil.copy(program, directory)
-            run_program(report, [*WITHOUT_RIGHTS, copy], f"{os.path.basename(program)} without rights")
+        run_programs(report, {f"{os.path.basename(program)} without rights":
+                              [*WITHOUT_RIGHTS, shutil.copy(program, directory)] for program in programs})
         torture = shutil.copy("build/quire-process", directory)
         run_program(report, [*WITHOUT_RIGHTS, torture, "sim", "--process", "--seconds", "5"],
                     "traces of a process without rights")
@@ -175,8 +185,7 @@ def check_traces(report, directory):
 def run_checked(report, directory, programs, environment):
     """These programs, and traces, in a build with a checker, which ends a process that it has found something in."""
     os.environ.update(environment)
-    for program in programs:
-        run_program(report, [program], f"{os.path.basename(program)} in {directory}")
+    run_programs(report, {f"{os.path.basename(program)} in {directory}": [program] for program in programs})
     check_traces(report, directory)
     for name in environment:
         del os.environ[name]
