@@ -313,7 +313,8 @@ static bool allows_many(const struct vm_tmap_format *format, const uint64_t *ent
     return writable >= MANY;
 }
 
-/* => tmap: locked. The same for one run of entries; dirty bits that stay are harvested when the page is unmapped.
+/* => tmap: locked. The right to write goes from one run of entries; returns the bits that were lost. Dirty bits that stay
+ * are harvested when the page is unmapped.
  * shootdown.pml: change */
 static uint64_t protect_run(vm_region *region, const struct tmap_walk *walk, uint64_t *entry)
 {

@@ -206,9 +206,11 @@ static void spread(const struct vm_translation_map *map, uint64_t *table, uint64
     (void)vm_atomic_fetch_or(above, writable, __ATOMIC_RELEASE);
 }
 
-/* The lowest table for `at`, kept as the last that was used; its entries' rights are what they say. NULL: there is none,
- * *level says how high up. */
-static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *level)
+/* The lowest table for `at`, kept as the last that was used; its entries' rights are what they say: a table that is
+ * protected as a whole is spread, or, with `is_left`, neither that nor kept: then *is_left is set. NULL: there is none, *level says
+ * how high up. */
+static uint64_t *look_for_leaf(struct vm_translation_map *map, addr_t at, unsigned *level,
+                               bool *is_left)
 {
     const struct vm_tmap_format *format = map->format;
     addr_t base = at & ~span_mask(format, 1);
@@ -219,13 +221,23 @@ static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *
     uint64_t *table = find_table(map, at, level, &above);
     if (!table)
         return NULL;
-    if (is_protected(map, above))
+    if (is_protected(map, above)) {
+        if (is_left) {
+            *is_left = true;
+            return table;
+        }
         spread(map, table, above);
+    }
     map->leaf = table;
     map->leaf_base = base;
     map->leaf_above = above;
     map->leaf_page = own_table(tmap_entry_physical(format, load(above)));
     return table;
+}
+
+static uint64_t *find_leaf(struct vm_translation_map *map, addr_t at, unsigned *level)
+{
+    return look_for_leaf(map, at, level, NULL);
 }
 
 /* As find_leaf, where it has found none. NULL: a large leaf is there, or there is no memory. */
@@ -267,26 +279,15 @@ static void advance(struct tmap_walk *walk, addr_t end)
     walk->next = end + 1;
 }
 
-/* As find_leaf, but a table that is protected as a whole stays so, unless rights are asked for. */
-static uint64_t *find_for(struct vm_translation_map *map, struct tmap_walk *walk, unsigned *level)
-{
-    uint64_t *above, *table;
-    bool is_last = map->leaf && map->leaf_base == (walk->next & ~span_mask(map->format, 1));
-    walk->is_protected = false;
-    if (walk->for_rights || is_last)
-        return find_leaf(map, walk->next, level);
-    table = find_table(map, walk->next, level, &above);
-    walk->is_protected = table && is_protected(map, above);
-    return table && !walk->is_protected ? find_leaf(map, walk->next, level) : table;
-}
-
 uint64_t *tmap_run(struct vm_translation_map *map, struct tmap_walk *walk)
 {
     const struct vm_tmap_format *format = map->format;
     while (!walk->done) {
         addr_t at = walk->next;
         unsigned level;
-        uint64_t *table = find_for(map, walk, &level);
+        walk->is_protected = false;
+        uint64_t *table =
+            look_for_leaf(map, at, &level, walk->for_rights ? NULL : &walk->is_protected);
         addr_t end = at | span_mask(format, level > 0 ? level : 1);
         advance(walk, end);
         if (!table)
