@@ -150,7 +150,9 @@ void ahead_begin(struct region *region, addr_t address)
 {
     lock(&ahead_lock);
     bool begun = false;
-    if (!region->is_left && !find(region, address)) {
+    bool is_its =
+        address - region->base < region->size; /* a late fault may have found one of before */
+    if (is_its && !region->is_left && !find(region, address)) {
         struct stream *s = take_stream();
         s->region = region;
         __atomic_store_n(&ahead_used, ahead_used + 1, __ATOMIC_RELAXED);

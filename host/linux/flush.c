@@ -15,13 +15,11 @@ static void forbid(addr_t first, addr_t end)
     }
 }
 
-/* Runs of pages are protected with one call. `end` is behind the last. What is away nobody can write. */
-static void flush_window(addr_t first, addr_t end)
+/* => window locked. Runs of pages are protected with one call. `end` is behind the last. */
+static void forbid_runs(addr_t first, addr_t end)
 {
-    uint32_t *word = place_lock_of(first);
     size_t run = 0;
-    lock(word); /* also where nothing is to be done: a fill there ends first */
-    for (addr_t at = away_is(first) ? end : first; at <= end; at += VM_PAGE_SIZE) {
+    for (addr_t at = first; at <= end; at += VM_PAGE_SIZE) {
         if (at < end && page_bits_have(&writable_pages, at)) {
             run += VM_PAGE_SIZE;
         } else if (run > 0) {
@@ -29,6 +27,15 @@ static void flush_window(addr_t first, addr_t end)
             run = 0;
         }
     }
+}
+
+/* What is away nobody can write. */
+static void flush_window(addr_t first, addr_t end)
+{
+    uint32_t *word = place_lock_of(first);
+    lock(word); /* also where nothing is to be done: a fill there ends first */
+    if (!away_is(first))
+        forbid_runs(first, end);
     unlock(word);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the Linux host share. Nothing here calls malloc or takes a lock of libc's: it runs in
  * signal handlers. Order of locks: the regions' (calls), one region's limit's (tried, never waited for
- * without end), the core's, the one of what goes away, then a window of places (or all, in order), then the leaves (pending, bad pages, the ring, room, stores). */
+ * without end), the core's, the one of what goes away, then a window of places (or all, in order), then the leaves
+ * (pending, bad pages, the ring, room, stores, what is read ahead, memory of regions). */
 #ifndef QUIRE_LINUX_H
 #define QUIRE_LINUX_H
 

@@ -313,7 +313,7 @@ static void warn_of_limit(size_t budget)
     struct memory_limit limit;
     memory_limit_read("/proc/self/cgroup", "/proc/self/mountinfo", &limit);
     if (budget >= limit.max)
-        why = "the budget is more than a memory cgroup lets this process have: when it is used, "
+        why = "the budget is no less than a memory cgroup lets this process have: when it is used, "
               "Linux swaps or "
               "ends the process; quire doctor says how much that is";
 }
