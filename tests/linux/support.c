@@ -381,3 +381,29 @@ size_t open_files(void)
     closedir(directory);
     return count;
 }
+
+/* ---- moments ------------------------------------------------------------------------------------ */
+
+void set_word(uint32_t *word)
+{
+    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
+    host_wake(word, UINT32_MAX);
+}
+
+void wait_for_word(uint32_t *word, uint64_t ms)
+{
+    uint64_t end = host_time_ns() + ms * 1000000;
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 && host_time_ns() < end)
+        (void)host_wait(word, 0, end, false);
+}
+
+size_t count_threads(void)
+{
+    size_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;)
+        count += task->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}

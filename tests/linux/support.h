@@ -117,6 +117,12 @@ extern void *caught_at;
 /* Takes the two signals for that; before quire_start. */
 void catch_signals(void);
 
+/* ---- moments ---- */
+
+/* A word becomes 1; it is waited for, so many milliseconds at most. */
+void set_word(uint32_t *word);
+void wait_for_word(uint32_t *word, uint64_t ms);
+
 /* ---- memory ---- */
 
 /* The host's tables agree with the core's and with Linux's; nothing else may run. (check.c) */
@@ -125,6 +131,8 @@ void check_tables(void);
 /* Pages of this process in RAM. */
 size_t resident_pages(void);
 struct quire_info figures(void);
+/* Threads of this process. */
+size_t count_threads(void);
 /* Its descriptors, and one more. */
 size_t open_files(void);
 

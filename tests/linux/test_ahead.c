@@ -4,7 +4,6 @@
 
 #include "support.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/time.h>
@@ -392,22 +391,11 @@ static void test_unmap_waits_for_a_read_of_its_region(void)
     assert_int_equal(now(&line->destroyed), 1);
 }
 
-static size_t threads(void)
-{
-    size_t count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    assert_non_null(tasks);
-    for (const struct dirent *task; (task = readdir(tasks)) != NULL;)
-        count += task->d_name[0] != '.';
-    closedir(tasks);
-    return count;
-}
-
 /* A thread that has said that it ends is there for some moments more; a checker of races has some of its own. */
 static void wait_until_alone(void)
 {
     uint64_t end = host_time_ns() + 60000000000u;
-    while (!CHECKS_RACES && threads() > 1) {
+    while (!CHECKS_RACES && count_threads() > 1) {
         assert_true(host_time_ns() < end);
         sched_yield();
     }

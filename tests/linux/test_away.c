@@ -5,7 +5,6 @@
 #include "../../vm/aspace.h"
 #include "support.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -82,17 +81,6 @@ static void test_away_and_back_by_chunks(void)
     fill_region(at, 0, ALL, 100);
     assert_pages(copy, 0, ALL, 1);
     assert_pages(at, 0, ALL, 100);
-}
-
-static size_t count_threads(void)
-{
-    size_t count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    assert_non_null(tasks);
-    for (const struct dirent *task; (task = readdir(tasks)) != NULL;)
-        count += task->d_name[0] != '.';
-    closedir(tasks);
-    return count;
 }
 
 static void test_the_thread_for_moves_starts_when_first_needed(void)

@@ -14,27 +14,14 @@ static volatile unsigned char *at;
 static bool armed;
 static uint32_t flushing, asking, written; /* 1: that has come; atomic */
 
-static void set(uint32_t *word)
-{
-    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
-    host_wake(word, UINT32_MAX);
-}
-
-static void wait_for(uint32_t *word, uint64_t ms)
-{
-    uint64_t end = host_time_ns() + ms * 1000000;
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 && host_time_ns() < end)
-        (void)host_wait(word, 0, end, false);
-}
-
 /* It will write the page, or hasn't: then the flush waits for this lock. */
 void __real_uffd_protect(addr_t address, addr_t size);
 void __wrap_uffd_protect(addr_t address, addr_t size);
 void __wrap_uffd_protect(addr_t address, addr_t size)
 {
     if (armed && address == (addr_t)at && size == PAGE) {
-        set(&asking);
-        wait_for(&written, 500);
+        set_word(&asking);
+        wait_for_word(&written, 500);
     }
     __real_uffd_protect(address, size);
 }
@@ -46,13 +33,13 @@ void __wrap_place_wait_for_fills(void)
     __real_place_wait_for_fills();
     if (!armed)
         return;
-    set(&flushing);
-    wait_for(&asking, 5000);
+    set_word(&flushing);
+    wait_for_word(&asking, 5000);
 }
 
 static void *ask(void *changed)
 {
-    wait_for(&flushing, 5000);
+    wait_for_word(&flushing, 5000);
     OK(quire_changed((void *)at, PAGE, changed));
     return NULL;
 }
@@ -76,11 +63,11 @@ static void check(size_t step)
     armed = true;
     assert_int_equal(pthread_create(&flusher, NULL, flush, NULL), 0);
     assert_int_equal(pthread_create(&asker, NULL, ask, &changed), 0);
-    wait_for(&asking, 5000);
+    wait_for_word(&asking, 5000);
     assert_int_equal(asking, 1);
     pthread_join(flusher, NULL);
     write_page(at, 0, 60);
-    set(&written);
+    set_word(&written);
     pthread_join(asker, NULL);
     armed = false;
     assert_int_equal(changed, 1);
@@ -194,8 +181,8 @@ void __wrap_chain_walk_consumers(void *ref, void *visit, void *argument);
 void __wrap_chain_walk_consumers(void *ref, void *visit, void *argument)
 {
     if (stops_reclaim) {
-        set(&reclaiming);
-        wait_for(&has_populated, 500);
+        set_word(&reclaiming);
+        wait_for_word(&has_populated, 500);
     }
     __real_chain_walk_consumers(ref, visit, argument);
 }
@@ -222,11 +209,11 @@ static void test_populate_waits_for_pages_that_are_about_to_go(void)
         assert_true(page_is(first, i, i + 1));
     stops_reclaim = true;
     assert_int_equal(pthread_create(&thread, NULL, reclaim, NULL), 0);
-    wait_for(&reclaiming, 5000);
+    wait_for_word(&reclaiming, 5000);
     assert_int_equal(reclaiming, 1);
     OK(quire_populate(first, PAGES * PAGE, false));
     stops_reclaim = false;
-    set(&has_populated);
+    set_word(&has_populated);
     pthread_join(thread, NULL);
     for (size_t i = 0; i < PAGES; i++)
         assert_true(page_is(second, i, i + 1));

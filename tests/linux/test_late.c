@@ -13,19 +13,6 @@ static struct kept {
 } kept_structures[29 * 40];
 static size_t kept_count;
 
-static void set(uint32_t *word)
-{
-    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
-    host_wake(word, UINT32_MAX);
-}
-
-static void wait_for(uint32_t *word, uint64_t ms)
-{
-    uint64_t end = host_time_ns() + ms * 1000000;
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0 && host_time_ns() < end)
-        (void)host_wait(word, 0, end, false);
-}
-
 int __real_vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access);
 int __wrap_vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access);
 int __wrap_vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access)
@@ -33,8 +20,8 @@ int __wrap_vm_fault_address_space(vm_address_space *aspace, addr_t address, unsi
     int error = __real_vm_fault_address_space(aspace, address, access);
     if (error == VM_OK && address == __atomic_load_n(&holds_at, __ATOMIC_ACQUIRE)) {
         __atomic_store_n(&holds_at, 0, __ATOMIC_RELAXED);
-        set(&resolved);
-        wait_for(&unmapped, 20000);
+        set_word(&resolved);
+        wait_for_word(&unmapped, 20000);
     }
     return error;
 }
@@ -79,11 +66,11 @@ static void test_a_late_fault_writes_into_no_structure_of_others(void)
     at = region;
     __atomic_store_n(&holds_at, (addr_t)region, __ATOMIC_RELEASE);
     assert_int_equal(pthread_create(&reader, NULL, read_first, &caught), 0);
-    wait_for(&resolved, 20000);
+    wait_for_word(&resolved, 20000);
     assert_int_equal(resolved, 1);
     OK(quire_unmap(region));
     use_memory_of_regions();
-    set(&unmapped);
+    set_word(&unmapped);
     pthread_join(reader, NULL);
     assert_int_not_equal(caught, 0);
     check_memory_of_others();

@@ -14,12 +14,6 @@ static uint32_t writing, may_write; /* the store is about to write; it may */
 static unsigned calls;              /* of its write */
 static unsigned failing_call;       /* 0: none */
 
-static void set(uint32_t *word)
-{
-    __atomic_store_n(word, 1, __ATOMIC_RELEASE);
-    host_wake(word, UINT32_MAX);
-}
-
 static void wait_for(uint32_t *word)
 {
     while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
@@ -29,7 +23,7 @@ static void wait_for(uint32_t *word)
 static int write_when_told(vm_store *s, off_t offset, const addr_t *frames, size_t count,
                            size_t *done)
 {
-    set(&writing);
+    set_word(&writing);
     wait_for(&may_write);
     return usual->write(s, offset, frames, count, done);
 }
@@ -91,7 +85,7 @@ static void test_a_slow_store_of_an_unmapped_region_holds_up_nobody(void)
     OK(quire_unmap((void *)other));
     assert_true(page_is(copy, 4, 44));
     OK(quire_unmap(copy));
-    set(&may_write);
+    set_word(&may_write);
     pthread_join(thread, NULL);
     OK(result);
     check_written();
@@ -107,7 +101,7 @@ static void test_a_region_that_is_being_unmapped_is_none(void)
     assert_int_equal(quire_unmap((void *)at), ERR_VM_INVALID_REGION);
     assert_int_equal(quire_flush((void *)at, PAGE), ERR_VM_INVALID_REGION);
     assert_ptr_not_equal(map_memory(10), at); /* its addresses aren't free yet */
-    set(&may_write);
+    set_word(&may_write);
     pthread_join(thread, NULL);
     OK(result);
     check_written();
@@ -127,7 +121,7 @@ static void test_quire_stop_waits_for_an_unmap(void)
     while (quire_map(&mapping, &address) == VM_OK)
         OK(quire_unmap(address));
     assert_int_equal(__atomic_load_n(&stopped, __ATOMIC_RELAXED), -1);
-    set(&may_write);
+    set_word(&may_write);
     pthread_join(unmapper, NULL);
     pthread_join(stopper, NULL);
     OK(unmapped);
