@@ -131,8 +131,9 @@ struct quire_mapping {
     unsigned flags; /* QUIRE_READ_ONLY (not for memory), QUIRE_PRIVATE */
     /* How much is read for a fault, if it is there: 4 KiB to 2 MiB, a power of two (more than a page is 64 KiB at
      * least). 0: a page, or up to 64 KiB where faults come in sequence. Then, and with granules of 64 KiB and more, what
-     * lies behind them in a store is read ahead, by up to three threads of Quire's, which are there from the first such
-     * region on: up to 4 MiB, an eighth of the budget or of the limit. An error of that is nobody's, unless a page is accessed. */
+     * lies behind them in a store is read ahead, by up to three threads of Quire's: one is there from the first such region
+     * on, it begins the others when there is work for them. Up to 4 MiB, an eighth of the budget or of the limit. An error
+     * of that is nobody's, unless a page is accessed. */
     size_t granule;
     /* Bytes of it in memory, at most (64 pages at least), beside those that are pinned or that a snapshot shows,
      * too; 0: the budget alone limits it. Each thread may bring one granule, or 64 KiB (a sixteenth of the limit, for what is
@@ -161,9 +162,13 @@ int quire_map(const struct quire_mapping *mapping, void **address);
 int quire_unmap(void *address);
 
 /* A region that shows what the one at `address` shows now, and stays so, whatever becomes of that one. No page is copied
- * until one of the two is written. In SIGNAL mode it takes less than a millisecond for each GiB; in HANDLER mode, longer
- * where many pages were written since the last, whose right to write is withdrawn one by one (docs/bench.md). It is memory of its own, of the same mode, and may be written, also where that
- * one may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
+ * until one of the two is written. In SIGNAL mode it takes about a millisecond for each GiB, at most, whatever was written
+ * (docs/bench.md), where Linux can move page tables so: it has UFFD_FEATURE_EVENT_REMAP, the process has room for a second
+ * range of addresses, and the region isn't locked. Then the pages are out of Linux's reach, as evicted ones are, until they
+ * are accessed or populated; the first snapshot of 2 MiB or more starts a thread, and what mlock(2), mprotect(2) or
+ * madvise(2) do to such pages may be lost. Elsewhere, and in HANDLER mode, the right to write is withdrawn from the pages in
+ * memory that were written since the last. It is memory of its own, of the same mode, and may be written, also where that one
+ * may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
  * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY,
  * ERR_VM_WOULD_OVERCOMMIT. */
 int quire_snapshot(void *address, void **snapshot);
@@ -177,8 +182,8 @@ int quire_snapshot(void *address, void **snapshot);
 int quire_protect(void *address, size_t size, bool writable);
 /* All pages are in memory and shown when it returns, as far as others leave them there; `write`: and may be
  * written. For system calls, in SIGNAL mode. A page may not be written again, until it faults or is populated, after
- * a flush, quire_changed, a snapshot or an eviction; nor, after the last two, read. The error of the first that can't be; ERR_NO_MEMORY, where the
- * range is no more than a quarter of the budget: not all could be shown at once, since others need the room, or a
+ * a flush, quire_changed, a snapshot or an eviction; nor, after the last two, read. The error of the first that can't be;
+ * ERR_NO_MEMORY, where the range is no more than a quarter of the budget: not all could be shown at once, since others need the room, or a
  * snapshot shows more than some dozens of them, too (then for writing they can be). */
 int quire_populate(void *address, size_t size, bool write);
 /* Pages are read as far as there is room, so that a fault finds them. */
