@@ -73,6 +73,11 @@ void vm_ghosts_init(struct vm_ghosts *ghosts, struct vm_ghost *memory, size_t si
     *ghosts = (struct vm_ghosts){.table = memory, .size = size};
 }
 
+void vm_ghosts_prefetch(const struct vm_ghosts *ghosts, uint64_t key)
+{
+    __builtin_prefetch(set_of(ghosts, key), 1);
+}
+
 void vm_ghosts_add(struct vm_ghosts *ghosts, enum vm_ghost_list list, uint64_t key)
 {
     struct vm_ghost *ghost = find(ghosts, key);

@@ -150,6 +150,8 @@ static void init_ghosts(struct vm_ghost *memory, size_t count)
     vm_ghosts_init(&POOL->ghosts, memory, count);
 }
 
+_Static_assert(sizeof(struct vm_page) == VM_FRAME_OVERHEAD, "vm.h says so");
+
 int vm_page_init(const kernel_args *ka)
 {
     int error = check_ranges(ka);
@@ -388,6 +390,11 @@ const char *page_state_to_text(int state)
 }
 
 /* ---- aging and going ---------------------------------------------------------------------------- */
+
+void page_expect(uint64_t key)
+{
+    vm_ghosts_prefetch(&POOL->ghosts, key);
+}
 
 bool page_enqueue(struct vm_page *page, uint64_t key)
 {

@@ -133,6 +133,8 @@ void vm_page_unwire(struct vm_page *page);
 
 /* ---- what the policy is told ---- */
 
+/* What page_enqueue, or page_remember, will look for soon. */
+void page_expect(uint64_t key);
 /* A page with no cache so far is one of `cache`, and ages from here on. => the cache: locked. Whether the
  * policy remembered it. */
 bool page_enqueue(struct vm_page *page, uint64_t key);

@@ -27,6 +27,7 @@ bool cache_is_past_end(vm_cache_ref *ref, off_t offset)
 /* => cache: locked. False: there is no memory. */
 static bool insert_busy(struct vm_pagein *in, off_t offset)
 {
+    page_expect(vm_ghost_key(in->cache->serial, (uint64_t)offset >> VM_PAGE_SHIFT));
     struct vm_page *page = vm_page_allocate(VM_PAGE_ACTIVE, false, VM_INJECT_FRAME);
     if (!page)
         return false;

@@ -57,6 +57,8 @@ static inline uint64_t vm_ghost_key(uint64_t serial, uint64_t offset)
 /* `memory` has `size` zeroed ghosts. */
 void vm_ghosts_init(struct vm_ghosts *ghosts, struct vm_ghost *memory, size_t size);
 void vm_ghosts_add(struct vm_ghosts *ghosts, enum vm_ghost_list list, uint64_t key);
+/* The key is about to be looked for. */
+void vm_ghosts_prefetch(const struct vm_ghosts *ghosts, uint64_t key);
 /* Takes the ghost of `key` out, if it is there and among the `limit` youngest of its list, and says on
  * which it was; limit[list]. */
 enum vm_ghost_list vm_ghosts_take(struct vm_ghosts *ghosts, uint64_t key,

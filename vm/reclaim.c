@@ -36,6 +36,11 @@ struct batch {
 
 /* ---- finding and gathering ---------------------------------------------------------------------- */
 
+static uint64_t ghost_key(const vm_cache *cache, const struct vm_page *page)
+{
+    return vm_ghost_key(cache->serial, page->offset);
+}
+
 /* A cache goes, and a reference on it, only after the page lock was taken once more than its pages have
  * left it (page_lock_barrier): both are memory still. */
 static bool find_victim(struct batch *b, unsigned *budget)
@@ -66,6 +71,14 @@ static bool goes_along(const struct batch *b, const struct vm_page *page)
            (!page_is_young(page) || page->born == b->victim->born) && policy_may_go(POOL, page);
 }
 
+/* Each is likely to be in no cache of the CPU's: rather at once than one after another. */
+static void prefetch_pages(void **slots)
+{
+    for (unsigned i = 0; i < VM_CLUSTER; i++)
+        if (cache_is_page(slots[i]))
+            __builtin_prefetch(slots[i]);
+}
+
 /* Leaves the reference's lock held, if there is something to do. */
 static bool gather(struct batch *b)
 {
@@ -78,6 +91,8 @@ static bool gather(struct batch *b)
     }
     uint64_t first = victim->offset - victim->offset % VM_CLUSTER;
     void **leaf = radix_leaf(&b->cache->pages, victim->offset); /* a cluster lies in one */
+    page_expect(ghost_key(b->cache, victim));
+    prefetch_pages(leaf + (first & (RADIX_SLOTS - 1)));
     for (uint64_t key = first; key < first + VM_CLUSTER; key++) {
         if (key < b->first || key > b->last)
             continue;
@@ -144,11 +159,6 @@ static vm_cache_ref *unmap(struct batch *b)
 }
 
 /* ---- going -------------------------------------------------------------------------------------- */
-
-static uint64_t ghost_key(const vm_cache *cache, const struct vm_page *page)
-{
-    return vm_ghost_key(cache->serial, page->offset);
-}
 
 /* => cache: locked. Whether nothing is lost with the frame. A page of memory that was never written is
  * zeros, as is what would come in its place, unless something shows through there: through a file nothing does. */

@@ -6,48 +6,16 @@
 
 #include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 
-static char *arena; /* a page for each frame, then the spares */
-static size_t arena_size;
-static uint8_t *in_arena; /* the frame's page of the arena is in use, or may hold bytes */
+static uint8_t *has_page; /* the frame's page of the arena is in use, or may hold bytes */
 static uint64_t free_spares[SPARE_WORDS]; /* a bit for each; atomic */
 
-static addr_t arena_page(size_t index)
+/* The memory is zeros: a byte for each frame. */
+void frames_start(void *memory)
 {
-    return (addr_t)(uintptr_t)arena + index * VM_PAGE_SIZE;
-}
-
-/* In VSPACE mode frames stay in the arena. */
-static int map_shared(void)
-{
-    arena_size = process.frames * VM_PAGE_SIZE;
-    arena = show_start(arena_size);
-    return arena == MAP_FAILED ? ERR_NO_MEMORY : VM_OK;
-}
-
-int frames_start(void)
-{
-    if (process.mode == QUIRE_MODE_VSPACE)
-        return map_shared();
-    arena_size = (process.frames + process.spares) * VM_PAGE_SIZE + process.frames;
-    arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (arena == MAP_FAILED)
-        return ERR_NO_MEMORY;
-    (void)madvise(arena, arena_size, MADV_NOHUGEPAGE);
-    (void)madvise(arena, arena_size, MADV_DONTFORK);
-    in_arena = (uint8_t *)arena + (process.frames + process.spares) * VM_PAGE_SIZE;
+    has_page = memory;
     for (size_t i = 0, left = process.spares; i < SPARE_WORDS; i++, left -= left < 64 ? left : 64)
         free_spares[i] = left == 0 ? 0 : UINT64_MAX >> (left < 64 ? 64 - left : 0);
-    return VM_OK;
-}
-
-void frames_stop(void)
-{
-    munmap(arena, arena_size);
-    if (process.mode == QUIRE_MODE_VSPACE)
-        show_stop();
 }
 
 void *host_frame_ptr(addr_t physical)
@@ -56,7 +24,7 @@ void *host_frame_ptr(addr_t physical)
     if (__builtin_expect(frame >= process.frames, 0))
         panic("no frame at", (long)physical);
     addr_t at = __atomic_load_n(&nodes[frame].at, __ATOMIC_ACQUIRE);
-    return (char *)(at != 0 ? at : arena_page(frame)) + (physical & VM_PAGE_MASK);
+    return (char *)(at != 0 ? at : arena_frame(frame)) + (physical & VM_PAGE_MASK);
 }
 
 /* ---- places out of sight ------------------------------------------------------------------------ */
@@ -68,7 +36,7 @@ static addr_t take_spare_of(size_t word)
     while (free != 0)
         if (__atomic_compare_exchange_n(&free_spares[word], &free, free & (free - 1), true,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            return arena_page(process.frames + word * 64 + (size_t)__builtin_ctzll(free));
+            return arena_spare(word * 64 + (size_t)__builtin_ctzll(free));
     return 0;
 }
 
@@ -83,31 +51,31 @@ static addr_t take_spare(void)
 
 static void put_spare(addr_t spare)
 {
-    size_t index = (spare - arena_page(process.frames)) >> VM_PAGE_SHIFT;
+    size_t index = (spare - arena_spare(0)) >> VM_PAGE_SHIFT;
     __atomic_fetch_or(&free_spares[index / 64], (uint64_t)1 << index % 64, __ATOMIC_RELEASE);
 }
 
 static bool is_spare(addr_t place)
 {
-    return place - arena_page(process.frames) < process.spares * VM_PAGE_SIZE;
+    return place - arena_spare(0) < process.spares * VM_PAGE_SIZE;
 }
 
 addr_t frame_hidden_place(uint32_t frame)
 {
-    addr_t place = in_arena[frame] ? 0 : take_spare();
+    addr_t place = has_page[frame] ? 0 : take_spare();
     if (place != 0)
         return place;
-    in_arena[frame] = 1;
-    return arena_page(frame);
+    has_page[frame] = 1;
+    return arena_frame(frame);
 }
 
 void frame_leave_place(uint32_t frame, addr_t place)
 {
     if (is_spare(place)) {
         put_spare(place);
-    } else if (place == arena_page(frame)) {
+    } else if (place == arena_frame(frame)) {
         zap_page(place);
-        in_arena[frame] = 0;
+        has_page[frame] = 0;
     }
 }
 
@@ -192,8 +160,8 @@ static void note_taken(addr_t physical, size_t count, bool for_cache)
     uint32_t first = frame_of(physical);
     for (uint32_t frame = first; frame < first + count; frame++) {
         if (!for_cache)
-            in_arena[frame] = 1;
-        addr_t place = for_cache ? frame_hidden_place(frame) : arena_page(frame);
+            has_page[frame] = 1;
+        addr_t place = for_cache ? frame_hidden_place(frame) : arena_frame(frame);
         __atomic_store_n(&nodes[frame].at, place, __ATOMIC_RELEASE);
     }
 }

@@ -15,7 +15,7 @@
 #define MODES (QUIRE_MODE_HANDLER + 1)
 #define PAGES_AT_ONCE 64 /* places that are dropped with one call, at most */
 #define SPARE_WORDS                                                                                \
-    4 /* of bits, one for each spare: 64 for faults, and for reading ahead those that the budget pays */
+    7 /* of bits, one for each spare: 64 for faults, and for reading ahead those that the budget pays */
 
 /* ---- state (process.c) ---- */
 struct process {
@@ -137,6 +137,7 @@ void place_lock_all(void);
 void place_unlock_all(void);
 /* The address is about to be looked for. */
 void place_prefetch(addr_t address);
+void place_prefetch_node(addr_t address); /* => the window locked */
 /* => the window locked */
 uint32_t place_find(addr_t address);
 void place_insert(uint32_t node, addr_t address);
@@ -146,10 +147,18 @@ void place_wait_for_fills(void);
 /* Locks the window at which the frame is shown. False: it is shown nowhere. */
 bool place_lock_frame(uint32_t frame);
 
+/* ---- the host's own memory (arena.c) ---- */
+int arena_start(void); /* ERR_NO_MEMORY */
+void arena_stop(void);
+/* For place_start, and a byte for each frame behind; zeros. */
+void *arena_tables(void);
+addr_t arena_spare(size_t index);
+/* Where a frame is that isn't shown, nor in a spare. */
+addr_t arena_frame(size_t frame);
+
 /* ---- frames (frames.c) ---- */
 extern const struct vm_frame_hooks frame_hooks;
-int frames_start(void);
-void frames_stop(void);
+void frames_start(void *memory); /* a byte for each frame, 0 */
 /* The frame's place doesn't change until unpin. Waits while it does. => no window locked */
 void *frame_pin(uint32_t frame);
 /* => a window locked. NULL: it would have to wait. */

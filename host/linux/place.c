@@ -3,7 +3,7 @@
  * buckets side by side. */
 #include "linux.h"
 
-#define LOCKS 1024
+#define LOCKS 256
 #define WINDOW_SHIFT 16
 #define WINDOW_PAGES 16
 
@@ -108,7 +108,13 @@ static uint32_t *head_of(addr_t address)
 
 void place_prefetch(addr_t address)
 {
+    __builtin_prefetch(place_lock_of(address), 1);
     __builtin_prefetch(head_of(address), 1);
+}
+
+void place_prefetch_node(addr_t address)
+{
+    __builtin_prefetch(&nodes[*head_of(address) - 1], 1);
 }
 
 uint32_t place_find(addr_t address)

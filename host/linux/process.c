@@ -13,13 +13,14 @@
 #define SMALLEST_RANGE ((addr_t)16 << 20)
 #define SMALLEST_BUDGET ((size_t)1 << 20)
 #define MOST_HANDLERS 16
-#define AHEAD_SHARE 32
+#define AHEAD_SHARE 20
+#define SMALL_READ (256 * 1024)
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
 
 struct process process = {.uffd = {-1, -1, -1}};
 static const char *why = "";
-static void *range, *tables;
-static size_t range_size, tables_size;
+static void *range;
+static size_t range_size;
 static bool forks_are_watched;
 
 /* ---- the range of regions ----------------------------------------------------------------------- */
@@ -74,8 +75,11 @@ static size_t at_least(size_t least, size_t most)
 /* Spares for what is read ahead: for a few reads at once, of some per cent of a budget that is large enough for one. */
 static size_t spares_ahead(size_t pages)
 {
-    size_t reads = pages / AHEAD_SHARE / VM_MOST_AHEAD;
-    return (reads < SPARE_WORDS - 1 ? reads : SPARE_WORDS - 1) * VM_MOST_AHEAD;
+    size_t share = pages / AHEAD_SHARE;
+    process.ahead =
+        share >= MOST_READERS * VM_MOST_AHEAD ? VM_MOST_AHEAD : SMALL_READ / VM_PAGE_SIZE;
+    size_t reads = share / process.ahead;
+    return (reads < MOST_READERS ? reads : MOST_READERS) * process.ahead;
 }
 
 /* The budget pays for the tables of places, too, and for the spares of what is read ahead. */
@@ -90,7 +94,8 @@ static int divide_budget(size_t budget)
            budget)
         process.frames -= 1 + process.frames / 512;
     process.spares = at_least(16, PAGES_AT_ONCE) + ahead;
-    process.ahead = ahead > 0 ? VM_MOST_AHEAD : CLUSTER / VM_PAGE_SIZE;
+    if (ahead == 0)
+        process.ahead = CLUSTER / VM_PAGE_SIZE;
     process.batch = at_least(8, PAGES_AT_ONCE);
     process.replicas = at_least(8, PAGES_AT_ONCE);
     return VM_OK;
@@ -115,26 +120,15 @@ static void stop_bits(void)
 
 static int start_places(void)
 {
-    tables_size = place_bytes(process.frames);
-    tables = mmap(NULL, tables_size, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (tables == MAP_FAILED)
-        return ERR_NO_MEMORY;
-    (void)madvise(tables, tables_size, MADV_DONTFORK);
-    (void)madvise(tables, tables_size, MADV_NOHUGEPAGE);
+    int error = arena_start();
+    if (error != VM_OK)
+        return error;
+    char *tables = arena_tables();
     place_start(tables);
+    frames_start(tables + place_bytes(process.frames));
     pending_start();
     replica_start();
-    int error = frames_start();
-    if (error != VM_OK)
-        munmap(tables, tables_size);
-    return error;
-}
-
-static void stop_places(void)
-{
-    frames_stop();
-    munmap(tables, tables_size);
+    return VM_OK;
 }
 
 /* ---- the core ----------------------------------------------------------------------------------- */
@@ -270,7 +264,7 @@ static bool undo(unsigned steps)
         clean = stop_core();
     }
     if (steps > 3)
-        stop_places();
+        arena_stop();
     if (steps > 2)
         stop_bits();
     if (steps > 1)

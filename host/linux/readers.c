@@ -4,6 +4,8 @@
 #include "regions.h"
 
 #define CLUSTER_PAGES (CLUSTER / VM_PAGE_SIZE)
+_Static_assert(SPARE_WORDS * 64 >= PAGES_AT_ONCE + MOST_READERS * VM_MOST_AHEAD,
+               "reads have spares");
 
 static uint32_t wake, asleep, ending, running;
 static uint32_t taken; /* a bit for each number of a reader */

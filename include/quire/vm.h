@@ -43,6 +43,10 @@ struct vm_frame_hooks {
     void (*copy)(addr_t to, addr_t from);
 };
 
+/* Bytes of the core's for each frame there is: the first frames that aren't taken have them, and ghosts (see vm_policy_car)
+ * behind. */
+#define VM_FRAME_OVERHEAD 64
+
 /* What the boot code hands over. The tables at `kernel_root` must have all top-level entries of the
  * kernel half that will ever be used: each user space gets a copy of them when it is created. */
 typedef struct kernel_args {
@@ -403,7 +407,7 @@ int vm_fault_aspace(aspace_id aid, addr_t address, unsigned access);
 int vm_fault_address_space(vm_address_space *aspace, addr_t address, unsigned access);
 /* The same for who reads before others ask: up to so many pages from this one on that a store has, and that aren't in
  * memory, are read with one call, VM_MOST_AHEAD at most, as far as there are frames. Those around this one are mapped. */
-#define VM_MOST_AHEAD 64
+#define VM_MOST_AHEAD 128
 int vm_fault_ahead(vm_address_space *aspace, addr_t address, unsigned access, size_t pages);
 
 /* What an MMU does, for a host that has to do it itself: looks `address` up in the tables, and if they allow

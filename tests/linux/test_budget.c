@@ -5,10 +5,11 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 #define THREADS 8
-#define BUDGET (24 * MIB)
+#define BUDGET (40 * MIB)
 #define PAGES (4 * BUDGET / PAGE)
 
 static volatile unsigned char *file, *memory;
@@ -123,6 +124,49 @@ static void test_rss_of_eight_threads_with_each_granule_by_messages(void)
     check_granules(QUIRE_MODE_HANDLER, 32);
 }
 
+/* ---- huge pages --------------------------------------------------------------------------------- */
+
+/* Of mappings that ask for them. */
+static size_t bytes_that_may_be_huge(void)
+{
+    size_t bytes = 0;
+    unsigned long first, end, size = 0;
+    char line[512];
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    while (fgets(line, sizeof line, maps))
+        if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+            size = end - first;
+        else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " hg"))
+            bytes += size;
+    fclose(maps);
+    return bytes;
+}
+
+static void check_huge(size_t budget, size_t expected)
+{
+    struct quire_options options = {.budget = budget};
+    if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
+        skip_test("this kernel has no huge pages");
+    assert_int_equal(bytes_that_may_be_huge(), 0);
+    if (quire_start(&options) == ERR_UNSUPPORTED)
+        skip_test(quire_why());
+    assert_int_equal(bytes_that_may_be_huge(), expected);
+    OK(quire_stop());
+    assert_int_equal(bytes_that_may_be_huge(), 0);
+}
+
+static void test_what_stays_for_good_is_in_huge_pages(void)
+{
+    check_huge(32 * MIB, 2 * MIB);
+    check_huge(256 * MIB, 6 * MIB);
+}
+
+/* A huge page that isn't all in use would be memory that nobody said. */
+static void test_a_small_budget_has_no_huge_pages(void)
+{
+    check_huge(8 * MIB, 0);
+}
+
 /* ---- the limit of a region ---------------------------------------------------------------------- */
 
 #define REGION 1000
@@ -204,6 +248,8 @@ static void test_memory_is_promised_however_regions_are_split(void)
 LINUX_MAIN(TEST_WITH(test_memory_is_promised_however_regions_are_split, .budget = 2 * MIB),
            TEST_WITH(test_rss_of_eight_threads_with_each_granule_by_signals, .budget = 0),
            TEST_WITH(test_rss_of_eight_threads_with_each_granule_by_messages, .budget = 0),
+           TEST_WITH(test_what_stays_for_good_is_in_huge_pages, .budget = 0),
+           TEST_WITH(test_a_small_budget_has_no_huge_pages, .budget = 0),
            TEST(test_quire_prefetch_stays_in_the_limit_of_a_region),
            TEST(test_quire_populate_stays_in_the_limit_of_a_region),
            TEST(test_unpinned_pages_count_for_the_limit_of_a_region))

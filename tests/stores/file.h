@@ -8,7 +8,7 @@
 
 #define WRITABLE VM_STORE_FILE_WRITABLE
 #define NO_RING VM_STORE_FILE_NO_RING
-#define MANY 140
+#define MANY 300
 
 extern vm_store *store;
 extern int file;

@@ -169,18 +169,18 @@ static void test_errors_are_io_and_told(void **state)
     size_t done;
     struct vm_store_file_info info;
     (void)state;
-    open_part(140 * PAGE, WRITABLE | NO_RING, 0, 0);
+    open_part(280 * PAGE, WRITABLE | NO_RING, 0, 0);
     vm_store_file_info(store, &info);
     assert_int_equal(info.last_errno, 0);
     assert_false(info.ring);
     faults_at("preadv", 2, false, EIO);
-    assert_int_equal(read_pages(0, 140, &done), ERR_IO);
-    assert_int_equal(done, 64 * PAGE);
+    assert_int_equal(read_pages(0, 280, &done), ERR_IO);
+    assert_int_equal(done, 128 * PAGE);
     vm_store_file_info(store, &info);
     assert_int_equal(info.last_errno, EIO);
     faults_at("pwritev", 3, false, ENOSPC);
-    assert_int_equal(write_pages(0, 140, &done), ERR_IO);
-    assert_int_equal(done, 128 * PAGE);
+    assert_int_equal(write_pages(0, 280, &done), ERR_IO);
+    assert_int_equal(done, 256 * PAGE);
     vm_store_file_info(store, &info);
     assert_int_equal(info.last_errno, ENOSPC);
     faults_at("pwritev", 1, false, 0); /* it writes nothing, and says nothing */

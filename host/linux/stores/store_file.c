@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN 64 /* frames a system call gets */
+#define RUN 128 /* frames a system call gets */
 #define LONG                                                                                       \
     16 /* more than that is read ahead: nobody waits, so it is one request, which costs least */
 #define FLAGS (VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE | VM_STORE_FILE_NO_RING)
@@ -157,7 +157,9 @@ static void begin(struct transfer *t, struct file_store *file, off_t offset, con
                   size_t count)
 {
     off_t left = file_size(&file->store) - offset;
-    *t = (struct transfer){.file = file, .at = offset};
+    t->file = file;
+    t->at = offset;
+    t->count = t->first = t->done = t->wanted = 0;
     for (size_t i = 0; i < count && i < RUN && left > 0; i++, left -= (off_t)VM_PAGE_SIZE) {
         t->last = left < (off_t)VM_PAGE_SIZE ? (size_t)left : VM_PAGE_SIZE;
         t->piece[t->count++] = (struct iovec){host_frame_ptr(frames[i]), t->last};
