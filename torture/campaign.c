@@ -29,11 +29,12 @@ struct worker {
     uint64_t trace_seed;
     enum generate_profile profile;
     bool failed, ended;
+    uint64_t turns; /* of the first: those that somebody has begun; atomic */
     char text[1024];
 };
 
 static const struct campaign_plan *plan;
-static struct worker *self;
+static struct worker *self, *all;
 static unsigned number;
 static double deadline;
 
@@ -264,6 +265,13 @@ static _Noreturn void work_on_other(void)
     _exit(0);
 }
 
+/* Seeds are chosen by the turn, so each worker has its own; what is done once goes to who has time for it. */
+static uint64_t next_turn(uint64_t turn)
+{
+    bool is_once = plan->strategy == CAMPAIGN_EXHAUSTIVE && !plan->traces;
+    return is_once ? __atomic_fetch_add(&all->turns, 1, __ATOMIC_RELAXED) : turn + plan->jobs;
+}
+
 static _Noreturn void work(void)
 {
     uint64_t operations = plan->operations / plan->jobs + 1;
@@ -274,7 +282,7 @@ static _Noreturn void work(void)
     apart_begin(HUNG_SECONDS);
     if (plan->other != RECORD_NO_OTHER)
         work_on_other();
-    for (uint64_t turn = number; (traces || schedules) && !time_is_over(); turn += plan->jobs) {
+    for (uint64_t turn = number; (traces || schedules) && !time_is_over(); turn = next_turn(turn)) {
         if (traces)
             run_trace(turn);
         if (schedules)
@@ -395,6 +403,7 @@ bool campaign_run(const struct campaign_plan *wanted, struct campaign_result *re
     size_t size = wanted->jobs * sizeof(struct worker);
     struct worker *workers =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    all = workers;
     memset(result, 0, sizeof(*result));
     if (workers == MAP_FAILED)
         return false;
@@ -402,6 +411,7 @@ bool campaign_run(const struct campaign_plan *wanted, struct campaign_result *re
     deadline = plan->seconds > 0 ? now() + plan->seconds : 0;
     fflush(NULL);
     stopped_by = 0;
+    all->turns = plan->jobs;
     (void)signal(SIGINT, stop);
     (void)signal(SIGTERM, stop);
     for (number = 0; number < plan->jobs; number++) {

@@ -92,11 +92,13 @@ def say_figures(target, output):
 def run(report):
     if not build(report):
         return
-    for target in targets():
-        run_corpus(report, target)
+    def run_target_of(target):
         grown = f"{DIRECTORY}/new/{target}"
+        run_corpus(report, target)
         shutil.rmtree(grown, ignore_errors=True)
         fuzz(report, target, SECONDS, grown)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(run_target_of, targets()))
 
 
 def run_long(report, seconds):

@@ -219,7 +219,6 @@ def run(report):
         return
     tests = linux_tests("build")
     report.check("there are tests of the Linux process", bool(tests))
-    for test in tests:
-        unit.run_program(report, test)
+    unit.run_programs(report, tests)
     as_nobody(report, [test["cmd"][0] for test in tests])
     check_installed(report)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The build itself, and the tests that meson knows: cmocka's programs."""
+import concurrent.futures
 import json
 import os
 import re
@@ -32,13 +33,19 @@ def run_clang(report):
         run_all(report, directory)
 
 
-def run_program(report, test):
-    name = test["name"]
+def output_of(test):
+    """None: it takes too long."""
     try:
-        done = subprocess.run(test["cmd"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        return subprocess.run(test["cmd"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors="replace", timeout=600, check=False,
                               env={**os.environ, **test["env"]}, cwd=test["workdir"] or ".")
     except subprocess.TimeoutExpired:
+        return None
+
+
+def count(report, name, done):
+    """The cases of a program that has run."""
+    if not done:
         report.failed(name, "still running after 600 seconds")
         return
     passed = CMOCKA_PASSED.search(done.stdout)
@@ -54,6 +61,13 @@ def run_program(report, test):
         report.check(name, done.returncode == 0, done.stdout)
 
 
+def run_programs(report, tests):
+    """As many at once as there are CPUs."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for test, done in zip(tests, pool.map(output_of, tests)):
+            count(report, test["name"], done)
+
+
 def is_linux(test):
     """Of the process that pages itself: those have a part of their own."""
     return any(suite.endswith("linux") for suite in test["suite"])
@@ -64,9 +78,8 @@ def run_all(report, directory, suite=None):
                             text=True, check=False)
     tests = json.loads(listed.stdout) if listed.returncode == 0 else []
     report.check("there are unit tests", bool(tests))
-    for test in tests:
-        if f"quire:{suite}" in test["suite"] if suite else not is_linux(test):
-            run_program(report, test)
+    run_programs(report, [test for test in tests
+                          if (f"quire:{suite}" in test["suite"] if suite else not is_linux(test))])
 
 
 def run(report):
