@@ -18,9 +18,9 @@
 
 #define MOST_THREADS 16
 
-static const struct way *const ways[] = {&way_mmap,     &way_mmap_random, &way_pool,
-                                         &way_floor,    &way_quire,       &way_quire_64k,
-                                         &way_quire_4k, &way_quire_direct};
+static const struct way *const ways[] = {&way_mmap,     &way_mmap_random,  &way_pool,
+                                         &way_floor,    &way_quire,        &way_quire_64k,
+                                         &way_quire_4k, &way_quire_direct, &way_direct_64k};
 
 enum kind { WORD, WHOLE_PAGE, WRITE };
 

@@ -24,7 +24,7 @@ struct way {
 };
 
 extern const struct way way_mmap, way_mmap_random, way_pool, way_floor, way_quire, way_quire_64k,
-    way_quire_4k, way_quire_direct;
+    way_quire_4k, way_quire_direct, way_direct_64k;
 
 _Noreturn void fail(const char *what);
 

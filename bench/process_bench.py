@@ -29,7 +29,7 @@ SHORT = Size(mib=128, budget=32, accesses={"read": 32768, "sequential": 32768, "
              disk_runs=1, patience=2, snapshot=256)
 IN_SEQUENCE = ("read", "sequential")
 WAYS = ("mmap", "pool", "floor", "quire", "quire-64k", "quire-4k")
-DISK_WAYS = ("mmap", "mmap-random", "quire", "quire-direct")
+DISK_WAYS = ("mmap", "mmap-random", "quire", "quire-direct", "direct-64k")
 LIMITED_ONLY = ("mmap", "mmap-random")
 ALLOWANCE = 8  # MiB beyond the budget: the program, its tables, what Linux reads ahead
 SNAPSHOT_ROUNDS = 4
@@ -114,9 +114,9 @@ def drop(file):
 
 
 def disk_ways(pattern, limited):
-    """Advice is of use to what is at random only."""
-    return [way for way in DISK_WAYS if (limited or way not in LIMITED_ONLY)
-            and (way != "mmap-random" or pattern not in IN_SEQUENCE)]
+    """Advice is of use to what is at random only, large granules to what is in sequence."""
+    of_no_use = "mmap-random" if pattern in IN_SEQUENCE else "direct-64k"
+    return [way for way in DISK_WAYS if (limited or way not in LIMITED_ONLY) and way != of_no_use]
 
 
 def run_disk(size, way, pattern, file, enter):
@@ -231,13 +231,18 @@ def disk_cell(found):
     return f"{found['wall'] / 1e3:,.1f} ({found['cpu'] / 1e3:,.1f})"
 
 
+def disk_ratios(name, ways):
+    """Of Quire, and of it without the page cache, in sequence by 64 KiB, to the better mmap."""
+    direct, of = ("direct-64k", "mmap") if name in IN_SEQUENCE else ("quire-direct", "mmap-random")
+    return [ratio(ways, "wall", "quire", of), ratio(ways, "wall", direct, of)]
+
+
 def show_disk(size, disk):
     if disk["accesses"]:
         table(f"A file of {size['disk_mib']} MiB on a disk ({disk['file_system']}), none of it in the page cache, each process in "
               f"a memory cgroup of {size['disk_budget'] + ALLOWANCE} MiB,\nQuire's budget {size['disk_budget']}: microseconds "
-              "of wall (CPU) time for an access", (*DISK_WAYS, "quire/mmap"),
-              [(name, [disk_cell(ways.get(way)) for way in DISK_WAYS]
-                + [ratio(ways, "wall", "quire", "mmap" if name in IN_SEQUENCE else "mmap-random")])
+              "of wall (CPU) time for an access", (*DISK_WAYS, "quire/mmap", "direct/mmap"),
+              [(name, [disk_cell(ways.get(way)) for way in DISK_WAYS] + disk_ratios(name, ways))
                for name, ways in disk["accesses"].items()])
     if disk["why"]:
         print(("mmap under a limit is not here, and no process has one: " if disk["accesses"]

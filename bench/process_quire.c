@@ -68,3 +68,4 @@ const struct way way_quire = WAY("quire", 0, start_quire);
 const struct way way_quire_64k = WAY("quire-64k", 0, start_64k);
 const struct way way_quire_4k = WAY("quire-4k", 0, start_4k);
 const struct way way_quire_direct = WAY("quire-direct", O_DIRECT, start_quire);
+const struct way way_direct_64k = WAY("direct-64k", O_DIRECT, start_64k);

@@ -12,8 +12,8 @@
 
 #define HUGE_SIZE ((size_t)2 << 20)
 
-static char *mapping, *arena, *frames;
-static size_t mapping_size, frames_size;
+static char *arena, *frames;
+static size_t arena_size, frames_size;
 
 static size_t size_of_spares(void)
 {
@@ -25,47 +25,55 @@ static size_t size_of_tables(void)
     return (place_bytes(process.frames) + process.frames + VM_PAGE_MASK) & ~VM_PAGE_MASK;
 }
 
-/* Of the bytes before it none is ever given back to Linux. In VSPACE mode frames are elsewhere. */
-static size_t size_for_good(void)
+/* Whole huge pages, of whose bytes none is ever given back to Linux. In VSPACE mode little of them would be used. */
+static size_t size_of_huge(void)
 {
-    size_t of_core = process.mode == QUIRE_MODE_VSPACE ? 0 : process.frames * VM_FRAME_OVERHEAD;
-    return size_of_spares() + size_of_tables() + of_core;
+    size_t for_good = size_of_spares() + size_of_tables() + process.frames * VM_FRAME_OVERHEAD;
+    return process.mode == QUIRE_MODE_VSPACE ? 0 : for_good & ~(HUGE_SIZE - 1);
 }
 
-/* Linux without huge pages goes on with small ones. */
-static void advise(size_t size)
+/* Written first: a huge page that was read before is split by the first write (before Linux 6.13). Linux without huge
+ * pages goes on with small ones. */
+static void make_huge(size_t size)
 {
-    size_t huge = size_for_good() & ~(HUGE_SIZE - 1);
-    if (huge > 0)
-        (void)madvise(arena, huge, MADV_HUGEPAGE);
-    if (huge < size)
-        (void)madvise(arena + huge, size - huge, MADV_NOHUGEPAGE);
-    (void)madvise(arena, size, MADV_DONTFORK);
+    if (madvise(arena, size, MADV_HUGEPAGE) != 0)
+        return;
+    for (size_t at = 0; at < size; at += HUGE_SIZE)
+        ((volatile char *)arena)[at] = 0;
 }
 
-static bool map(size_t size)
+/* Where a huge page can begin, if there is to be one. */
+static bool map(void)
 {
-    mapping_size = size + HUGE_SIZE;
-    mapping = mmap(NULL, mapping_size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapping == MAP_FAILED)
+    size_t slack = size_of_huge() > 0 ? HUGE_SIZE : 0;
+    char *at = mmap(NULL, arena_size + slack, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
         return false;
-    arena = (char *)(((addr_t)mapping + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1));
-    advise(size);
+    size_t before = slack > 0 ? -(addr_t)at & (HUGE_SIZE - 1) : 0;
+    arena = at + before;
+    if (before > 0)
+        munmap(at, before);
+    if (slack > before)
+        munmap(arena + arena_size, slack - before);
+    (void)madvise(arena, arena_size, MADV_DONTFORK);
+    (void)madvise(arena, arena_size, MADV_NOHUGEPAGE);
+    make_huge(size_of_huge());
     return true;
 }
 
 int arena_start(void)
 {
-    bool is_shared = process.mode == QUIRE_MODE_VSPACE;
+    bool is_shared = process.mode == QUIRE_MODE_VSPACE; /* frames are elsewhere */
     size_t before = size_of_spares() + size_of_tables();
     frames_size = process.frames * VM_PAGE_SIZE;
-    if (!map(before + (is_shared ? 0 : frames_size)))
+    arena_size = before + (is_shared ? 0 : frames_size);
+    if (!map())
         return ERR_NO_MEMORY;
     frames = is_shared ? show_start(frames_size) : arena + before;
     if (frames != MAP_FAILED)
         return VM_OK;
-    munmap(mapping, mapping_size);
+    munmap(arena, arena_size);
     return ERR_NO_MEMORY;
 }
 
@@ -75,7 +83,7 @@ void arena_stop(void)
         munmap(frames, frames_size);
         show_stop();
     }
-    munmap(mapping, mapping_size);
+    munmap(arena, arena_size);
 }
 
 void *arena_tables(void)

@@ -33,7 +33,6 @@ static void forbid_runs(addr_t first, addr_t end)
 static void flush_window(addr_t first, addr_t end)
 {
     uint32_t *word = place_lock_of(first);
-    place_prefetch(first);
     lock(word); /* also where nothing is to be done: a fill there ends first */
     if (!away_is(first))
         forbid_runs(first, end);

@@ -234,7 +234,7 @@ void show_stop(void);
 int show_page(addr_t address, uint32_t frame, int protection);
 /* No page of the program's space at [first, end) is shown any more. */
 void show_flush(addr_t first, addr_t end);
-/* In a child: nothing is shown, and the range is free, as in other modes. */
+/* In a child, whose range is free, as in other modes. */
 void show_forget(void);
 
 /* ---- mappings that are held (headroom.c) ---- */

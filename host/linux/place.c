@@ -114,7 +114,9 @@ void place_prefetch(addr_t address)
 
 void place_prefetch_node(addr_t address)
 {
-    __builtin_prefetch(&nodes[*head_of(address) - 1], 1);
+    uint32_t at = *head_of(address);
+    if (at != 0)
+        __builtin_prefetch(&nodes[at - 1], 1);
 }
 
 uint32_t place_find(addr_t address)

@@ -199,8 +199,10 @@ static void forget(void)
         return;
     process.running = 0;
     process.aspace = NULL;
-    if (process.mode == QUIRE_MODE_VSPACE)
+    if (process.mode == QUIRE_MODE_VSPACE) {
+        munmap(range, range_size);
         show_forget();
+    }
     uffd_stop();
     handler_forget();
     away_forget();

@@ -240,7 +240,6 @@ void show_flush(addr_t first, addr_t end)
 
 void show_forget(void)
 {
-    munmap((void *)process.base, process.size);
     close(pool);
     pool = -1;
 }

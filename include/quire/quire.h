@@ -51,7 +51,7 @@ typedef bool quire_upcall(void *argument, void *address, unsigned access, int er
 
 struct quire_options {
     /* Bytes of memory for everything, tables included, which are about a sixtieth of it and are there from the
-     * start, and up to 0.8 MiB, a thirty-second at most, for reading ahead; at least 1 MiB. */
+     * start, and up to 1.5 MiB, a twentieth at most, for reading ahead; at least 1 MiB. */
     size_t budget;
     enum quire_mode mode; /* of regions that don't say; AUTO is SIGNAL */
     unsigned

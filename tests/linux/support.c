@@ -397,6 +397,17 @@ void wait_for_word(uint32_t *word, uint64_t ms)
         (void)host_wait(word, 0, end, false);
 }
 
+size_t count_mappings(void)
+{
+    size_t count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    for (int c; (c = fgetc(maps)) != EOF;)
+        count += c == '\n';
+    fclose(maps);
+    return count;
+}
+
 size_t count_threads(void)
 {
     size_t count = 0;

@@ -132,6 +132,7 @@ void check_tables(void);
 size_t resident_pages(void);
 struct quire_info figures(void);
 /* Threads of this process. */
+size_t count_mappings(void); /* of Linux */
 size_t count_threads(void);
 /* Its descriptors, and one more. */
 size_t open_files(void);

@@ -78,6 +78,34 @@ static void test_child_may_start_its_own(void)
     assert_true(page_is(at, 0, 5));
 }
 
+/* ---- children of children ----------------------------------------------------------------------- */
+
+static size_t generation, before;
+static enum quire_mode mode;
+
+static void live_and_have_a_child(void)
+{
+    struct quire_options options = {.budget = 32 * MIB, .mode = mode};
+    if (quire_start(&options) == ERR_UNSUPPORTED)
+        skip_test(quire_why());
+    if (mode != QUIRE_MODE_VSPACE)
+        write_page(map_memory(10), 0, 1);
+    size_t now = count_mappings();
+    if (generation > 1) /* the first has been more than that */
+        assert_int_equal(now, before);
+    before = now;
+    if (++generation < 5)
+        assert_int_equal(child_status(live_and_have_a_child), 0);
+}
+
+static void test_each_generation_has_as_many_mappings(void)
+{
+    for (mode = QUIRE_MODE_SIGNAL; mode <= QUIRE_MODE_VSPACE; mode++) {
+        generation = 0;
+        assert_int_equal(child_status(live_and_have_a_child), 0);
+    }
+}
+
 static uint32_t stop;
 
 static void *fault_on(void *unused)
@@ -108,4 +136,5 @@ static void test_forks_beside_faults(void)
 
 LINUX_MAIN(TEST_MODES(test_child_has_no_regions, .budget = 2 * MIB),
            TEST_MODES(test_child_may_start_its_own, .budget = 2 * MIB),
+           TEST_WITH(test_each_generation_has_as_many_mappings, .budget = 0),
            TEST_MODES(test_forks_beside_faults, .budget = 2 * MIB))

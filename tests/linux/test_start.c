@@ -21,16 +21,6 @@ static void test_start_arguments(void)
     assert_int_equal(quire_stop(), ERR_UNSUPPORTED);
 }
 
-static size_t mappings(void)
-{
-    size_t count = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    for (int c; (c = fgetc(maps)) != EOF;)
-        count += c == '\n';
-    fclose(maps);
-    return count;
-}
-
 /* How many files of the tests stay open: the one of the swap; none, where this user may not have the mode. */
 static size_t use(enum quire_mode mode)
 {
@@ -53,11 +43,11 @@ static void test_start_and_stop_leave_nothing(void)
 {
     (void)use(QUIRE_MODE_SIGNAL);
     (void)use(QUIRE_MODE_HANDLER);
-    size_t files = open_files(), before = mappings(), uses = 0;
+    size_t files = open_files(), before = count_mappings(), uses = 0;
     for (int i = 0; i < 10; i++)
         uses += use(QUIRE_MODE_AUTO) + use(QUIRE_MODE_HANDLER);
     assert_int_equal(open_files(), files + uses);
-    assert_true(mappings() <= before + uses * 3 + 10); /* a swap's file, and malloc's */
+    assert_true(count_mappings() <= before + uses * 3 + 10); /* a swap's file, and malloc's */
 }
 
 /* A third of what is left is there for the program still. */

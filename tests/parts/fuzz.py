@@ -92,13 +92,15 @@ def say_figures(target, output):
 def run(report):
     if not build(report):
         return
-    def run_target_of(target):
+
+    def for_some_seconds(target):
         grown = f"{DIRECTORY}/new/{target}"
         run_corpus(report, target)
         shutil.rmtree(grown, ignore_errors=True)
         fuzz(report, target, SECONDS, grown)
+
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(run_target_of, targets()))
+        list(pool.map(for_some_seconds, targets()))
 
 
 def run_long(report, seconds):
