@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The host's own memory, in a row:
  *
- *   spares | tables of places, who has a page here | frame 0, with the core's structures | the other frames
+ *   spares | tables of places | frame 0, with the core's structures | the other frames
  *   <- used for good, so in huge pages, as far as it fills them ----------------------> | <- a page each
  *
  * A disk writes to what is one piece for it with fewer requests; and a fault that looks up twenty structures finds
@@ -22,7 +22,7 @@ static size_t size_of_spares(void)
 
 static size_t size_of_tables(void)
 {
-    return (place_bytes(process.frames) + process.frames + VM_PAGE_MASK) & ~VM_PAGE_MASK;
+    return (place_bytes(process.frames) + VM_PAGE_MASK) & ~VM_PAGE_MASK;
 }
 
 /* Whole huge pages, of whose bytes none is ever given back to Linux. In VSPACE mode little of them would be used. */

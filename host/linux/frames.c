@@ -7,13 +7,10 @@
 #include <sched.h>
 #include <string.h>
 
-static uint8_t *has_page; /* the frame's page of the arena is in use, or may hold bytes */
 static uint64_t free_spares[SPARE_WORDS]; /* a bit for each; atomic */
 
-/* The memory is zeros: a byte for each frame. */
-void frames_start(void *memory)
+void frames_start(void)
 {
-    has_page = memory;
     for (size_t i = 0, left = process.spares; i < SPARE_WORDS; i++, left -= left < 64 ? left : 64)
         free_spares[i] = left == 0 ? 0 : UINT64_MAX >> (left < 64 ? 64 - left : 0);
 }
@@ -62,10 +59,10 @@ static bool is_spare(addr_t place)
 
 addr_t frame_hidden_place(uint32_t frame)
 {
-    addr_t place = has_page[frame] ? 0 : take_spare();
+    addr_t place = nodes[frame].has_page ? 0 : take_spare();
     if (place != 0)
         return place;
-    has_page[frame] = 1;
+    nodes[frame].has_page = true;
     return arena_frame(frame);
 }
 
@@ -75,7 +72,7 @@ void frame_leave_place(uint32_t frame, addr_t place)
         put_spare(place);
     } else if (place == arena_frame(frame)) {
         zap_page(place);
-        has_page[frame] = 0;
+        nodes[frame].has_page = false;
     }
 }
 
@@ -160,7 +157,7 @@ static void note_taken(addr_t physical, size_t count, bool for_cache)
     uint32_t first = frame_of(physical);
     for (uint32_t frame = first; frame < first + count; frame++) {
         if (!for_cache)
-            has_page[frame] = 1;
+            nodes[frame].has_page = true;
         addr_t place = for_cache ? frame_hidden_place(frame) : arena_frame(frame);
         __atomic_store_n(&nodes[frame].at, place, __ATOMIC_RELEASE);
     }

@@ -101,6 +101,7 @@ struct node {
     uint32_t
         pins; /* of frames: who uses the place; NODE_MOVES: it changes. Of replicas: the frame */
     uint8_t state;
+    bool has_page; /* of frames: that of the arena is in use, or may hold bytes */
 };
 #define NODE_MOVES 0x80000000u
 enum { NODE_QUEUED = 1, NODE_GOING, NODE_CLAIMED }; /* states of pending nodes */
@@ -150,7 +151,7 @@ bool place_lock_frame(uint32_t frame);
 /* ---- the host's own memory (arena.c) ---- */
 int arena_start(void); /* ERR_NO_MEMORY */
 void arena_stop(void);
-/* For place_start, and a byte for each frame behind; zeros. */
+/* For place_start; zeros. */
 void *arena_tables(void);
 addr_t arena_spare(size_t index);
 /* Where a frame is that isn't shown, nor in a spare. */
@@ -158,7 +159,7 @@ addr_t arena_frame(size_t frame);
 
 /* ---- frames (frames.c) ---- */
 extern const struct vm_frame_hooks frame_hooks;
-void frames_start(void *memory); /* a byte for each frame, 0 */
+void frames_start(void);
 /* The frame's place doesn't change until unpin. Waits while it does. => no window locked */
 void *frame_pin(uint32_t frame);
 /* => a window locked. NULL: it would have to wait. */

@@ -90,8 +90,7 @@ static int divide_budget(size_t budget)
         return ERR_INVALID_ARGS;
     size_t ahead = process.mode == QUIRE_MODE_VSPACE ? 0 : spares_ahead(pages);
     process.frames = pages;
-    while ((process.frames + ahead) * VM_PAGE_SIZE + place_bytes(process.frames) + process.frames >
-           budget)
+    while ((process.frames + ahead) * VM_PAGE_SIZE + place_bytes(process.frames) > budget)
         process.frames -= 1 + process.frames / 512;
     process.spares = at_least(16, PAGES_AT_ONCE) + ahead;
     if (ahead == 0)
@@ -123,9 +122,8 @@ static int start_places(void)
     int error = arena_start();
     if (error != VM_OK)
         return error;
-    char *tables = arena_tables();
-    place_start(tables);
-    frames_start(tables + place_bytes(process.frames));
+    place_start(arena_tables());
+    frames_start();
     pending_start();
     replica_start();
     return VM_OK;
