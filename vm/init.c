@@ -58,6 +58,7 @@ static int check_arguments(const kernel_args *ka)
 
 static void copy_arguments(const kernel_args *ka)
 {
+    vm_lock_spins = ka->lock_spins;
     vm_system.format = ka->format;
     vm_system.frames = ka->frames;
     vm_system.kernel_root = ka->kernel_root;

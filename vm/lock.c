@@ -4,9 +4,33 @@
 
 #include "print.h"
 
+unsigned vm_lock_spins;
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Most locks are let go in less time than it takes to put a thread to sleep and wake it. */
+static bool take_soon(struct vm_mutex *mutex)
+{
+    for (unsigned i = 0; i < vm_lock_spins; i++) {
+        if (vm_atomic_load(&mutex->word, __ATOMIC_RELAXED) == 0 && vm_cas32(&mutex->word, 0, 1))
+            return true;
+        relax();
+    }
+    return false;
+}
+
 /* The three-state mutex of Drepper, "Futexes are tricky" (2011), section 6. */
 void vm_mutex_lock_slow(struct vm_mutex *mutex)
 {
+    if (take_soon(mutex))
+        return;
     while (vm_atomic_exchange(&mutex->word, 2, __ATOMIC_ACQUIRE) != 0)
         (void)host_wait(&mutex->word, 2, VM_NO_DEADLINE, false);
 }

@@ -32,6 +32,7 @@ struct vm_rwlock {
     uint32_t word;
 };
 
+extern unsigned vm_lock_spins; /* kernel_args.lock_spins */
 void vm_mutex_lock_slow(struct vm_mutex *mutex);
 void vm_mutex_unlock_slow(struct vm_mutex *mutex);
 void vm_read_lock_slow(struct vm_rwlock *lock);

@@ -8,11 +8,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define LARGEST_RANGE ((addr_t)1 << 40)
 #define SMALLEST_RANGE ((addr_t)16 << 20)
 #define SMALLEST_BUDGET ((size_t)1 << 20)
 #define MOST_HANDLERS 16
+#define LOCK_SPINS 100 /* some microseconds, as Linux takes for a thread that sleeps */
 #define AHEAD_SHARE 20
 #define SMALL_READ (256 * 1024)
 #define LARGE 8192 /* frames, from which on the small things are of their full number */
@@ -154,6 +156,7 @@ static int start_core(const struct quire_options *options)
                       .overcommit = options->overcommit,
                       .policy = options->policy,
                       .page_daemons = options->daemons,
+                      .lock_spins = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? LOCK_SPINS : 0,
                       .frames = process.mode == QUIRE_MODE_VSPACE ? NULL : &frame_hooks};
     int error = vm_init(&ka);
     if (error == VM_OK)

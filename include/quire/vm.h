@@ -72,6 +72,9 @@ typedef struct kernel_args {
     /* Threads that free frames and write files' pages before anybody has to wait for it, started by
      * vm_init_postthread. 0: whoever needs a frame sees to it himself. */
     unsigned page_daemons;
+    /* How often who finds a lock taken looks again before he sleeps (host_wait). 0: where no other CPU can let it go
+     * meanwhile. */
+    unsigned lock_spins;
     /* NULL: frames stay where host_frame_ptr says. Else the host calls neither vm_cache_read nor _write. */
     const struct vm_frame_hooks *frames;
 } kernel_args;

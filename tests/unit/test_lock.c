@@ -35,6 +35,24 @@ static void test_mutex_excludes(void)
     assert_int_equal(mutex.word, 0);
 }
 
+static void test_mutex_excludes_who_looks_again(void)
+{
+    vm_lock_spins = 3;
+    test_mutex_excludes();
+    vm_lock_spins = 0;
+}
+
+/* Who has waited leaves the lock as one that is waited for; who has looked again doesn't. */
+static void test_vm_mutex_lock_slow_looks_again(void)
+{
+    for (vm_lock_spins = 0; vm_lock_spins < 2; vm_lock_spins++) {
+        mutex = (struct vm_mutex){0};
+        vm_mutex_lock_slow(&mutex);
+        assert_int_equal(mutex.word, vm_lock_spins == 0 ? 2 : 1);
+    }
+    vm_lock_spins = 0;
+}
+
 static void test_mutex_try_lock(void)
 {
     mutex = (struct vm_mutex){0};
@@ -147,7 +165,9 @@ static void test_lock_order_is_checked(void)
     assert_panics(sleep_with_lock, "panic");
 }
 
-UNIT_MAIN("locks", TEST_ON(test_mutex_excludes, .cpus = 2), TEST(test_mutex_try_lock),
+UNIT_MAIN("locks", TEST_ON(test_mutex_excludes, .cpus = 2),
+          TEST_ON(test_mutex_excludes_who_looks_again, .cpus = 2),
+          TEST(test_vm_mutex_lock_slow_looks_again), TEST(test_mutex_try_lock),
           TEST(test_rwlock_excludes), TEST_ON(test_rwlock_excludes_in_random_order_1, .seed = 4711),
           TEST_ON(test_rwlock_excludes_in_random_order_2, .seed = 99991),
           TEST(test_rwlock_readers_share), TEST(test_lock_order_is_checked))
