@@ -21,7 +21,7 @@ FULL = Size(mib=512, budget=128, accesses={"read": 131072, "sequential": 131072,
                                            "write": 75000},
             runs=3, disk_mib=128, disk_budget=32, disk_accesses={"read": 32768, "sequential": 32768, "uniform": 20000,
                                                                  "zipf": 20000, "write": 10000},
-            disk_runs=3, patience=10, snapshot=1024)
+            disk_runs=5, patience=10, snapshot=1024)
 SHORT = Size(mib=128, budget=32, accesses={"read": 32768, "sequential": 32768, "uniform": 50000, "zipf": 60000,
                                            "write": 25000},
              runs=2, disk_mib=64, disk_budget=16, disk_accesses={"read": 16384, "sequential": 16384, "uniform": 8000,
