@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define SIZE 100
+#define SIZE 200
 
 static struct trouble trouble;
 static vm_store *store, *memory;
@@ -100,7 +100,7 @@ static void test_errors_from_below_are_passed_on(void **state)
     begin();
     trouble.fail_read = 2;
     assert_int_equal(read_run(0, SIZE, &done), ERR_IO);
-    assert_int_equal(done, 64 * PAGE);
+    assert_int_equal(done, 128 * PAGE);
     OK(read_run(0, SIZE, &done));
     trouble.fail_write = 1;
     assert_int_equal(store_put(store, 5, 77), ERR_IO);
