@@ -172,14 +172,14 @@ OWN_FAILURE = "dup thread with used id"
 
 def check_traces(report, directory):
     """Traces of processes that page themselves, and of plain mmap beside the core."""
-    for name, option in (("a process", "--process"), ("Linux", "--linux")):
-        command = [f"{directory}/quire", "sim", option, "--quiet", "--seconds", "10", "--save", f"{directory}/failed.trace"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                              timeout=600, check=False)
-        if OWN_FAILURE in done.stdout:
-            run_program(report, command, f"traces of {name} in {directory}, again")
-        else:
-            report.check(f"traces of {name} in {directory}", done.returncode == 0, done.stdout[-2500:])
+    commands = {option: [f"{directory}/quire", "sim", option, "--quiet", "--seconds", "10", "--save",
+                         f"{directory}/failed{option}.trace"] for option in ("--process", "--linux")}
+    with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
+        for option, done in zip(commands, pool.map(output_of, commands.values())):
+            if OWN_FAILURE in done.stdout:
+                run_program(report, commands[option], f"traces of {option} in {directory}, again")
+            else:
+                report.check(f"traces of {option} in {directory}", done.returncode == 0, done.stdout[-2500:])
 
 
 def run_checked(report, directory, programs, environment):
