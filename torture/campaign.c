@@ -403,10 +403,10 @@ bool campaign_run(const struct campaign_plan *wanted, struct campaign_result *re
     size_t size = wanted->jobs * sizeof(struct worker);
     struct worker *workers =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    all = workers;
     memset(result, 0, sizeof(*result));
     if (workers == MAP_FAILED)
         return false;
+    all = workers;
     plan = wanted;
     deadline = plan->seconds > 0 ? now() + plan->seconds : 0;
     fflush(NULL);

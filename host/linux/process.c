@@ -74,13 +74,16 @@ static size_t at_least(size_t least, size_t most)
     return process.frames >= LARGE || share > most ? most : share < least ? least : share;
 }
 
-/* Spares for what is read ahead: for a few reads at once, of some per cent of a budget that is large enough for one. */
+/* How much is read ahead at once, and spares for a few such reads: some per cent of a budget that is large enough for one,
+ * else none, and clusters are read into those of faults. */
 static size_t spares_ahead(size_t pages)
 {
-    size_t share = pages / AHEAD_SHARE;
+    size_t share = process.mode == QUIRE_MODE_VSPACE ? 0 : pages / AHEAD_SHARE;
     process.ahead =
         share >= MOST_READERS * VM_MOST_AHEAD ? VM_MOST_AHEAD : SMALL_READ / VM_PAGE_SIZE;
     size_t reads = share / process.ahead;
+    if (reads == 0)
+        process.ahead = CLUSTER / VM_PAGE_SIZE;
     return (reads < MOST_READERS ? reads : MOST_READERS) * process.ahead;
 }
 
@@ -90,13 +93,11 @@ static int divide_budget(size_t budget)
     size_t pages = budget / VM_PAGE_SIZE;
     if (pages > UINT32_MAX / 2)
         return ERR_INVALID_ARGS;
-    size_t ahead = process.mode == QUIRE_MODE_VSPACE ? 0 : spares_ahead(pages);
+    size_t ahead = spares_ahead(pages);
     process.frames = pages;
     while ((process.frames + ahead) * VM_PAGE_SIZE + place_bytes(process.frames) > budget)
         process.frames -= 1 + process.frames / 512;
     process.spares = at_least(16, PAGES_AT_ONCE) + ahead;
-    if (ahead == 0)
-        process.ahead = CLUSTER / VM_PAGE_SIZE;
     process.batch = at_least(8, PAGES_AT_ONCE);
     process.replicas = at_least(8, PAGES_AT_ONCE);
     return VM_OK;

@@ -12,7 +12,7 @@
 #define AWAITED 0x4u /* somebody waits for WRITING to go */
 #define VERSION 0x8u /* one more with each write */
 #define MOST_PAGES (SIZE_MAX / VM_PAGE_SIZE / 4)
-#define RUN 128 /* pages read from below at once */
+#define RUN VM_MOST_AHEAD /* pages read from below at once */
 
 struct checksum_store {
     vm_store store;

@@ -5,6 +5,7 @@
 
 #include <quire/host.h>
 #include <quire/stores.h>
+#include <quire/vm.h>
 
 /* Zeroed address space that uses memory where it is written; NULL: there is none. */
 void *store_reserve(size_t bytes);

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUN 128 /* frames a system call gets */
+#define RUN VM_MOST_AHEAD /* frames a system call gets */
 #define LONG                                                                                       \
     16 /* more than that is read ahead: nobody waits, so it is one request, which costs least */
 #define FLAGS (VM_STORE_FILE_WRITABLE | VM_STORE_FILE_CREATE | VM_STORE_FILE_NO_RING)
