@@ -140,6 +140,16 @@ ssize_t __wrap_preadv64(int file, const struct iovec *piece, int count, off_t of
                         : __real_preadv64(file, piece, count, offset);
 }
 
+ssize_t __real_pread64(int file, void *at, size_t size, off_t offset);
+ssize_t __wrap_pread64(int file, void *at, size_t size, off_t offset);
+ssize_t __wrap_pread64(int file, void *at, size_t size, off_t offset)
+{
+    struct iovec part = shortened(&(struct iovec){at, size});
+    if (fails("preadv"))
+        return -1;
+    return __real_pread64(file, at, plan.longest ? part.iov_len : size, offset);
+}
+
 ssize_t __real_preadv64v2(int file, const struct iovec *piece, int count, off_t offset, int flags);
 ssize_t __wrap_preadv64v2(int file, const struct iovec *piece, int count, off_t offset, int flags);
 ssize_t __wrap_preadv64v2(int file, const struct iovec *piece, int count, off_t offset, int flags)
@@ -162,6 +172,16 @@ ssize_t __wrap_pwritev64(int file, const struct iovec *piece, int count, off_t o
         return plan.number == 0 ? 0 : -1;
     return plan.longest ? __real_pwritev64(file, &part, 1, offset)
                         : __real_pwritev64(file, piece, count, offset);
+}
+
+ssize_t __real_pwrite64(int file, const void *at, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int file, const void *at, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int file, const void *at, size_t size, off_t offset)
+{
+    struct iovec part = shortened(&(struct iovec){(void *)(uintptr_t)at, size});
+    if (fails("pwritev"))
+        return plan.number == 0 ? 0 : -1;
+    return __real_pwrite64(file, at, plan.longest ? part.iov_len : size, offset);
 }
 
 int __real_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags);

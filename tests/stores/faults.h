@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /* The n-th call from now on of this function (NULL: of any) fails with this error, and all behind it if
- * `for_good`. calloc and mmap fail with ENOMEM whatever it is. "io_uring_sqe" is
- * the first request of a submission: with 0 it reads its first piece only. */
+ * `for_good`. "preadv" and "pwritev" are pread and pwrite, too. calloc and mmap fail with ENOMEM whatever it is.
+ * "io_uring_sqe" is the first request of a submission: with 0 it reads its first piece only. */
 void faults_at(const char *name, unsigned n, bool for_good, int number);
 void faults_none(void);
 /* Calls since then, of the function asked for. */

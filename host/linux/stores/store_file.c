@@ -229,6 +229,19 @@ static int transfer(struct transfer *t, int descriptor, transfer_call *call)
     return VM_OK;
 }
 
+/* Of one piece Linux has nothing to copy or to check. */
+static ssize_t read_pieces(int descriptor, const struct iovec *piece, int count, off_t offset)
+{
+    return count == 1 ? pread(descriptor, piece->iov_base, piece->iov_len, offset)
+                      : preadv(descriptor, piece, count, offset);
+}
+
+static ssize_t write_pieces(int descriptor, const struct iovec *piece, int count, off_t offset)
+{
+    return count == 1 ? pwrite(descriptor, piece->iov_base, piece->iov_len, offset)
+                      : pwritev(descriptor, piece, count, offset);
+}
+
 /* What is in the page cache costs less without the ring. */
 static ssize_t read_at_once(int descriptor, const struct iovec *piece, int count, off_t offset)
 {
@@ -252,7 +265,7 @@ static int read_run(struct transfer *t)
                                        t->file->offset + t->at + (off_t)t->done,
                                        t->piece + t->first, t->count - t->first));
     }
-    int error = transfer(t, is_long ? far_of(t->file) : t->file->descriptor, preadv);
+    int error = transfer(t, is_long ? far_of(t->file) : t->file->descriptor, read_pieces);
     if (error != VM_OK || t->done == t->wanted)
         return error;
     if (!look_again(t->file))
@@ -289,7 +302,7 @@ static int write_run(struct transfer *t)
         errno = EINVAL;
         return failed(t->file);
     }
-    int error = transfer(t, t->file->descriptor, pwritev);
+    int error = transfer(t, t->file->descriptor, write_pieces);
     return error == VM_OK && t->done < t->wanted ? ERR_IO : error;
 }
 
