@@ -72,6 +72,7 @@
     X(last_frame_for_two_faults) \
     X(last_owner_against_exit) \
     X(last_owner_moves_page) \
+    X(last_put_against_reclaim) \
     X(last_unmap_against_writer) \
     X(last_unmaps_together) \
     X(limit_against_charges) \

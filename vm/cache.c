@@ -198,27 +198,53 @@ void cache_note_file(vm_cache_ref *ref)
                      __ATOMIC_RELAXED);
 }
 
-/* References on what is written back are given back under the vnode lock, so that nobody finds the cache through
- * the vnode, or the list, as the last one goes. Returns the source to release. */
+/* => vnode lock held. Whether it was the last. */
+static bool drop_file_ref(vm_cache_ref *ref)
+{
+    uint32_t count;
+    do {
+        write_before_last(ref);
+        count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
+    } while ((count == 1 && !ref->written) ||
+             !vm_atomic_compare_exchange(&ref->ref_count, &count, count - 1, false,
+                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return count == 1;
+}
+
+/* The last reference on what is written back is given back under the vnode lock, so that nobody finds the cache through
+ * the vnode, or the list, as it goes. Returns the source to release. */
 static vm_cache_ref *release_file_ref(vm_cache_ref *ref)
 {
     /* A copy: unless this is the last reference, the store may go with the last meanwhile. */
     vm_store store = *ref->cache->store;
     bool is_vnode = ref->is_vnode;
     vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
-    write_before_last(ref);
-    bool last = vm_atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL) == 0;
+    bool last = drop_file_ref(ref);
     if (last && is_vnode)
         host_vnode_clear_cache(store.data, ref);
     if (last)
         forget_file(ref);
     vm_mutex_unlock(&vm_system.vnode_lock);
     vm_cache_ref *source = last ? destroy(ref) : NULL;
-    /* Who has found the cache by a page, and counted a reference, has also told the vnode. */
-    page_lock_barrier();
-    if (is_vnode)
+    if (is_vnode) {
+        /* Who has found the cache by a page, and counted a reference, has also told the vnode. */
+        page_lock_barrier();
         store.ops->release_ref(&store);
+    }
     return source;
+}
+
+/* What no vnode has to hear of needs no lock, if it isn't the last. */
+static bool release_one_of_many(vm_cache_ref *ref)
+{
+    if (ref->is_vnode)
+        return false;
+    uint32_t count = vm_atomic_load(&ref->ref_count, __ATOMIC_RELAXED);
+    while (count > 1)
+        if (vm_atomic_compare_exchange(&ref->ref_count, &count, count - 1, false, __ATOMIC_RELEASE,
+                                       __ATOMIC_RELAXED))
+            return true;
+    return false;
 }
 
 /* evict.pml: release. Merges rather than leave a middle with one consumer: of those who release at the
@@ -249,7 +275,10 @@ void vm_cache_release_ref(vm_cache_ref *ref)
     while (ref) {
         VM_ASSERT(ref->magic == VM_CACHE_REF_MAGIC);
         note_released(ref);
-        ref = ref->is_written_back ? release_file_ref(ref) : release_other_ref(ref);
+        if (!ref->is_written_back)
+            ref = release_other_ref(ref);
+        else
+            ref = release_one_of_many(ref) ? NULL : release_file_ref(ref);
     }
 }
 

@@ -399,7 +399,6 @@ static int try_fault(struct fault *f)
 
 static void count_fault(unsigned access)
 {
-    VM_COUNT(page_faults);
     if (access & VM_ACCESS_WRITE)
         VM_COUNT(write_faults);
     else if (access & VM_ACCESS_EXECUTE)

@@ -4,7 +4,7 @@
 static void copy_counters(vm_info *info)
 {
     const struct vm_counters *c = &vm_system.counters;
-    info->page_faults = c->page_faults;
+    info->page_faults = c->read_faults + c->write_faults + c->execute_faults;
     info->read_faults = c->read_faults;
     info->write_faults = c->write_faults;
     info->execute_faults = c->execute_faults;

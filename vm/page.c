@@ -487,8 +487,10 @@ void vm_page_set_busy(struct vm_page *page)
 /* busy.pml: clear_busy */
 void vm_page_clear_busy(struct vm_page *page)
 {
-    VM_ASSERT(page->busy != 0);
-    if (vm_atomic_exchange(&page->busy, 0, __ATOMIC_RELEASE) == 2)
+    uint32_t was = vm_atomic_load(&page->busy, __ATOMIC_RELAXED);
+    VM_ASSERT(was != 0);
+    vm_atomic_store(&page->busy, 0, __ATOMIC_RELEASE);
+    if (was == 2)
         host_wake(&page->busy, UINT32_MAX);
 }
 

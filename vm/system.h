@@ -17,7 +17,7 @@
 
 /* What has happened; each a plain atomic count. */
 struct vm_counters {
-    uint64_t page_faults, read_faults, write_faults, execute_faults;
+    uint64_t read_faults, write_faults, execute_faults;
     uint64_t zero_fills, copies, reuses, page_ins, mapped_around, failed_faults, kernel_recoveries;
     uint64_t page_outs, tlb_flushes, forks, merges, file_pages_shared;
     uint64_t swap_ins, swap_outs, evictions, clean_evictions, discarded, refaults, kept,

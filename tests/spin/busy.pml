@@ -144,7 +144,7 @@ inline clear_busy(p)
     fi;
     d_step { busy[page[p]] = 0; busy_count-- }
 #else
-    d_step { waited = (busy[page[p]] == 2); busy[page[p]] = 0; busy_count-- }; /* the exchange */
+    d_step { waited = (busy[page[p]] == 2); busy[page[p]] = 0; busy_count-- }; /* who announces himself has the lock, too */
     if
     :: waited -> host_wake(page[p]); waited = 0
     :: else

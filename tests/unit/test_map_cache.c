@@ -6,6 +6,7 @@
 #include <quire/store.h>
 
 #include "cache.h"
+#include "system.h"
 
 enum { STORE_PAGES = 8 };
 
@@ -171,6 +172,19 @@ static void test_vm_create_cache_without_memory(void)
     }
     assert_int_equal(destroyed, 0);
     OK(vm_create_cache(&own, 4096, &cache));
+    vm_put_cache(cache);
+    assert_int_equal(destroyed, 1);
+}
+
+/* Whoever has the lock of last references may give back one that isn't. */
+static void test_a_reference_beside_others_goes_without_a_lock(void)
+{
+    vm_cache_ref *cache = new_cache();
+    vm_cache_acquire_ref(cache);
+    vm_mutex_lock(&vm_system.vnode_lock, VM_RANK_VNODE);
+    vm_put_cache(cache);
+    vm_mutex_unlock(&vm_system.vnode_lock);
+    assert_int_equal(destroyed, 0);
     vm_put_cache(cache);
     assert_int_equal(destroyed, 1);
 }
@@ -394,7 +408,9 @@ UNIT_MAIN("caches of the host's own stores", TEST(test_vm_create_cache_errors),
           TEST(test_vm_map_cache_several_times_at_offsets), TEST(test_vm_map_cache_private),
           TEST(test_vm_map_cache_errors), TEST(test_vm_map_cache_no_write_stays_so),
           TEST(test_vm_map_cache_of_a_store_with_fault), TEST(test_the_last_reference_writes),
-          TEST(test_the_last_of_two_references_writes), TEST(test_vm_sync_files_writes_them_too),
-          TEST(test_vm_cache_discard_forgets_them), TEST(test_the_store_hears_of_references),
+          TEST(test_the_last_of_two_references_writes),
+          TEST(test_a_reference_beside_others_goes_without_a_lock),
+          TEST(test_vm_sync_files_writes_them_too), TEST(test_vm_cache_discard_forgets_them),
+          TEST(test_the_store_hears_of_references),
           TEST(test_a_file_that_grows_meanwhile_is_no_error), TEST(test_past_the_end),
           TEST(test_its_pages_are_reclaimed))
