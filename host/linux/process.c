@@ -136,11 +136,10 @@ static int start_places(void)
 
 #define KERNEL_BASE ((addr_t)0xffffff8000000000)
 
-/* A program that pages itself gets no thread that it hasn't asked for. */
+/* A program gets no thread that it hasn't asked for: the first one makes each of its calls of Linux dearer. */
 static int start_threads(kernel_args *ka)
 {
-    return process.mode == QUIRE_MODE_VSPACE && ka->page_daemons == 0 ? VM_OK
-                                                                      : vm_init_postthread(ka);
+    return ka->page_daemons == 0 ? VM_OK : vm_init_postthread(ka);
 }
 
 static int start_core(const struct quire_options *options)

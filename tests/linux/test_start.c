@@ -50,6 +50,23 @@ static void test_start_and_stop_leave_nothing(void)
     assert_true(count_mappings() <= before + uses * 3 + 10); /* a swap's file, and malloc's */
 }
 
+/* A thread of ours would cost each call of Linux the counts that threads share. */
+static void test_faults_in_signal_mode_need_no_thread(void)
+{
+    size_t before = count_threads();
+    struct test_store *store = store_create(4 * MIB / PAGE);
+    struct quire_options options = {.budget = 2 * MIB, .mode = QUIRE_MODE_SIGNAL};
+    struct quire_mapping mapping = {.size = 4 * MIB, .granule = PAGE, .store = &store->store};
+    void *address;
+    OK(quire_start(&options));
+    OK(quire_map(&mapping, &address));
+    for (size_t i = 0; i < 4 * MIB / PAGE; i++)
+        write_page(address, i, i);
+    assert_int_equal(count_threads(), before);
+    OK(quire_stop());
+    store_free(store);
+}
+
 /* A third of what is left is there for the program still. */
 static void start_within(size_t addresses)
 {
@@ -165,6 +182,7 @@ LINUX_MAIN(TEST_WITH(test_regions_up_to_the_limit_of_mappings, .budget = 512 * M
            TEST_WITH(test_start_without_descriptors_says_so, .budget = 0),
            TEST_WITH(test_start_leaves_addresses_to_the_program, .budget = 0),
            TEST_WITH(test_start_and_stop_leave_nothing, .budget = 0),
+           TEST_WITH(test_faults_in_signal_mode_need_no_thread, .budget = 0),
            TEST_WITH(test_stop_writes_and_destroys_stores, .budget = 0),
            TEST(test_info_says_what_there_is), TEST(test_swap_arguments),
            TEST_WITH(test_every_policy, .budget = 0),
