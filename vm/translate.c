@@ -46,6 +46,16 @@ int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_f
     return error;
 }
 
+void vm_prefetch_translation(vm_address_space *aspace, addr_t address)
+{
+    struct vm_translation_map *tmap = &aspace->translation_map;
+    vm_mutex_lock(&tmap->lock, VM_RANK_TMAP);
+    const uint64_t *entry = tmap_entry(tmap, address, false);
+    if (entry)
+        __builtin_prefetch(entry, 1);
+    vm_mutex_unlock(&tmap->lock);
+}
+
 void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
                       void *argument, addr_t *physical)
 {

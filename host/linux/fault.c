@@ -37,7 +37,13 @@ static int take_fault(struct region *region, addr_t address, unsigned access)
     return error;
 }
 
-int fault_resolve(addr_t address, unsigned access)
+/* Where nothing is shown the core's tables have nothing, as a rule, but for what was read ahead. */
+static bool must_fault(const struct region *region, bool is_absent)
+{
+    return is_absent && region && (region->granule == VM_PAGE_SIZE || !ahead_is_used());
+}
+
+int fault_resolve(addr_t address, unsigned access, bool is_absent)
 {
     struct region *region = region_of(address);
     address &= ~VM_PAGE_MASK;
@@ -45,9 +51,12 @@ int fault_resolve(addr_t address, unsigned access)
     place_prefetch(address);
     if (region && ahead_is_used())
         ahead_wait_for(region, address);
-    for (;;) {
-        uint32_t waits_for;
-        int error = try_fill(address, access, &waits_for);
+    bool look = !must_fault(region, is_absent);
+    if (!look)
+        vm_prefetch_translation(process.aspace, address);
+    for (;; look = true) {
+        uint32_t waits_for = NO_NODE;
+        int error = look ? try_fill(address, access, &waits_for) : FILL_AGAIN;
         if (error == FILL_DONE && region && ahead_is_used())
             ahead_shown(region, address);
         if (error != FILL_AGAIN)

@@ -16,7 +16,8 @@ static void take(const struct qu_message *message)
     addr_t address = (addr_t)message->address & ~VM_PAGE_MASK;
     unsigned access =
         message->flags & (QU_FAULT_WRITE | QU_FAULT_WP) ? VM_ACCESS_WRITE : VM_ACCESS_READ;
-    if (message->event != QU_EVENT_PAGEFAULT || fault_resolve(address, access) == VM_OK)
+    if (message->event != QU_EVENT_PAGEFAULT ||
+        fault_resolve(address, access, !(message->flags & QU_FAULT_WP)) == VM_OK)
         return;
     refuse(address);
     uffd_wake(address);

@@ -219,7 +219,8 @@ int refuse_end_due(void);
 bool flush_changed(addr_t address);
 
 /* ---- faults (fault.c) ---- */
-int fault_resolve(addr_t address, unsigned access);
+/* `is_absent`: Linux says that nothing is shown there. */
+int fault_resolve(addr_t address, unsigned access, bool is_absent);
 
 /* ---- the program's own paging (self.c) ---- */
 void self_start(quire_upcall *upcall, void *argument);

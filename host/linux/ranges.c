@@ -106,7 +106,7 @@ static int bring_back(addr_t address, unsigned access)
         return VM_OK;
     if (presence == NOT_IN_MEMORY)
         error = vm_fault_address_space(process.aspace, address, access | VM_ACCESS_USER);
-    return error == VM_OK ? fault_resolve(address, access) : error;
+    return error == VM_OK ? fault_resolve(address, access, false) : error;
 }
 
 /* In later passes only what has gone again. */
@@ -115,7 +115,7 @@ static int bring_in(const struct range *range, unsigned access, bool again)
     int error = VM_OK;
     for (addr_t at = range->first; at < range->first + range->size && error == VM_OK;
          at += VM_PAGE_SIZE)
-        error = again ? bring_back(at, access) : fault_resolve(at, access);
+        error = again ? bring_back(at, access) : fault_resolve(at, access, false);
     return error;
 }
 
@@ -245,9 +245,9 @@ static void unpin_others(const struct range *range, const uint8_t *pinned)
 /* What quire_protect has made read-only stays so. */
 static int show_pinned(const struct range *range, addr_t address)
 {
-    int error =
-        range->region->read_only ? ERR_VM_PF_BAD_PERM : fault_resolve(address, VM_ACCESS_WRITE);
-    return error == ERR_VM_PF_BAD_PERM ? fault_resolve(address, VM_ACCESS_READ) : error;
+    int error = range->region->read_only ? ERR_VM_PF_BAD_PERM
+                                         : fault_resolve(address, VM_ACCESS_WRITE, false);
+    return error == ERR_VM_PF_BAD_PERM ? fault_resolve(address, VM_ACCESS_READ, false) : error;
 }
 
 static int pin(const struct range *range, uint8_t *pinned)

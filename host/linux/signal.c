@@ -35,11 +35,21 @@ int signal_of_faults(void)
     return process.mode == QUIRE_MODE_VSPACE ? SIGSEGV : SIGBUS;
 }
 
-static unsigned access_of(const ucontext_t *context)
+struct access {
+    addr_t address;
+    unsigned kind;
+    bool is_absent; /* the MMU has found nothing there, rather than no right */
+};
+
+static struct access access_of(const siginfo_t *info, const ucontext_t *context)
 {
 #if defined(__x86_64__)
     greg_t error = context->uc_mcontext.gregs[REG_ERR];
-    return error & 2 ? VM_ACCESS_WRITE : error & 16 ? VM_ACCESS_EXECUTE : VM_ACCESS_READ;
+    return (struct access){.address = (addr_t)info->si_addr,
+                           .kind = error & 2    ? VM_ACCESS_WRITE
+                                   : error & 16 ? VM_ACCESS_EXECUTE
+                                                : VM_ACCESS_READ,
+                           .is_absent = !(error & 1)};
 #else
 #error "how does this architecture say that a fault was a write?"
 #endif
@@ -122,18 +132,13 @@ static void pass_on(int number, siginfo_t *info, void *context)
     *mark_of(info) = mark;
 }
 
-struct access {
-    addr_t address;
-    unsigned kind;
-};
-
 static bool fill_in(void *of)
 {
     const struct access *access = of;
     if (away_return(access->address)) /* with no lock of the core's, which this thread may have */
         return true;
     unsigned kind = access->kind & VM_ACCESS_WRITE ? VM_ACCESS_WRITE : VM_ACCESS_READ;
-    return fault_resolve(access->address, kind) == VM_OK;
+    return fault_resolve(access->address, kind, access->is_absent) == VM_OK;
 }
 
 /* A store may come to where threads are cancelled; others wait for what this one has locked. */
@@ -160,7 +165,7 @@ static bool is_mine(int number, const siginfo_t *info)
 static void handle(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    struct access access = {(addr_t)info->si_addr, access_of(context)};
+    struct access access = access_of(info, context);
     if (!is_mine(number, info) || !resolve(&access, context))
         pass_on(number, info, context);
     errno = saved;

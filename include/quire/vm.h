@@ -426,6 +426,9 @@ int vm_translate(vm_address_space *aspace, addr_t address, unsigned access, vm_f
 void vm_translate_run(vm_address_space *aspace, addr_t address, size_t count, vm_found *found,
                       void *argument, addr_t *physical);
 
+/* A fault is about to be taken at the address: its entry will be in the CPU's caches. */
+void vm_prefetch_translation(vm_address_space *aspace, addr_t address);
+
 /* ---- page tables -------------------------------------------------------------------------------- */
 
 /* The page tables for a range are there, whatever is mapped by them, and stay until they are released or the space

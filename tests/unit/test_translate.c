@@ -125,7 +125,30 @@ static void test_translate_run_marks_nothing(void)
     vm_put_aspace(aspace);
 }
 
-UNIT_MAIN("translate", TEST(test_translate_run_marks_nothing),
+/* Whatever is there: it is the same afterwards, and nobody has faulted. */
+static void test_vm_prefetch_translation(void)
+{
+    addr_t address = new_pages(2);
+    struct sim_translation now;
+    vm_address_space *aspace = vm_get_aspace_by_id(program);
+    uint64_t faults = figures().page_faults;
+    size_t tables = figures().table_pages;
+    vm_prefetch_translation(aspace, address);
+    vm_prefetch_translation(aspace, SPOT * 64);
+    vm_prefetch_translation(aspace, 0);
+    vm_prefetch_translation(aspace, UINTPTR_MAX);
+    assert_int_equal(figures().table_pages, tables);
+    assert_false(sim_look_up(address, &now));
+    OK(vm_fault_address_space(aspace, address, VM_ACCESS_READ | VM_ACCESS_USER));
+    vm_prefetch_translation(aspace, address);
+    vm_prefetch_translation(aspace, address + PAGE);
+    assert_true(sim_look_up(address, &now) && !now.dirty);
+    assert_false(sim_look_up(address + PAGE, &now));
+    assert_int_equal(figures().page_faults, faults + 1);
+    vm_put_aspace(aspace);
+}
+
+UNIT_MAIN("translate", TEST(test_vm_prefetch_translation), TEST(test_translate_run_marks_nothing),
           TEST(test_translate_nothing_is_there), TEST(test_translate_reads_leave_the_dirty_bit),
           TEST(test_translate_writes_set_the_dirty_bit),
           TEST(test_translate_a_read_only_entry_refuses_writes),
