@@ -174,13 +174,19 @@ static unsigned walk(const struct vm_translation_map *map, addr_t address, uint6
 }
 
 /* The lowest table for `at`, and the entry that leads to it; NULL: there is none, *level says how high up. */
-static uint64_t *find_table(const struct vm_translation_map *map, addr_t at, unsigned *level,
+static uint64_t *find_table(struct vm_translation_map *map, addr_t at, unsigned *level,
                             uint64_t **above)
 {
     const struct vm_tmap_format *format = map->format;
-    uint64_t *table = host_frame_ptr(map->root);
-    *level = format->levels;
+    addr_t base = at & ~span_mask(format, 2);
+    bool is_known = map->upper && map->upper_base == base;
+    uint64_t *table = is_known ? map->upper : host_frame_ptr(map->root);
+    *level = is_known ? 2 : format->levels;
     do {
+        if (*level == 2) {
+            map->upper = table;
+            map->upper_base = base;
+        }
         --*level;
         *above = &table[slot_of(format, at, *level)];
         table = table_below(format, load(*above));
@@ -334,7 +340,7 @@ static void retire_empty(struct vm_translation_map *map, addr_t address, uint64_
         if (parent)
             parent->map_count--;
         retire(map, page);
-        map->leaf = NULL;
+        map->leaf = map->upper = NULL;
     }
 }
 

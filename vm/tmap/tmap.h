@@ -50,6 +50,9 @@ struct vm_translation_map {
     uint64_t *leaf;
     uint64_t *leaf_above;      /* the entry that leads to it */
     struct vm_page *leaf_page; /* NULL: the host's */
+    /* The one of the next level that was used last, likewise. */
+    addr_t upper_base;
+    uint64_t *upper;
     size_t mapped, tables;
     size_t kept;      /* tables that stay without entries */
     vm_page *retired; /* tables taken out of use that CPUs may still walk */
