@@ -19,7 +19,7 @@ MIB = 1 << 20
 Size = collections.namedtuple("Size", "mib budget accesses runs disk_mib disk_budget disk_accesses disk_runs patience snapshot")
 FULL = Size(mib=512, budget=128, accesses={"read": 131072, "sequential": 131072, "uniform": 150000, "zipf": 200000,
                                            "write": 75000},
-            runs=3, disk_mib=128, disk_budget=32, disk_accesses={"read": 32768, "sequential": 32768, "uniform": 20000,
+            runs=5, disk_mib=128, disk_budget=32, disk_accesses={"read": 32768, "sequential": 32768, "uniform": 20000,
                                                                  "zipf": 20000, "write": 10000},
             disk_runs=5, patience=10, snapshot=1024)
 SHORT = Size(mib=128, budget=32, accesses={"read": 32768, "sequential": 32768, "uniform": 50000, "zipf": 60000,

@@ -132,7 +132,8 @@ static void pass_on(int number, siginfo_t *info, void *context)
     *mark_of(info) = mark;
 }
 
-static bool fill_in(void *of)
+/* A function of its own: what it needs of a stack must not be the handler's. */
+__attribute__((noinline)) static bool fill_in(void *of)
 {
     const struct access *access = of;
     if (away_return(access->address)) /* with no lock of the core's, which this thread may have */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The library for programs that are linked with -static: one object, of which only the names that the shared
 library's version script lists are seen from outside.
-usage: static_library.py CC OBJCOPY AR VERSION_SCRIPT LIBRARY ARCHIVE..."""
+usage: static_library.py CC OBJCOPY AR VERSION_SCRIPT LIBRARY ARCHIVE... -- [OPTION_OF_CC]..."""
 import os
 import re
 import subprocess
@@ -14,9 +14,10 @@ def names(script):
     return re.findall(r"[\w*]+(?=;)", shown)
 
 
-def main(compiler, objcopy, archiver, script, library, *archives):
+def main(compiler, objcopy, archiver, script, library, *rest):
+    archives, options = rest[:rest.index("--")], rest[rest.index("--") + 1:]
     whole, shown = library + ".o", library + ".names"
-    subprocess.run([compiler, "-r", "-nostdlib", "-o", whole, "-Wl,--whole-archive", *archives], check=True)
+    subprocess.run([compiler, "-r", "-nostdlib", *options, "-o", whole, "-Wl,--whole-archive", *archives], check=True)
     with open(shown, "w", encoding="utf-8") as file:
         file.writelines(name + "\n" for name in names(script))
     subprocess.run([objcopy, "--wildcard", "--keep-global-symbols=" + shown, whole], check=True)

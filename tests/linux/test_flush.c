@@ -124,11 +124,11 @@ static void test_quire_snapshot_of_a_region_that_is_split_meanwhile(void)
 static volatile unsigned char *populated;
 static unsigned to_take, taken;
 
-int __real_fault_resolve(addr_t address, unsigned access);
-int __wrap_fault_resolve(addr_t address, unsigned access);
-int __wrap_fault_resolve(addr_t address, unsigned access)
+int __real_fault_resolve(addr_t address, unsigned access, bool is_absent);
+int __wrap_fault_resolve(addr_t address, unsigned access, bool is_absent);
+int __wrap_fault_resolve(addr_t address, unsigned access, bool is_absent)
 {
-    int error = __real_fault_resolve(address, access);
+    int error = __real_fault_resolve(address, access, is_absent);
     if (__atomic_load_n(&to_take, __ATOMIC_RELAXED) > 0 &&
         address - (addr_t)__atomic_load_n(&populated, __ATOMIC_RELAXED) < PAGES * PAGE) {
         __atomic_fetch_sub(&to_take, 1, __ATOMIC_RELAXED);

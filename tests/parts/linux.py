@@ -77,6 +77,10 @@ def check_installed(report):
         if report.command("the one that pages itself finds it", ["cc", "-Wall", "-Wextra", "-Werror", "examples/self_paging.c",
                                                                  *flags, "-o", own]):
             report.command("and does", [own], env=environment, timeout=120)
+        small = f"{root}/small_stack"
+        if report.command("one with little stack finds it", ["cc", "-Wall", "-Wextra", "-Werror", "tests/linux/small_stack.c",
+                                                             *flags, "-o", small]):
+            report.command("and has enough", [small], env=environment, timeout=120)
         check_headers(report, root)
         check_stores_alone(report, root, environment)
         check_static(report, root, environment)
