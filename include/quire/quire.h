@@ -169,8 +169,9 @@ int quire_unmap(void *address);
  * madvise(2) do to such pages may be lost. Elsewhere, and in HANDLER mode, the right to write is withdrawn from the pages in
  * memory that were written since the last. It is memory of its own, of the same mode, and may be written, also where that one
  * may not, and snapshot itself. ERR_VM_INVALID_REGION; ERR_UNSUPPORTED: the region writes to a store or was mapped
- * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY,
- * ERR_VM_WOULD_OVERCOMMIT. */
+ * QUIRE_READ_ONLY, has pinned pages, or parts of it are protected and others not; ERR_NO_MEMORY;
+ * ERR_VM_WOULD_OVERCOMMIT: all of it may differ some day, and the budget and the swap have no room for as much again
+ * (quire_add_swap, or options.overcommit). */
 int quire_snapshot(void *address, void **snapshot);
 
 /* ---- ranges ------------------------------------------------------------------------------------- */

@@ -224,6 +224,12 @@ def check_streams(report):
                               text=True, check=False)
     report.check("a full output", done.returncode == 125 and "No space left" in done.stderr,
                  f"{done.returncode}\n{done.stderr}")
+    for words in (["doctor"], ["doctor", "--json"], ["--version"], ["help"], ["help", "demo"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([QUIRE, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
+                                  check=False)
+        report.check(f"{' '.join(words)}: a full output", done.returncode == 125 and "No space left" in done.stderr,
+                     f"{done.returncode}\n{done.stderr}")
     done = boot("--", "busybox", "printf", "[%s]", "", "a b", "c%d", "e'f\"g", "ü", "line\nbreak")
     report.check("arguments", done.stdout == "[][a b][c%d][e'f\"g][ü][line\nbreak]", done.stdout)
     data = bytes(range(256)) * 2000 + b"\x10\x04\x10\x02"

@@ -163,7 +163,5 @@ int main(int argc, char **argv)
         fputs(help_demo, stdout);
     else if (status == 0)
         status = demo(&options);
-    if (fflush(stdout) != 0 && status == 0)
-        status = fail(STATUS_ERROR, "standard output: %s", strerror(errno));
-    return status;
+    return end_output(status);
 }

@@ -18,5 +18,7 @@ enum quire_status {
 /* Prints "quire: ..." on standard error and returns `status`. */
 int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int fail_no_memory(void);
+/* Standard output has what was printed; else that is said, and the status is STATUS_ERROR unless it was bad already. */
+int end_output(int status);
 
 #endif

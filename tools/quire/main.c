@@ -222,10 +222,8 @@ static int open_standard_streams(void)
     return 0;
 }
 
-int main(int argc, char **argv)
+static int obey(int argc, char **argv)
 {
-    if (open_standard_streams() != 0)
-        return STATUS_ERROR;
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "boot") == 0)
         return command_boot(argc - 1, argv + 1);
@@ -256,4 +254,11 @@ int main(int argc, char **argv)
         fail(STATUS_ERROR, "%s: no such command; see quire help",
              strcmp(command, "help") == 0 ? argv[2] : command);
     return STATUS_ERROR;
+}
+
+int main(int argc, char **argv)
+{
+    if (open_standard_streams() != 0)
+        return STATUS_ERROR;
+    return end_output(obey(argc, argv));
 }

@@ -254,7 +254,5 @@ int main(int argc, char **argv)
         fputs(help_sim, stdout);
     else if (status == 0)
         status = options.replay != NULL ? replay(options.replay) : search(&options);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
-        return fail(STATUS_ERROR, "standard output: %s", strerror(errno));
-    return status;
+    return end_output(status);
 }

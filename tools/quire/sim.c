@@ -165,14 +165,6 @@ static int run(const struct sim_options *options)
     return result.failed ? STATUS_VIOLATION : 0;
 }
 
-/* What could not be written was not said. */
-static int check_output(int status)
-{
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
-        return fail(STATUS_ERROR, "standard output: %s", strerror(errno));
-    return status;
-}
-
 int command_sim(int argc, char **argv)
 {
     struct sim_options options;
@@ -181,9 +173,9 @@ int command_sim(int argc, char **argv)
         return status;
     if (options.help) {
         fputs(help_sim, stdout);
-        return check_output(0);
+        return end_output(0);
     }
     if (options.list)
-        return check_output(show_list());
-    return check_output(options.replay != NULL ? replay(options.replay) : run(&options));
+        return end_output(show_list());
+    return end_output(options.replay != NULL ? replay(options.replay) : run(&options));
 }
