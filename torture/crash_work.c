@@ -96,8 +96,6 @@ static region_id map(unsigned file, addr_t base, int mapping)
     void *at = (void *)base;
     region_id id = vm_map_vnode(crash_work.program, "file", &at, REGION_ADDR_EXACT_ADDRESS,
                                 PAGES(CRASH_PAGES), LOCK_RW, mapping, crash_work.file[file], 0);
-    if (id != ERR_NO_MEMORY) /* others may be faster to take what there is */
-        must(id, "a file is mapped");
     return id;
 }
 
@@ -107,7 +105,8 @@ static void write_in_passing(struct writer *w, unsigned file)
     addr_t base = PASSING(w->number);
     region_id id = map(file, base, REGION_NO_PRIVATE_MAP);
     if (id == ERR_NO_MEMORY)
-        return;
+        return; /* others may be faster to take what there is */
+    must(id, "a file is mapped");
     write_pair(w, file, put_mapped, base);
     must(vm_delete_region(crash_work.program, id), "a mapping goes");
 }
@@ -116,7 +115,7 @@ static void write_in_child(struct writer *w, unsigned file)
 {
     aspace_id child = vm_copy_aspace(crash_work.program, "child");
     if (child == ERR_NO_MEMORY)
-        return; /* as in map */
+        return; /* likewise */
     must(child, "a fork");
     sim_set_aspace(child);
     write_pair(w, file, put_mapped, SHARED(file));
@@ -264,8 +263,8 @@ static void make_file(unsigned f)
     }
     crash_work.file[f] = file;
     must(vm_get_vnode_cache(file, &crash_work.cache[f]), "a cache");
-    (void)map(f, SHARED(f), REGION_NO_PRIVATE_MAP);
-    (void)map(f, PRIVATE(f), REGION_PRIVATE_MAP);
+    must(map(f, SHARED(f), REGION_NO_PRIVATE_MAP), "a file is mapped");
+    must(map(f, PRIVATE(f), REGION_PRIVATE_MAP), "a file is mapped privately");
 }
 
 static void make_memory(unsigned writer)

@@ -198,17 +198,17 @@ void cache_note_file(vm_cache_ref *ref)
                      __ATOMIC_RELAXED);
 }
 
-/* => vnode lock held. Whether it was the last. */
+/* => vnode lock held. Whether it was the last. Whoever had one for a moment may have failed to write: then it comes
+ * back, for who finds no reference without the lock looks elsewhere. */
 static bool drop_file_ref(vm_cache_ref *ref)
 {
-    uint32_t count;
-    do {
+    for (;;) {
         write_before_last(ref);
-        count = vm_atomic_load(&ref->ref_count, __ATOMIC_ACQUIRE);
-    } while ((count == 1 && !ref->written) ||
-             !vm_atomic_compare_exchange(&ref->ref_count, &count, count - 1, false,
-                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-    return count == 1;
+        uint32_t left = vm_atomic_sub_fetch(&ref->ref_count, 1, __ATOMIC_ACQ_REL);
+        if (left > 0 || ref->written)
+            return left == 0;
+        vm_atomic_store(&ref->ref_count, 1, __ATOMIC_RELEASE);
+    }
 }
 
 /* The last reference on what is written back is given back under the vnode lock, so that nobody finds the cache through
